@@ -1,0 +1,80 @@
+"""What can go wrong, by what the caller can do about it.
+
+DigestError                 exit code
+├── UsageError              2   the command or the configuration is wrong: correct it
+│   └── ConfigError         2   digest.toml or the environment
+├── InputError              65  a file or an answer cannot be read: give another one
+├── TryAgain                75  not now: a lock, a limit, a full disk; run again later
+│   └── StoreBusy           75  another process holds the database
+├── StoreError              1   the database cannot be used as it is
+│   └── NewerDatabase       1   it was written by a newer version of the program
+├── DeliveryError           1   a part was not delivered
+│   ├── NotSent                 surely not sent: safe to try again
+│   ├── Uncertain               may have been sent: never try again by itself
+│   └── Refused                 the channel will never take it as it is
+└── ModelError              1   the embedding model cannot be loaded
+
+A message is one line: what, where, what to do.
+"""
+
+from __future__ import annotations
+
+
+class DigestError(Exception):
+    """Base of all errors a user can do something about; the message is one line."""
+
+    exit_code = 1
+
+
+class UsageError(DigestError):
+    """The command or the configuration is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """digest.toml or the environment is wrong; names file, key and the nearest right one."""
+
+
+class InputError(DigestError):
+    """A file or an answer cannot be read as what it should be."""
+
+    exit_code = 65
+
+
+class TryAgain(DigestError):
+    """It may work later without a change."""
+
+    exit_code = 75
+
+
+class StoreError(DigestError):
+    """The database cannot be used as it is."""
+
+
+class StoreBusy(TryAgain):
+    """Another process holds the database."""
+
+
+class NewerDatabase(StoreError):
+    """The database was written by a newer version of the program."""
+
+
+class DeliveryError(DigestError):
+    """A part was not delivered."""
+
+
+class NotSent(DeliveryError):
+    """Surely not sent: safe to try again."""
+
+
+class Uncertain(DeliveryError):
+    """May have been sent: must not be tried again without a look."""
+
+
+class Refused(DeliveryError):
+    """The channel will never take the part as it is."""
+
+
+class ModelError(DigestError):
+    """The embedding model cannot be loaded."""

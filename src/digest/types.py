@@ -1,0 +1,304 @@
+"""The words of the program: what crosses a boundary is one of these small frozen types.
+
+They are msgspec structs: frozen, slotted, quick to make (a snapshot holds millions of papers) and
+written as JSON without further code. All times are aware and in UTC; a "day" is a calendar day in
+New York, arXiv's calendar (https://info.arxiv.org/help/availability.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Literal
+
+from msgspec import Struct, field
+
+AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
+Language = Literal["en", "ru", "zh"]
+Origin = Literal["seed", "auto", "human"]
+KeyState = Literal["proposed", "active", "rejected", "retired"]
+PostState = Literal["draft", "approved", "rejected"]
+DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
+Tier = Literal["detailed", "brief"]
+Stage = Literal["crawl", "embed", "match", "write", "deliver"]
+
+
+class Version(Struct, frozen=True):
+    """One version of a paper and when it was submitted."""
+
+    number: int
+    submitted: datetime
+
+
+class Paper(Struct, frozen=True, kw_only=True):
+    """One paper of arXiv in its newest known version.
+
+    ``title`` and ``abstract`` keep their LaTeX; accents are decoded, white space is collapsed, the
+    text is NFC. ``categories`` begins with the primary category. ``announced`` is the day of the
+    batch in which the paper was first seen as new or cross-listed; a source that does not say it
+    gives the day of the first version.
+    """
+
+    id: str
+    version: int
+    title: str
+    abstract: str
+    authors: tuple[str, ...]
+    categories: tuple[str, ...]
+    submitted: datetime
+    updated: datetime
+    announced: date
+    announce_type: AnnounceType = "new"
+    comments: str | None = None
+    journal_ref: str | None = None
+    doi: str | None = None
+    withdrawn: bool = False
+    versions: tuple[Version, ...] = ()
+
+    @property
+    def primary(self) -> str:
+        """The primary category."""
+        return self.categories[0]
+
+    @property
+    def text(self) -> str:
+        """What is embedded and matched: title, full stop, abstract."""
+        return f"{self.title}. {self.abstract}"
+
+
+class Skipped(Struct, frozen=True):
+    """A record that could not be read: where it stands and why it was left out."""
+
+    where: str
+    reason: str
+
+
+class Page(Struct, frozen=True):
+    """What a source gives at a time: papers, what it had to skip, and how far it has read.
+
+    ``cursor`` is the source's own note of where to go on; it is stored in the same transaction as
+    the papers. None says that the source has been read to its end.
+    """
+
+    papers: tuple[Paper, ...]
+    cursor: str | None
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many papers a post holds: with a summary, and with one line."""
+
+    detailed: int = 5
+    brief: int = 5
+
+
+class Rhythm(Struct, frozen=True, forbid_unknown_fields=True):
+    """When a topic's roundup is due: at least so many papers wait, or one has waited so many days."""
+
+    at_least: int = 1
+    at_latest_days: int = 1
+
+
+class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An information need with a name, as the configuration gives it.
+
+    ``term`` is what the field is called and by which it is said to go unnamed in a silent paper;
+    ``titles`` its name per language; ``floor`` the least score (0 to 1) a paper is posted with.
+    ``seed_papers`` are ids of papers that are on topic whatever their words.
+    """
+
+    name: str
+    term: str
+    seed_keys: tuple[str, ...]
+    exclude_keys: tuple[str, ...] = ()
+    seed_papers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    titles: Mapping[Language, str] = {}
+    hashtags: tuple[str, ...] = ()
+    languages: tuple[Language, ...] = ("en",)
+    floor: float = 0.5
+    limits: Limits = Limits()
+    rhythm: Rhythm = Rhythm()
+
+    def title(self, language: Language) -> str:
+        """The topic's name in a language, else its term."""
+        return self.titles.get(language, self.term)
+
+
+class KeyEvidence(Struct, frozen=True, kw_only=True):
+    """Why a key was proposed (leave-key-out verification; docs/keys.md).
+
+    ``adds`` papers match the key and no seed; ``verified`` of them stand among the topic's best
+    when every feature that shares a word with the key is left out; ``lower_bound`` is Wilson's
+    (z = 1) for their share.
+    """
+
+    matches: int
+    adds: int
+    verified: int
+    lower_bound: float
+    contrast: float
+    best: tuple[str, ...] = ()
+    worst: tuple[str, ...] = ()
+    corpus: int = 0
+    scorer: str = ""
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """A phrase that points to a topic. ``text`` is the form for display and queries, ``normal`` the
+    normalised form that is matched and that is unique within a topic."""
+
+    topic: str
+    text: str
+    normal: str
+    state: KeyState
+    origin: Origin
+    evidence: KeyEvidence | None = None
+
+
+class Neighbour(Struct, frozen=True):
+    """A paper on topic and how near it is (cosine)."""
+
+    paper: str
+    title: str
+    similarity: float
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """Why a paper belongs to a topic: the keys that stand in it, the papers on topic it is near,
+    and the score of each way of ranking (0 to 1)."""
+
+    seed_keys: tuple[str, ...] = ()
+    other_keys: tuple[str, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    scores: Mapping[str, float] = {}
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """A paper of a topic. ``score`` (0 to 1) is the share of the topic's own papers that look less
+    like the topic than this one does. ``silent``: no seed key stands in title or abstract."""
+
+    topic: str
+    paper: str
+    score: float
+    silent: bool
+    evidence: Evidence
+    scorer: str
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """A paper chosen for a post: how fully it is shown, why, and all topics it belongs to (the
+    post's own first). ``duplicates`` are ids of near-identical papers merged into it."""
+
+    paper: str
+    tier: Tier
+    score: float
+    silent: bool
+    evidence: Evidence
+    topics: tuple[str, ...]
+    duplicates: tuple[str, ...] = ()
+
+
+class LeftOut(Struct, frozen=True):
+    """A paper that was considered for a post and left out, with the reason in a word or two."""
+
+    paper: str
+    reason: str
+
+
+class TextEntity(Struct, frozen=True, omit_defaults=True):
+    """A stretch of formatted text as Telegram counts it: ``offset`` and ``length`` in UTF-16 units
+    (https://core.telegram.org/bots/api#messageentity)."""
+
+    type: str
+    offset: int
+    length: int
+    url: str | None = None
+    language: str | None = None
+    custom_emoji_id: str | None = None
+
+
+class Part(Struct, frozen=True):
+    """One Telegram message of a post: the HTML it was written in, and the text and entities that
+    are sent. Frozen: the same bytes on every try."""
+
+    html: str
+    text: str
+    entities: tuple[TextEntity, ...]
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A post before it is stored."""
+
+    topics: tuple[str, ...]
+    slot: date
+    genre: str
+    language: Language
+    choices: tuple[Choice, ...]
+    parts: tuple[Part, ...]
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """A stored post. ``papers`` are the ids of its papers, in order."""
+
+    id: int
+    topics: tuple[str, ...]
+    slot: date
+    genre: str
+    language: Language
+    state: PostState
+    papers: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """One part of a post on its way to one channel."""
+
+    id: int
+    post: int
+    channel: str
+    part: int
+    state: DeliveryState
+    attempts: int = 0
+    receipt: str | None = None
+    error: str | None = None
+
+
+class StageReport(Struct, frozen=True):
+    """What a stage did: counts by name, seconds, and sentences a person should read."""
+
+    stage: Stage
+    seconds: float
+    counts: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+
+class RunReport(Struct, frozen=True, kw_only=True):
+    """What a run did, stage by stage, and the ids of the posts it wrote."""
+
+    as_of: datetime
+    stages: tuple[StageReport, ...]
+    posts: tuple[int, ...] = ()
+
+
+class Hit(Struct, frozen=True, kw_only=True):
+    """One answer of a search. ``why`` says in words how it was found."""
+
+    id: str
+    version: int
+    title: str
+    authors: tuple[str, ...]
+    published: datetime
+    categories: tuple[str, ...]
+    score: float
+    why: str
+    url: str
+
+
+class Window(Struct, frozen=True):
+    """Filters of a search; None stands for no limit."""
+
+    topic: str | None = None
+    since: date | None = None
+    until: date | None = None
+    categories: tuple[str, ...] = field(default_factory=tuple)
