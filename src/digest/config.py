@@ -16,7 +16,9 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
+from digest import toml
 from digest.errors import ConfigError, UsageError
+from digest.toml import KeyPath
 from digest.types import Days, Language, Languages, Phrase, Topic
 
 Source = Literal["sample"]
@@ -49,9 +51,6 @@ OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG")
 _SET_BY_LOAD = frozenset({"home", "name"})  # fields that are no keys of the file
 _REPLACED_WHOLE = frozenset({"topics", "channels"})  # tables a user's file gives whole
 _SECRET = frozenset({"database"})  # may hold a password: not shown in a message
-
-KeyPath = tuple[str | int, ...]
-"""Where a value stands: keys of tables and indices of lists, from the top of the file."""
 
 
 class Embed(Struct, frozen=True, kw_only=True):
@@ -104,8 +103,8 @@ def load(config: Path | None, home: Path | None, environ: Mapping[str, str]) -> 
     file, ``default.toml``. Raises ConfigError with one line for each mistake."""
     home = find_home(home, environ)
     file = find_config(config, home, environ)
-    text = _read(file) if file else ""
-    data = _merge(_parse(default_text(), Path("default.toml")), _parse(text, file))
+    text = toml.read(file) if file else ""
+    data = _merge(toml.parse(default_text(), Path("default.toml")), toml.parse(text, file))
     variables, unknown = _from_environment(data, environ)
     mistakes = [*_check(data, Settings, ()), *_check_names(data, home)]
     if lines := [*_at_their_lines(mistakes, file, text, variables), *unknown]:
@@ -119,19 +118,19 @@ def find_home(home: Path | None, environ: Mapping[str, str]) -> Path:
     given = home or environ.get("DIGEST_HOME")
     data = environ.get("XDG_DATA_HOME", "")
     base = Path(data) if Path(data).is_absolute() else Path("~/.local/share")
-    found = Path(given or base / "digest").expanduser().absolute()
-    if found.exists() and not found.is_dir():
+    found = _expanded(given or base / "digest").absolute()
+    if os.path.lexists(found) and not _is_folder(found):
         raise ConfigError(f"{found}: the digest home must be a folder; give another one with --home")
     return found
 
 
 def find_config(config: Path | None, home: Path, environ: Mapping[str, str]) -> Path | None:
     """The file that is read: the one given, else DIGEST_CONFIG, else ``digest.toml`` in the digest
-    home, else None for the defaults. Never the current folder's: a run from cron stands anywhere."""
+    home, else in the current folder, else None for the defaults."""
     if given := config or environ.get("DIGEST_CONFIG"):
-        return Path(given).expanduser()
-    file = home / "digest.toml"
-    return file if os.path.lexists(file) else None
+        return _expanded(given)
+    usual = (home / "digest.toml", Path("digest.toml"))
+    return next((file for file in usual if os.path.lexists(file)), None)
 
 
 def init(path: Path, force: bool = False) -> Path:
@@ -163,36 +162,15 @@ def variables() -> dict[str, KeyPath]:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def _read(file: Path) -> str:
+def _expanded(path: str | Path) -> Path:
     try:
-        return file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{file}:{line}: not UTF-8; save the file in this encoding") from error
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: there is no such user") from error
 
 
-def _parse(text: str, file: Path | None) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise ConfigError(f"{file}: not valid TOML: too many brackets in each other") from error
-    except ValueError as error:
-        raise ConfigError(f"{file}:{_syntax_error(str(error), text)}") from error
-
-
-def _syntax_error(message: str, text: str) -> str:
-    """Line and reason out of tomllib's "Reason (at line 3, column 5)" or "Reason (at end of document)"."""
-    reason, _, place = message.partition(" (at ")
-    if place.startswith("line "):
-        line = int(place.removeprefix("line ").partition(",")[0])
-    else:
-        line = max((start + text.count("\n") for start, text, _ in _statements(text)), default=1)
-    reason = {"Cannot overwrite a value": "this key is given twice"}.get(reason, reason)
-    return f"{line}: not valid TOML: {reason[0].lower()}{reason[1:]}"
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a folder may not be entered
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -224,11 +202,11 @@ def _from_environment(
 
 def _put(data: dict[str, Any], path: KeyPath, value: Any) -> None:
     *tables, key = path
-    for table in tables:
-        data = data.get(str(table), {})
-        if not isinstance(data, dict):
-            return  # the file gave something else than a table: that is told
-    data[str(key)] = value
+    table: Any = data
+    for name in tables:
+        table = table[name]
+    if isinstance(table, dict):  # else the file gave no table: that is told
+        table[key] = value
 
 
 def _value(text: str, kind: Any) -> Any:
@@ -242,17 +220,11 @@ def _value(text: str, kind: Any) -> Any:
 def _settings(data: dict[str, Any], home: Path) -> Settings:
     topics = {name: topic | {"name": name} for name, topic in data["topics"].items()}
 
-    def absolute(_: type, path: str) -> Path:
-        return home / Path(path).expanduser()
-
     dialect, slashes, file = data["database"].partition(":///")
     if file and not file.startswith((":", "file:")):
-        file = str(absolute(Path, file))
-    return msgspec.convert(
-        data | {"home": str(home), "topics": topics, "database": dialect + slashes + file},
-        Settings,
-        dec_hook=absolute,
-    )
+        file = str(home / _path(Path, file))
+    given = {"home": str(home), "topics": topics, "database": dialect + slashes + file}
+    return msgspec.convert(data | given, Settings, dec_hook=lambda kind, path: home / _path(kind, path))
 
 
 # --- checking ----------------------------------------------------------------------------------
@@ -275,8 +247,8 @@ def _check(value: Any, kind: Any, path: KeyPath) -> Iterator[_Mistake]:
         for index, item in enumerate(value):
             yield from _check(item, get_args(bare)[0], (*path, index))
     elif not _fits(value, kind):
-        shown = "" if path[-1] in _SECRET else f", not {_show(value)}"
-        yield _Mistake(path, f"{_name(path)} must be {words(kind)}{shown}", value)
+        shown = "" if path[-1] in _SECRET else f", not {toml.show(value)}"
+        yield _Mistake(path, f"{toml.dotted(path)} must be {words(kind)}{shown}", value)
 
 
 def _check_struct(table: dict[str, Any], kind: type[Struct], path: KeyPath) -> Iterator[_Mistake]:
@@ -289,7 +261,7 @@ def _check_struct(table: dict[str, Any], kind: type[Struct], path: KeyPath) -> I
         if key in table:
             yield from _check(table[key], field.type, (*path, key))
         elif field.required and key not in meant:
-            yield _Mistake(path, f"{_name(path)} has no {key}; give {words(field.type)}")
+            yield _Mistake(path, f"{toml.dotted(path)} has no {key}; give {words(field.type)}")
 
 
 def _check_mapping(table: dict[str, Any], kind: Any, path: KeyPath) -> Iterator[_Mistake]:
@@ -298,7 +270,7 @@ def _check_mapping(table: dict[str, Any], kind: Any, path: KeyPath) -> Iterator[
         if get_origin(name_kind) is Literal and key not in get_args(name_kind):
             yield _unknown_key((*path, key), get_args(name_kind))
         elif not _fits(key, name_kind):
-            yield _Mistake((*path, key), f"the name {_name((*path, key))} must be {words(name_kind)}")
+            yield _Mistake((*path, key), f"the name {toml.dotted((*path, key))} must be {words(name_kind)}")
         else:
             yield from _check(value, value_kind, (*path, key))
 
@@ -308,17 +280,19 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
     from digest.ids import CATEGORIES, nearest_category
 
     topics = list(data["topics"]) if isinstance(data["topics"], dict) else []
-    for path, value in _nodes(data):
+    for path, value in toml.nodes(data):
         match path, value:
             case ("topics", _, "categories", int()), str() if value not in CATEGORIES:
                 yield _unknown("category", path, value, nearest_category(value))
             case ("channels", _, "topics", int()), str() if value not in topics:
                 yield _unknown("topic", path, value, _nearest(value, topics))
-            case ("posts", "templates"), str() if not (home / Path(value).expanduser()).is_dir():
-                yield _Mistake(path, f"posts.templates must be a folder that exists, not {_show(value)}")
+            case ("posts", "templates"), str() if _fits(value, Folder) and not _is_folder(
+                home / _path(Path, value)
+            ):
+                yield _Mistake(path, f"posts.templates must be a folder that exists, not {toml.show(value)}")
             case ("topics", _, "limits"), {"detailed": 0, "brief": 0}:
                 yield _Mistake(
-                    path, f"{_name(path)} leave no room for a paper: detailed or brief must be above 0"
+                    path, f"{toml.dotted(path)} leave no room for a paper: detailed or brief must be above 0"
                 )
 
 
@@ -329,14 +303,14 @@ def _unknown_key(path: KeyPath, allowed: Collection[str]) -> _Mistake:
     if _nearest(str(key), allowed) is None:
         for other, _ in _scalars(Settings, ()):
             if other[-1] == key:
-                place = "above the first table" if len(other) == 1 else f"in [{_name(other[:-1])}]"
+                place = "above the first table" if len(other) == 1 else f"in [{toml.dotted(other[:-1])}]"
                 hint = f"; {key} belongs {place}"
-    return _Mistake(path, f"unknown key {_name(path)}{hint}")
+    return _Mistake(path, f"unknown key {toml.dotted(path)}{hint}")
 
 
 def _unknown(what: str, path: KeyPath, value: str, nearest: str | None) -> _Mistake:
     hint = f"; did you mean {nearest}?" if nearest else ""
-    return _Mistake(path, f"unknown {what} {_show(value)} in {_name(path[:-1])}{hint}", value)
+    return _Mistake(path, f"unknown {what} {toml.show(value)} in {toml.dotted(path[:-1])}{hint}", value)
 
 
 def _hint(name: str, allowed: Collection[str]) -> str:
@@ -354,79 +328,17 @@ def _at_their_lines(
     mistakes: list[_Mistake], file: Path | None, text: str, variables: dict[KeyPath, str]
 ) -> Iterator[str]:
     """The mistakes as lines for a person, in the order of the file."""
-    places = _places(text) if mistakes else {}
-    lines = [(_line(mistake, places), mistake) for mistake in mistakes if mistake.path not in variables]
+    places = toml.places(text) if mistakes else {}
+    lines = [
+        (toml.line_of(mistake.path, mistake.value, places), mistake)
+        for mistake in mistakes
+        if mistake.path not in variables
+    ]
     for line, mistake in sorted(lines, key=lambda pair: pair[0]):
         yield f"{file}:{line}: {mistake.text}" if line else f"{file}: {mistake.text}"
     for mistake in mistakes:
         if variable := variables.get(mistake.path):
-            yield f"environment: {variable}{mistake.text.removeprefix(_name(mistake.path))}"
-
-
-def _line(mistake: _Mistake, places: dict[KeyPath, tuple[int, str]]) -> int:
-    """The line of the setting, or of its value in a list of several lines; else of its table; else 0."""
-    path = mistake.path
-    while path not in places and path:
-        path = path[:-1]
-    start, statement = places.get(path, (0, ""))
-    found = statement.find(_show(mistake.value)) if path == mistake.path else -1
-    return start + (statement.count("\n", 0, found) if found > 0 else 0)
-
-
-def _places(text: str) -> dict[KeyPath, tuple[int, str]]:
-    """Where each value stands: the first line of its statement, and the statement."""
-    places: dict[KeyPath, tuple[int, str]] = {}
-    table: KeyPath = ()
-    for start, statement, parsed in _statements(text):
-        header = statement.lstrip().startswith("[")
-        if header:
-            table = ()
-        paths = [table + path for path, _ in _nodes(parsed)]
-        for path in paths:
-            places.setdefault(path, (start, statement))
-        if header:
-            table = paths[-1]
-    return places
-
-
-def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Each statement of a TOML text with its first line: what ends at the first line up to which it can
-    be parsed by itself. The rest that cannot be parsed is given last."""
-    import tomllib
-
-    start, statement = 1, ""
-    for number, line in enumerate(text.split("\n"), 1):
-        statement += f"{line}\n"
-        try:
-            yield start, statement, tomllib.loads(statement)
-        except ValueError:
-            continue
-        start, statement = number + 1, ""
-    if statement:
-        yield start, statement, {}
-
-
-def _nodes(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Every value inside a table or list with its path, outer ones first."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        yield (*path, key), inner
-        yield from _nodes(inner, (*path, key))
-
-
-def _name(path: KeyPath) -> str:
-    """topics.xai.floor; each entry of topics.xai.languages."""
-    keys = [key for key in path if isinstance(key, str)]
-    dotted = ".".join(key if key.replace("-", "_").isidentifier() else _show(key) for key in keys)
-    return f"each entry of {dotted}" if path and isinstance(path[-1], int) else dotted
-
-
-def _show(value: Any) -> str:
-    """A value as one line of TOML, or what it is when it is long."""
-    if isinstance(value, dict | list):
-        return f"{'a' if value else 'an empty'} {'table' if isinstance(value, dict) else 'list'}"
-    text = msgspec.json.encode(value).decode() if isinstance(value, str | bool) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+            yield f"environment: {variable}{mistake.text.removeprefix(toml.dotted(mistake.path))}"
 
 
 # --- kinds: what a setting may be, read from the annotations of the structs ---------------------
@@ -457,7 +369,7 @@ def _bare(kind: Any) -> Any:
 def _fits(value: Any, kind: Any) -> bool:
     try:
         msgspec.convert(value, kind, dec_hook=_path)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, ConfigError):
         return False
     return True
 
@@ -465,7 +377,7 @@ def _fits(value: Any, kind: Any) -> bool:
 def _path(_: type, value: Any) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(value)
-    return Path(value)
+    return _expanded(value)
 
 
 def _fields(kind: type[Struct]) -> list[msgspec.structs.FieldInfo]:
