@@ -85,7 +85,7 @@ class Moment(click.ParamType):
 
     name = "time"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+    def convert(self, value: Any, *_: Any) -> datetime:
         """Read the time."""
         if isinstance(value, datetime):
             return value
@@ -105,7 +105,7 @@ class Day(click.ParamType):
 
     name = "day"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+    def convert(self, value: Any, *_: Any) -> date:
         """Read the day."""
         if isinstance(value, date):
             return value

@@ -72,7 +72,8 @@ def full_posts(found: Sequence[Post]) -> str:
 
 
 def _full_post(post: Post) -> str:
-    head = f"post {post.id} · {post.slot} · {','.join(post.topics)} · {post.genre} · {post.language} · {post.state}"
+    facts = (str(post.slot), ",".join(post.topics), post.genre, post.language, post.state)
+    head = f"post {post.id} · " + " · ".join(facts)
     parts = [f"── {head} " + "─" * max(0, WIDTH - len(head) - 4)]
     for number, part in enumerate(post.parts, start=1):
         if len(post.parts) > 1:
