@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digest import ids
+from digest.phrases import STOP_WORDS
 from digest.types import Hit, Paper, Window
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 DEPTH = 200  # answers taken from each side before they are fused
 RRF_K = 60
 EVERYTHING = Window()
-STOP_WORDS = frozenset(
-    ["a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "how", "in", "into", "is", "it", "its", "of", "on", "or", "that", "the", "their", "this", "to", "was", "we", "what", "when", "where", "which", "who", "why", "will", "with", "without"]
-)
 _TOKEN = re.compile(r'"([^"]*)"|([^\W_]+(?:[-_][^\W_]+)*)')
 _WORD = re.compile(r"[^\W_]+")
 
