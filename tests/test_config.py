@@ -491,7 +491,7 @@ def typos(draw: st.DrawFn) -> tuple[int, str, str]:
 
 
 @given(typos())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_typo_in_any_key_of_the_default_file_is_one_line_with_the_right_key(
     tmp_path_factory: pytest.TempPathFactory, typo: tuple[int, str, str]
 ) -> None:
