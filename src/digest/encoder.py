@@ -97,7 +97,8 @@ class _Norm(NamedTuple):
     def __call__(self, x: F32) -> F32:
         x = x - x.mean(axis=-1, keepdims=True)
         variance = np.square(x).mean(axis=-1, keepdims=True)
-        return x / np.sqrt(variance + np.float32(self.eps)) * self.weight + self.bias
+        normal: F32 = x / np.sqrt(variance + np.float32(self.eps)) * self.weight + self.bias
+        return normal
 
 
 class _Layer(NamedTuple):
@@ -137,7 +138,7 @@ def gelu(x: F32) -> F32:
     the tail instead of being drowned in it.
     """
     size = np.abs(x)
-    t = 1 / (1 + np.float32(0.3275911 / np.sqrt(2)) * size)
+    t = 1 / (1 + np.float32(0.3275911 * 0.5**0.5) * size)
     series = np.full_like(t, 1.061405429)
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
         series *= t
@@ -145,7 +146,8 @@ def gelu(x: F32) -> F32:
     series *= t
     series *= np.exp(-0.5 * np.square(x))
     series *= size
-    return np.maximum(x, 0) - np.float32(0.5) * series
+    value: F32 = np.maximum(x, 0) - np.float32(0.5) * series
+    return value
 
 
 class QueryEncoder:
@@ -173,7 +175,7 @@ class QueryEncoder:
             model = _Bert(config, weights, cls_pooling=_pools_cls(folder))
         except (KeyError, ValueError, OSError) as error:
             raise ModelError(f"{folder}/model.safetensors is not a BERT-type model's: {error}") from error
-        return cls(name or model_name(folder), model, _tokenizer(folder, config))
+        return cls(name or f"{folder.resolve().name}@{revision(folder)}", model, _tokenizer(folder, config))
 
     def embed_query(self, text: str) -> F32:
         """float32[dimension], normalised."""
@@ -214,19 +216,15 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def model_name(folder: Path, label: str | None = None) -> str:
-    """A name for a model's vectors: a label (else the folder's name) and a mark of what it holds.
-
-    Two models never share it: the mark is made of samples of every configuration and weight file.
-    A folder in Hugging Face's cache is marked by its commit.
-    """
-    commit = folder.name[:8] if folder.parent.name == "snapshots" else _fingerprint(folder)
-    return f"{label or folder.resolve().name}@{commit}"
+def revision(folder: Path) -> str:
+    """Eight hexadecimal digits that mark what a model's folder holds: the commit of a folder in
+    Hugging Face's cache, else a hash over samples of every configuration and weight file."""
+    return folder.name[:8] if folder.parent.name == "snapshots" else _fingerprint(folder)
 
 
 def _fingerprint(folder: Path) -> str:
-    """Eight hexadecimal digits from at most 64 pages of each file: a whole hash of 90 MB would cost
-    more than a query, and fine-tuning changes every page of the weights."""
+    """Takes about 64 pages of each file: to read 90 MB would cost more than to embed a query, and
+    training changes every page of the weights."""
     digest = hashlib.sha256()
     for file in sorted(_model_files(folder)):
         size = file.stat().st_size
