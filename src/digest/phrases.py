@@ -176,24 +176,28 @@ class KeyMatcher:
     def find(self, text: str, normal: str | None = None) -> tuple[str, ...]:
         """The keys that stand in a text, in the order they were given. ``normal`` spares making the
         normal form when the caller has it."""
-        found = self._phrases_in(normalise(text) if normal is None else normal)
+        return tuple(sorted(self.count(text, normal), key=self._order.__getitem__))
+
+    def count(self, text: str, normal: str | None = None) -> Counter[str]:
+        """The keys that stand in a text, and how often."""
+        found: Counter[str] = Counter()
+        for _, _, keys in self._clean_spans(normalise(text) if normal is None else normal):
+            found.update(keys)
         if self._acronyms is not None:
             found.update(self._acronyms.findall(text))
-        return tuple(sorted(found, key=self._order.__getitem__))
+        return found
 
     def holds_excluded(self, text: str, normal: str | None = None) -> bool:
         """Whether an excluded phrase stands in a text."""
         words = (normalise(text) if normal is None else normal).split()
         return bool(self._excluded) and any(self._spans(words, self._excluded))
 
-    def _phrases_in(self, normal: str) -> set[str]:
-        if not self._forms:
-            return set()
+    def _clean_spans(self, normal: str) -> Iterable[tuple[int, int, tuple[str, ...]]]:
         words = normal.split()
         if self._excluded:
             for start, length, _ in list(self._spans(words, self._excluded)):
                 words[start : start + length] = [BREAK] * length
-        return {key for _, _, keys in self._spans(words, self._forms) for key in keys}
+        return self._spans(words, self._forms)
 
     def _spans(
         self, words: list[str], forms: dict[tuple[str, ...], tuple[str, ...]]
