@@ -135,7 +135,8 @@ class Archive:
         """The LSA of rows of features: float32[n, k], rows of length 1 (or 0)."""
         dense = np.asarray(features @ self._topics, dtype=np.float32)
         length = np.linalg.norm(dense, axis=1, keepdims=True)
-        return dense / np.where(length == 0, np.float32(1), length)
+        dense /= np.where(length == 0, 1, length)
+        return dense
 
 
 def _max_share(count: int) -> float:
