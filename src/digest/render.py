@@ -17,8 +17,15 @@ from types import TracebackType
 
 from babel import Locale
 from babel.dates import format_date
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
-from jinja2 import TemplateSyntaxError, pass_context
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    pass_context,
+)
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
@@ -168,15 +175,15 @@ def _item(
         tier=choice.tier,
         code=paper.primary.removeprefix("cs."),
         category=paper.primary,
-        title=_plain(paper.title),
-        short_title=_plain(short_title(paper.title)),
+        title=readable(paper.title),
+        short_title=readable(short_title(paper.title)),
         url=_url(paper.id),
         authors=tuple(_name(name) for name in paper.authors[:shown]) if budget.authors else (),
         more_authors=shown < len(paper.authors),
         quote=_quote(paper, _kept(choice, number, topic, summaries.get(paper.id, ()), budget)),
         silent=choice.silent,
         keys=(evidence.other_keys if choice.silent else evidence.seed_keys or evidence.other_keys)[:KEYS_SHOWN],
-        near=Near(_plain(near.title), _url(near.paper)) if near else None,
+        near=Near(readable(near.title), _url(near.paper)) if near else None,
         links=links(paper),
         venue=venue(paper.comments),
         topics=tuple(one.title(language) for one in names if one is not None),
@@ -199,18 +206,13 @@ def _quote(paper: Paper, sentences: Sequence[str]) -> str:
     for sentence, previous in zip(sentences, ("", *sentences), strict=False):
         if quote:
             quote += " " if f"{previous} {sentence}" in paper.abstract else " […] "
-        quote += _plain(sentence)
+        quote += readable(sentence)
     return quote
-
-
-def _plain(text: str) -> str:
-    """Readable text on one line, composed (NFC): Telegram's server drops some combining marks."""
-    return " ".join(unicodedata.normalize("NFC", readable(text)).split())
 
 
 def _name(name: str) -> str:
     """A person's name; one written from right to left is isolated, or it would turn the line around."""
-    plain = _plain(name)
+    plain = readable(name)
     rtl = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in plain)
     return f"\u2068{plain}\u2069" if rtl else plain
 

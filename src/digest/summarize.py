@@ -35,7 +35,8 @@ def summarize(paper: Paper, count: int) -> tuple[str, ...]:
         cue = _contribution if place == 0 else _result
         scores = [central[n] + CUE * cue(candidates[n]) for n in range(len(candidates))]
         rest = [n for n in range(len(candidates)) if n not in picked]
-        picked.append(max(rest, key=lambda n: _gain(n, scores, terms, picked)))
+        after = [n for n in rest if n > min(picked)] if picked else rest  # results follow what gave them
+        picked.append(max(after or rest, key=lambda n: _gain(n, scores, terms, picked)))
     return tuple(candidates[n] for n in sorted(picked))
 
 
@@ -53,18 +54,27 @@ def _centrality(candidates: Sequence[str], terms: Sequence[Terms], title: Terms)
     ]
 
 
-_WE = r"\b(?:we|our (?:work|paper|study|team)|this (?:paper|work|study|article|survey|thesis|report|review|position paper))\b"
+_WE = (
+    r"\b(?:we|our (?:work|paper|study|team)|(?:this|the (?:current|present)) (?:\w+ )?"
+    r"(?:paper|work|study|article|survey|thesis|report|review))\b"
+)
+_MAKE = r"(?:propos|introduc|present|develop|design)(?:es?|s|ed|ing)?\b"
 _DO = (
-    r"(?:propose|introduce|present|develop|design|build|show|find|study|investigate|examine|analy[sz]e|explore|"
-    r"address|describe|provide|argue|demonstrate|prove|derive|survey|review|ask|formali[sz]e|establish|release|"
-    r"revisit|offer|report|evaluate|benchmark|conduct|create|construct|bridge)"
+    r"(?:build|built|show|find|found|study|studies|investigate|examine|analy[sz]e|explore|address|describe|provide|"
+    r"argue|demonstrate|prove|derive|survey|review|ask|formali[sz]e|establish|release|revisit|offer|report|evaluate|"
+    r"benchmark|conduct|create|construct|bridge|identify|extend|consider|characteri[sz]e)(?:e?s|d)?\b"
 )
 _STRONG = re.compile(
-    rf"{_WE}(?:\W+\w+){{0,3}}?\W+(?:propose|introduce|present|develop|design)|"
+    rf"{_WE}(?:\W+\w+){{0,3}}?\W+{_MAKE}|{_WE}.{{0,100}}\bby {_MAKE}|"
     rf"\b(?:is|are) (?:proposed|introduced|presented)\b|\b(?:called|named|termed|dubbed)\b",
     re.IGNORECASE,
 )
-_WEAK = re.compile(rf"{_WE}(?:\W+\w+){{0,3}}?\W+{_DO}|^(?:in )?this (?:paper|work|study|article|survey)\b", re.IGNORECASE)
+_WEAK = re.compile(rf"{_WE}(?:\W+\w+){{0,3}}?\W+{_DO}|^(?:in )?{_WE[2:]}", re.IGNORECASE)
+_LATER = re.compile(
+    r"^(?:furthermore|moreover|additionally|in addition|second(?:ly)?|third(?:ly)?|finally|lastly|also|besides|then)\b|"
+    r"\bwe (?:also|then|further|additionally|finally)\b",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?\s*(?:\\?%|x\b|\\times|×|percent|points?|fold|times|F1|dB|BLEU)", re.IGNORECASE)
 _OUTCOME = re.compile(
     r"\b(?:outperform\w*|state[- ]of[- ]the[- ]art|sota|improv\w+|achiev\w+|surpass\w*|exceed\w*|reduc\w+|"
@@ -79,8 +89,9 @@ _HOPE = re.compile(
 
 
 def _contribution(sentence: str) -> float:
-    """1 for "we propose", .6 for "we study" or "this paper", 0 for neither."""
-    return 1.0 if _STRONG.search(sentence) else 0.6 if _WEAK.search(sentence) else 0.0
+    """1 for "we propose", .6 for "we study" or "this paper", 0 for neither; less for a further one."""
+    cue = 1.0 if _STRONG.search(sentence) else 0.6 if _WEAK.search(sentence) else 0.0
+    return cue - 0.3 if _LATER.search(sentence) else cue
 
 
 def _result(sentence: str) -> float:
