@@ -42,18 +42,24 @@ def utf16_length(text: str) -> int:
 
 # --- sentences ------------------------------------------------------------------------------------
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _END = re.compile(r"""[.!?…]+["'”’»)\]}]*(?=\s|\Z)|[。！？]+["'”’»）」』】)]*""")
-_ABBREVIATIONS = frozenset(
-    """e.g i.e al vs cf w.r.t resp viz approx aka a.k.a i.i.d etal ca esp incl s.t st dr mr mrs ms prof jr ph.d
-    т.е т.к т.н т.д т.п напр см рис табл стр им др проф акад гг""".split()
+_ABBREVIATIONS = _words(
+    """e.g i.e al vs cf w.r.t resp viz approx aka a.k.a i.i.d etal ca esp incl s.t st dr mr mrs ms prof
+    jr ph.d т.е т.к т.н т.д т.п напр см рис табл стр им др проф акад гг"""
 )
-_NUMBERED = frozenset(  # abbreviations before a number
-    """fig figs eq eqs eqn eqns sec secs ch chap no nos vol pp p def thm lem prop cor tab alg algs app ref refs
-    ex art n nr г с п гл""".split()
+# Before a number.
+_NUMBERED = _words(
+    """fig figs eq eqs eqn eqns sec secs ch chap no nos vol pp p def thm lem prop cor tab alg algs app
+    ref refs ex art n nr г с п гл"""
 )
-_STARTERS = frozenset(
-    """A An The This These That Those We Our In It Its To For On As At By From With However Moreover Here There Then
-    Thus Hence If When While Using Based Experiments Results Such Both""".split()
+_STARTERS = _words(
+    """A An The This These That Those We Our In It Its To For On As At By From With However Moreover
+    Here There Then Thus Hence If When While Using Based Experiments Results Such Both"""
 )
 _LAST_WORD = re.compile(r"[\w.]*\w(?=\W*\Z)")
 _OPENING = "\"'“‘«([{*`„"

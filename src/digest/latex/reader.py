@@ -1,81 +1,30 @@
-"""LaTeX read as Unicode. Symbols are pylatexenc's table; super- and subscripts are those Unicode has."""
+"""LaTeX read as Unicode: one pass over its commands, braces and words."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
 
 from digest.latex.source import COMBINING, pieces
-
-_SUPER = str.maketrans(
-    "0123456789+-−=()abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVWβγδθφχ",
-    "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴬᴮᴰᴱᴳᴴᴵᴶᴷᴸᴹᴺᴼᴾᴿᵀᵁⱽᵂᵝᵞᵟᶿᵠᵡ",
+from digest.latex.symbols import (
+    AROUND,
+    ARROWS,
+    DOUBLE_STRUCK,
+    HATS,
+    OPERATORS,
+    PUNCTUATION,
+    RAISED,
+    SPACES,
+    SUB,
+    SUPER,
+    SWITCHES,
+    SYMBOLS,
+    UNSEEN,
+    symbols,
 )
-_SUB = str.maketrans(
-    "0123456789+-−=()aehijklmnoprstuvxβγρφχ",
-    "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ",
-)
-_RAISED = {
-    "∘": "°",
-    "°": "°",
-    "′": "′",
-    "⊤": "ᵀ",
-    "*": "*",
-    "∗": "*",
-    "⋆": "*",
-    "†": "†",
-    "‡": "‡",
-    "®": "®",
-    "™": "™",
-}
 
-_SYMBOLS = {
-    "eps": "ε", "R": "ℝ", "RR": "ℝ", "Z": "ℤ", "ZZ": "ℤ", "N": "ℕ", "NN": "ℕ", "C": "ℂ", "Q": "ℚ", "l": "ℓ",
-    "bot": "⊥", "top": "⊤", "prime": "′", "degree": "°", "textdegree": "°", "pounds": "£", "euro": "€", "bullet": "•",
-    "vert": "|", "Vert": "‖", "mid": "|", "colon": ":", "dots": "…", "ldots": "…", "cdots": "⋯", "textellipsis": "…",
-    "Re": "Re", "Im": "Im", "leqslant": "≤", "geqslant": "≥", "le": "≤", "ge": "≥", "ne": "≠", "neq": "≠",
-    "circledR": "®", "texttrademark": "™", "lbrace": "{", "rbrace": "}", "LaTeX": "LaTeX", "TeX": "TeX",
-    "langle": "⟨", "rangle": "⟩", "epsilon": "ε", "phi": "φ", "hbar": "ħ", "land": "∧", "lor": "∨", "lnot": "¬",
-    "gets": "←", "to": "→", "iff": "⇔", "implies": "⇒", "lvert": "|", "rvert": "|", "lVert": "‖", "rVert": "‖",
-    "textless": "<", "textgreater": ">", "textbar": "|", "backslash": "\\", "textbackslash": "\\", "cdot": "·",
-    "textasciitilde": "~", "textasciicircum": "^", "textunderscore": "_", "percent": "%", "quote": '"', "sim": "∼",
-    "lbrack": "[", "rbrack": "]", "copyright": "©", "textregistered": "®", "textmu": "μ", "varnothing": "∅",
-    "vartheta": "ϑ", "varphi": "φ", "varepsilon": "ε", "ensuremath": "", "today": "", "setminus": "∖",
-    "mathbbm": "", "ddagger": "‡", "dagger": "†", "checkmark": "✓", "star": "⋆", "ast": "∗", "times": "×",
-}  # fmt: skip
-_DOUBLE_STRUCK = {"C": "ℂ", "H": "ℍ", "N": "ℕ", "P": "ℙ", "Q": "ℚ", "R": "ℝ", "Z": "ℤ"}
-_OPERATORS = frozenset("≤≥≠≈∼≃≅≡∈∉∋⊂⊆⊃⊇→←↔⇒⇐⇔↦⟶⟵×÷±∓∪∩∧∨⊕⊗⊙≪≫∝⊥∥≺≻≼≽≲≳⊢⊨∖⋉⋊|·∘⊤⟹⟺⟷↪")
 _SIGNS = frozenset("+-=<>")
-_ARROWS = frozenset("→←↔⇒⇐⇔⟶⟵⟷⟹⟺")
-
-_SWITCHES = frozenset(
-    """em it bf sc tt rm sf sl cal bfseries itshape scshape ttfamily sffamily upshape tiny scriptsize footnotesize
-    small normalsize large Large LARGE huge displaystyle textstyle scriptstyle left right middle big Big bigg Bigg
-    bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm limits nolimits noindent protect xspace centering relax
-    mathop mathrel mathbin mathord nonumber ignorespaces boldmath unboldmath ensuremath selectfont""".split()
-)  # fmt: skip
-_UNSEEN = frozenset(
-    "label vspace hspace phantom vphantom hphantom color begin end".split()
-)  # with their argument
-_SPACES = frozenset(
-    "quad qquad newline linebreak par hfill item thinspace medspace enspace space smallskip".split()
-)
-_HATS = {
-    "hat": "\u0302", "widehat": "\u0302", "tilde": "\u0303", "widetilde": "\u0303", "bar": "\u0304",
-    "overline": "\u0304", "vec": "\u20d7", "dot": "\u0307", "ddot": "\u0308", "check": "\u030c", "breve": "\u0306",
-    "acute": "\u0301", "grave": "\u0300", "mathring": "\u030a", "not": "\u0338",
-}  # fmt: skip
-_AROUND = {
-    "norm": "‖‖", "abs": "||", "ket": "|⟩", "bra": "⟨|", "ceil": "⌈⌉", "floor": "⌊⌋", "enquote": "“”", "pmod": "()",
-    "footnote": "()",
-}  # fmt: skip
-_PUNCTUATION = {
-    ",": " ", ";": " ", ":": " ", " ": " ", "\\": " ", "\n": " ", ">": " ", "!": "", "/": "", "-": "", "@": "",
-    "|": "‖", "(": "", ")": "", "[": "", "]": "",
-}  # fmt: skip
-
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\s+|[{}^_~&]|[^\\{}^_~&\s]+|\\", re.DOTALL)
 _PLAIN_GROUP = re.compile(r"[\w\s.:/+'’-]*")
 _DASHES = re.compile(r"-{2,}")
@@ -86,7 +35,7 @@ _DEEPEST = 40  # groups inside groups; deeper braces are shown as they stand
 
 
 class _Maths(str):
-    """A token that is maths already read."""
+    """A piece that is maths already read."""
 
     __slots__ = ()
 
@@ -106,20 +55,6 @@ def read(text: str) -> str:
 
 def _read_maths(inner: str) -> str:
     return _LOOSE.sub("", _Reader(_TOKEN.findall(inner), maths=True).all().strip())
-
-
-@cache
-def _symbols() -> dict[str, str]:
-    """pylatexenc's macros that stand for a fixed string, with our own before them."""
-    from pylatexenc.latex2text import get_default_latex_context_db  # 50 ms: only when LaTeX is shown
-
-    macros = get_default_latex_context_db().iter_macro_specs()
-    table = {
-        macro.macroname: macro.simplify_repl
-        for macro in macros
-        if isinstance(macro.simplify_repl, str) and "%" not in macro.simplify_repl
-    }
-    return table | _SYMBOLS
 
 
 class _Reader:
@@ -142,29 +77,29 @@ class _Reader:
 
     def one(self, out: list[str]) -> None:
         """Read the next element and add what it shows to ``out``."""
-        token = self.tokens[self.at]
+        piece = self.tokens[self.at]
         self.at += 1
-        if isinstance(token, _Maths):
-            self.inset(token, out)
-        elif token[0] == "\\" and len(token) > 1:
-            self.command(token[1:].rstrip("*"), out)
-        elif token == "{":
+        if isinstance(piece, _Maths):
+            self.inset(piece, out)
+        elif piece[0] == "\\" and len(piece) > 1:
+            self.command(piece[1:].rstrip("*"), out)
+        elif piece == "{":
             out.append(self.braces())
-        elif token in ("^", "_"):
-            self.script(token, out)
-        elif token == "~":
+        elif piece in ("^", "_"):
+            self.script(piece, out)
+        elif piece == "~":
             out.append(self.tie(out))
         elif self.maths:
-            out.append(self.formula(token))
+            out.append(self.formula(piece))
         else:
-            out.append(self.prose(token, out))
+            out.append(self.prose(piece, out))
 
-    def inset(self, token: str, out: list[str]) -> None:
+    def inset(self, piece: str, out: list[str]) -> None:
         """Maths within prose; a lone arrow draws its neighbours near: A→B."""
-        if token in _ARROWS and self.peek().isspace() and out and out[-1].isspace():
+        if piece in ARROWS and self.peek().isspace() and out and out[-1].isspace():
             out.pop()
             self.at += 1
-        out.append(token)
+        out.append(piece)
 
     def braces(self) -> str:
         """A group in braces: they are TeX's, unless prose stands in them, as in {a, b}."""
@@ -212,27 +147,27 @@ class _Reader:
         loose = not before or before.isspace() or not after or after.isspace() or before in "/(["
         return "~" if loose or (before.isdigit() and after.isdigit()) else " "
 
-    def formula(self, token: str) -> str:
+    def formula(self, piece: str) -> str:
         """A run of plain characters in maths."""
-        if token == "&":
+        if piece == "&":
             return " "
-        if token == "}":
+        if piece == "}":
             return ""
-        return token.replace("'", "′").replace("-", "−")
+        return piece.replace("'", "′").replace("-", "−")
 
-    def prose(self, token: str, out: list[str]) -> str:
+    def prose(self, piece: str, out: list[str]) -> str:
         """A run of plain characters in prose: dashes and quotes as TeX means them."""
-        if "--" in token:
-            option = token[2:3].isalpha() and (not out or out[-1].isspace())
+        if "--" in piece:
+            option = piece[2:3].isalpha() and (not out or out[-1].isspace())
             if not option:
-                token = _DASHES.sub(lambda dash: "–" if len(dash[0]) == 2 else "—", token)
-        if "``" in token or ("''" in token and self.quotes):
-            self.quotes += token.count("``")
-            token = token.replace("``", "“")
-            while self.quotes and "''" in token:
-                token = token.replace("''", "”", 1)
+                piece = _DASHES.sub(lambda dash: "–" if len(dash[0]) == 2 else "—", piece)
+        if "``" in piece or ("''" in piece and self.quotes):
+            self.quotes += piece.count("``")
+            piece = piece.replace("``", "“")
+            while self.quotes and "''" in piece:
+                piece = piece.replace("''", "”", 1)
                 self.quotes -= 1
-        return token
+        return piece
 
     # Commands -------------------------------------------------------------------------------------
 
@@ -240,20 +175,19 @@ class _Reader:
         """A command without its backslash."""
         if not name[0].isalpha() or not name.isascii():
             out.append(self.sign(name))
-        elif name in _SWITCHES:
+        elif name in SWITCHES:
             self.switch(name)
-        elif name in _SPACES:
+        elif name in SPACES:
             out.append(" ")
-        elif name in _UNSEEN:
+        elif name in UNSEEN:
             self.argument()
         elif name in _COMMANDS:
             out.append(_COMMANDS[name](self))
-        elif name in _HATS:
+        elif name in HATS:
             out.append(self.hat(name))
-        elif name in _AROUND:
-            left, right = _AROUND[name]
-            inner = ("mod " if name == "pmod" else "") + self.argument()
-            out.append(f" {left}{inner}{right}" if name in ("footnote", "pmod") else f"{left}{inner}{right}")
+        elif name in AROUND:
+            left, right = AROUND[name][0], AROUND[name][1]
+            out.append(left + self.argument() + right)
         else:
             self.symbol(name, out)
 
@@ -261,7 +195,7 @@ class _Reader:
         """A command of one sign: an accent, a space, or the sign itself."""
         if name in COMBINING and not self.maths and self.peek() == "{":
             return self.over(COMBINING[name], self.argument())
-        return " " if name.isspace() else _PUNCTUATION.get(name, name)
+        return " " if name.isspace() else PUNCTUATION.get(name, name)
 
     def switch(self, name: str) -> None:
         """A command that changes how it looks and shows nothing."""
@@ -275,8 +209,8 @@ class _Reader:
             self.blank()
             if self.peek() not in ("", "}"):
                 self.one(shown)
-            return self.over(_HATS[name], "".join(shown).strip())
-        return self.over(_HATS[name], self.argument())
+            return self.over(HATS[name], "".join(shown).strip())
+        return self.over(HATS[name], self.argument())
 
     @staticmethod
     def over(mark: str, base: str) -> str:
@@ -284,12 +218,12 @@ class _Reader:
 
     def symbol(self, name: str, out: list[str]) -> None:
         """A symbol, the argument of a command we do not know, or its name: never nothing."""
-        shown = _SYMBOLS.get(name) if self.maths or len(name) > 1 else None
+        shown = SYMBOLS.get(name) if self.maths or len(name) > 1 else None
         if shown is None and not (self.maths and len(name) == 1):
-            shown = _symbols().get(name)
+            shown = symbols().get(name)
         if self.peek() == "{" and (shown is None or not shown):
             argument = self.argument()
-            whole = _symbols().get(name + argument) if len(name) == 1 and len(argument) > 1 else None
+            whole = symbols().get(name + argument) if len(name) == 1 and len(argument) > 1 else None
             out.append(whole or argument or name)  # \r{ho}: arXiv's own trace of a lost \rho
         elif shown is None or (self.maths and len(shown) > 1 and shown.isalpha()):
             self.word(shown or name, out)
@@ -316,7 +250,7 @@ class _Reader:
         self.blank()
         spaced = (
             bool(out) and out[-1].isspace()
-            if shown in _OPERATORS
+            if shown in OPERATORS
             else self.at > at and self.peek()[:1] in _SIGNS
         )
         out.append(shown + " " if spaced else shown)
@@ -332,12 +266,12 @@ class _Reader:
 
     def take(self, count: int) -> str:
         """The first characters of the next run."""
-        token = self.tokens[self.at]
-        if len(token) <= count:
+        piece = self.tokens[self.at]
+        if len(piece) <= count:
             self.at += 1
         else:
-            self.tokens[self.at] = token[count:]
-        return token[:count]
+            self.tokens[self.at] = piece[count:]
+        return piece[:count]
 
     def argument(self) -> str:
         """A command's argument: a group; in maths also the next single element."""
@@ -395,11 +329,14 @@ class _Reader:
 
 
 def _raise(shown: str) -> str:
-    return _RAISED.get(shown) or _script(shown, "^", _SUPER)
+    return RAISED.get(shown) or _script(shown, "^", SUPER)
 
 
 def _lower(shown: str) -> str:
-    return _script(shown, "_", _SUB)
+    return _script(shown, "_", SUB)
+
+
+_WORD = re.compile(r"[A-Za-z]{3,}")
 
 
 def _script(shown: str, sign: str, table: dict[int, int]) -> str:
@@ -453,7 +390,7 @@ def _set_below(reader: _Reader) -> str:
 
 def _double_struck(reader: _Reader) -> str:
     shown = reader.argument()
-    return "".join(_DOUBLE_STRUCK.get(letter) or _shifted(letter) for letter in shown)
+    return "".join(DOUBLE_STRUCK.get(letter) or _shifted(letter) for letter in shown)
 
 
 def _shifted(letter: str) -> str:
@@ -519,6 +456,8 @@ _COMMANDS: dict[str, Callable[[_Reader], str]] = {
     "hyperlink": _coloured,
     "textcolor": _coloured,
     "unicode": _character,
+    "footnote": lambda reader: f" ({reader.argument()})",
+    "pmod": lambda reader: f" (mod {reader.argument()})",
     "textsuperscript": lambda reader: _raise(reader.argument()),
     "textsubscript": lambda reader: _lower(reader.argument()),
     "over": lambda _: "/",

@@ -15,8 +15,10 @@ COMBINING = {
     "b": "\u0331",
 }  # fmt: skip
 _LETTERS = {
-    "l": "ł", "L": "Ł", "o": "ø", "O": "Ø", "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å",
-    "AA": "Å", "dj": "đ", "DJ": "Đ", "th": "þ", "TH": "Þ", "dh": "ð", "DH": "Ð", "ng": "ŋ", "NG": "Ŋ", "i": "ı",
+    "l": "ł", "L": "Ł", "o": "ø", "O": "Ø", "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ",
+    "aa": "å",
+    "AA": "Å", "dj": "đ", "DJ": "Đ", "th": "þ", "TH": "Þ", "dh": "ð", "DH": "Ð", "ng": "ŋ", "NG": "Ŋ",
+    "i": "ı",
     "j": "ȷ",
 }  # fmt: skip
 _ACCENT = re.compile(
@@ -55,7 +57,7 @@ def _letter(match: re.Match[str]) -> str:
     else:
         base = (match["in1"] or match["in2"] or match["bare"] or match["in3"] or match["next"]).strip("\\ ")
         letter = _accented(base, match["sign"] or match["mark"] or match["spaced"])
-        if len(letter) > 1 or match["sign"] in ("~", "^") and match.string[: match.start()][-1:] == "/":
+        if len(letter) > 1 or (match["sign"] in ("~", "^") and match.string[: match.start()][-1:] == "/"):
             return match[0]
     opening, closing = match["open"] or "", match["close"] or ""
     if (
