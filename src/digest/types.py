@@ -281,6 +281,15 @@ class RunReport(Struct, frozen=True, kw_only=True):
     posts: tuple[int, ...] = ()
 
 
+class Status(Struct, frozen=True, kw_only=True):
+    """What the archive holds (name to figure), posts and deliveries by state, the last runs in words."""
+
+    archive: Mapping[str, str | int]
+    posts: Mapping[str, int]
+    deliveries: Mapping[str, int]
+    runs: tuple[str, ...]
+
+
 class Hit(Struct, frozen=True, kw_only=True):
     """One answer of a search. ``why`` says in words how it was found."""
 
