@@ -161,7 +161,9 @@ def _scored(candidate: _Candidate, posted_vectors: Vector | None) -> _Candidate:
     return _with(candidate, score=score)
 
 
-def _with(candidate: _Candidate, *, score: float | None = None, duplicates: tuple[str, ...] = ()) -> _Candidate:
+def _with(
+    candidate: _Candidate, *, score: float | None = None, duplicates: tuple[str, ...] = ()
+) -> _Candidate:
     return _Candidate(
         match=candidate.match,
         paper=candidate.paper,
@@ -278,7 +280,9 @@ def empty_reason(
     if waiting:
         by = latest(topic.rhythm, waiting).isoformat()
         wait = "waits" if len(waiting) == 1 else "wait"
-        return f"waiting for {topic.rhythm.at_least} papers: {len(waiting)} {wait}, posted on {by} at the latest"
+        return (
+            f"waiting for {topic.rhythm.at_least} papers: {len(waiting)} {wait}, posted on {by} at the latest"
+        )
     if not announced:
         weekend = slot.weekday() >= 5
         return "weekend: arXiv announces nothing" if weekend else "nothing announced"

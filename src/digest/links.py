@@ -123,7 +123,11 @@ def _kind_of_host(host: str, path: str) -> LinkKind | None:
 
 def _kind_of_words(before: str) -> LinkKind | None:
     """The kind named last before the URL."""
-    named: dict[LinkKind, re.Pattern[str]] = {"project": _PAGE_WORDS, "code": _CODE_WORDS, "demo": _DEMO_WORDS}
+    named: dict[LinkKind, re.Pattern[str]] = {
+        "project": _PAGE_WORDS,
+        "code": _CODE_WORDS,
+        "demo": _DEMO_WORDS,
+    }
     ends = {kind: max((m.end() for m in word.finditer(before)), default=-1) for kind, word in named.items()}
     kind = max(ends, key=lambda k: ends[k])
     return kind if ends[kind] >= 0 else None
@@ -131,30 +135,43 @@ def _kind_of_words(before: str) -> LinkKind | None:
 
 # Words of another paper or of a hope: what they say is no acceptance of this version.
 _NOT_YET = re.compile(
-    r"\b(?:submi\w*|under (?:\w+ )?(?:review|submission)|in review|extended (?:abstract )?version|extension of|journal version|"
-    r"rejected|withdrawn|revision|prepared for)\b",
-    re.IGNORECASE,
+    r"""\b(?: submi\w* | under\ (?:\w+\ )?(?:review|submission) | in\ review | revision | conditionally | prepared\ for
+        | extended\ (?:abstract\ )?version | extension\ of | journal\ version | rejected | withdrawn )\b""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _VERB = re.compile(
-    r"\b(?:(?P<accepted>accept(?:ed)?(?!\s+(?:author|manuscript|version))|to appear|to be (?:published|presented)|"
-    r"will (?:appear|be presented))|(?P<published>published)|(?P<presented>presented))\b"
-    r"(?:\s+(?:for|to|as|in)\s+(?:an?\s+|the\s+|be\s+|)(?:(?:oral|poster|spotlight|conference|full|long|short|"
-    r"workshop|main|regular|journal|highlight|research)\s+|)(?:publication|presentation|presented|published|"
-    r"appear|inclusion|oral|poster|spotlight|highlight|paper|article|talk|proceedings))?"
-    r"\s*,?\s+(?:(?:at|to|by|for|in|with|on)\b|@)\s*:?\s*(?:appear\s+(?:at|in)\s+|be\s+\w+\s+(?:at|in)\s+)?"
-    r"(?:the\s+)?(?:(?:proceedings|findings)\s+of\s+(?:the\s+)?)?",
-    re.IGNORECASE,
+    r"""\b(?: (?P<accepted> accept(?:ed)?(?!\s+(?:author|manuscript|version)) | to\ appear
+                          | to\ be\ (?:published|presented) | will\ (?:appear|be\ presented) )
+           | (?P<published> published ) | (?P<presented> presented ) )\b
+        (?: \s+(?:for|to|as|in)\s+ (?:an?\s+|the\s+|be\s+)?                   # for publication, as an oral,
+            (?: (?: oral|poster|spotlight|conference|full|long|short|workshop|main|regular|journal|highlight
+                  | research ) \s+ )?
+            (?: publication|presentation|presented|published|appear|inclusion|oral|poster|spotlight|highlight
+              | paper|article|talk|proceedings ) )?
+        \s*,?\s+ (?:(?:at|to|by|for|in|with|on)\b|@) \s*:?\s*
+        (?: appear\s+(?:at|in)\s+ | be\s+\w+\s+(?:at|in)\s+ )?
+        (?: the\s+ )? (?: (?:proceedings|findings)\s+of\s+(?:the\s+)? )?""",
+    re.IGNORECASE | re.VERBOSE,
 )
+# Where a venue's name ends.
 _END = re.compile(
-    r"[.;|](?:\s|$)|\n|\s[-–—]\s|\s?https?:|,\s*(?=\d+\s*(?:pages|pp|figures|tables)|(?:this|code|project|source|"
-    r"camera|with|and|the|it|codes|includ)\b)|[.!,]?\s*\(?\b(?:code|codes|project\s?(?:page|website)|website|github|"
-    r"\d+ (?:pages|figures|tables))\b|\s+and\s+(?:will|presented|published)\b",
-    re.IGNORECASE,
+    r"""[.;|](?:\s|$) | \n | \s[-–—]\s | \s?https?:
+      | ,\s*(?= \d+\s*(?:pages|pp|figures|tables)
+              | (?:this|code|codes|project|source|camera|with|it|includ)\b )
+      | [.!,]?\s*\(?\b(?: codes? | project\s?(?:page|website) | website | github
+                        | \d+\ (?:pages|figures|tables) )\b
+      | \s+and\s+(?:will|presented|published)\b""",
+    re.IGNORECASE | re.VERBOSE,
 )
-_TAIL = r"(?:\s*[,(]?\s*(?:oral|spotlight|poster|highlight|main(?:\s(?:track|conference))?|findings|workshop|demo)\)?)*"
+# A name that stands alone: ICLR 2026, LaMAS@AAAI 2026 (Oral), CVPR 2026 Findings.
 _BARE = re.compile(
-    rf"(?:IEEE |ACM |IEEE/CVF |ACM/IEEE )?[A-Za-z@&*-]*[A-Z]{{2}}[A-Za-z@&*/-]*(?: [A-Z]{{2}}[A-Za-z]*)?"
-    rf"[ -]?(?:20\d\d|['’]\d\d|(?<=-)\d\d)(?P<tail>{_TAIL})(?: accepted)?",
+    r"""(?: (?:IEEE|ACM|IEEE/CVF|ACM/IEEE)\ )?
+        [A-Za-z@&*-]*[A-Z]{2}[A-Za-z@&*/-]* (?: \ [A-Z]{2}[A-Za-z]* )? [ -]?
+        (?: 20\d\d | ['’]\d\d | (?<=-)\d\d )
+        (?i: \s*[,(]?\s*(?: oral | spotlight | poster | highlight | main(?:\s(?:track|conference))?
+                         | findings | workshop )\)? )*
+        (?P<accepted> \ [Aa]ccepted )?""",
+    re.VERBOSE,
 )
 _ACRONYM = re.compile(r"\(((?=[^()]*[A-Z]{2})[\w@&/+-]+(?:[ '’-]{1,2}\d{2,4})?)\)(?:,?\s+(20\d\d))?")
 
@@ -189,13 +206,11 @@ def _stated(clause: str) -> Venue | None:
 def _bare(clause: str) -> Venue | None:
     """``ICLR 2026``, ``CVPR 2026 (oral)``, ``ICRA2026 Accepted``: a piece that holds nothing else."""
     for piece in re.split(r"[,.;|]\s+|[.;]$|\s+[-–—]\s+", clause):
-        name = piece.strip(" .!")
-        match = re.fullmatch(_BARE, name)
-        if match is None and (match := re.fullmatch(rf"(?i:{_BARE.pattern})", name)) and name.lower() == name:
-            match = None
-        if match is not None:
-            accepted = name.lower().endswith(" accepted")
-            return Venue(name[: -len(" accepted")] if accepted else name, "accepted" if accepted else "")
+        match = _BARE.fullmatch(piece.strip(" .!"))
+        if match:
+            return Venue(
+                match[0].removesuffix(match["accepted"] or ""), "accepted" if match["accepted"] else ""
+            )
     return None
 
 

@@ -182,10 +182,12 @@ def _item(
         more_authors=shown < len(paper.authors),
         quote=_quote(paper, _kept(choice, number, topic, summaries.get(paper.id, ()), budget)),
         silent=choice.silent,
-        keys=(evidence.other_keys if choice.silent else evidence.seed_keys or evidence.other_keys)[:KEYS_SHOWN],
+        keys=(evidence.other_keys if choice.silent else evidence.seed_keys or evidence.other_keys)[
+            :KEYS_SHOWN
+        ],
         near=Near(readable(near.title), _url(near.paper)) if near else None,
         links=links(paper),
-        venue=venue(paper.comments),
+        venue=_venue(paper),
         topics=tuple(one.title(language) for one in names if one is not None),
         duplicates=choice.duplicates,
     )
@@ -210,6 +212,11 @@ def _quote(paper: Paper, sentences: Sequence[str]) -> str:
     return quote
 
 
+def _venue(paper: Paper) -> Venue | None:
+    found = venue(paper.comments)
+    return Venue(readable(found.name), found.how) if found else None
+
+
 def _name(name: str) -> str:
     """A person's name; one written from right to left is isolated, or it would turn the line around."""
     plain = readable(name)
@@ -222,7 +229,8 @@ def _url(paper: str) -> str:
 
 
 _TURNS = re.compile(
-    r"\s(?:via|through|using|by|with|without|for|in|from|under|towards?|on|at|beyond|against|based on)\s", re.IGNORECASE
+    r"\s(?:via|through|using|by|with|without|for|in|from|under|towards?|on|at|beyond|against|based on)\s",
+    re.IGNORECASE,
 )
 
 
@@ -251,7 +259,9 @@ def short_title(title: str) -> str:
 def _whole(text: str) -> bool:
     """Does a piece of LaTeX end outside formulas and braces?"""
     bare = re.sub(r"\\.", "", text)
-    return bare.count("$") % 2 == 0 and bare.count("{") == bare.count("}") and bare.count("(") == bare.count(")")
+    return (
+        bare.count("$") % 2 == 0 and bare.count("{") == bare.count("}") and bare.count("(") == bare.count(")")
+    )
 
 
 def hashtags(topic: Topic) -> tuple[str, ...]:
@@ -288,7 +298,9 @@ def _rendered(
     try:
         return split(blocks)
     except MarkupError as error:
-        raise UsageError(f"template {name}: what it writes is not Telegram's HTML: {error}; correct it") from error
+        raise UsageError(
+            f"template {name}: what it writes is not Telegram's HTML: {error}; correct it"
+        ) from error
 
 
 def _fill(environment: Environment, name: str, **values: object) -> str:
@@ -296,9 +308,13 @@ def _fill(environment: Environment, name: str, **values: object) -> str:
     try:
         return environment.get_template(name).render(**values)
     except TemplateSyntaxError as error:
-        raise UsageError(f"{error.filename or name}, line {error.lineno}: {error.message}; correct the template") from error
+        raise UsageError(
+            f"{error.filename or name}, line {error.lineno}: {error.message}; correct the template"
+        ) from error
     except TemplateNotFound as error:
-        raise UsageError(f"no template {error.message}; see the folder of packaged templates for the names") from error
+        raise UsageError(
+            f"no template {error.message}; see the folder of packaged templates for the names"
+        ) from error
     except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         place = _place(error.__traceback__)
         if place is None:
@@ -330,6 +346,6 @@ def _day(context: Context, day: date, pattern: str) -> str:
 
 @pass_context
 def _plural(context: Context, count: int, **forms: str) -> str:
-    """Filter: the form for a number in the post's language (CLDR: one, few, many, other); {n} is the number."""
+    """Filter: the form for a number in the post's language (CLDR: one, few, many, other), {n} the number."""
     form = _locale(context["language"]).plural_form(count)
     return forms.get(form, forms["other"]).replace("{n}", str(count))

@@ -71,26 +71,30 @@ _STRONG = re.compile(
 )
 _WEAK = re.compile(rf"{_WE}(?:\W+\w+){{0,3}}?\W+{_DO}|^(?:in )?{_WE[2:]}", re.IGNORECASE)
 _LATER = re.compile(
-    r"^(?:furthermore|moreover|additionally|in addition|second(?:ly)?|third(?:ly)?|finally|lastly|also|besides|then)\b|"
-    r"\bwe (?:also|then|further|additionally|finally)\b",
+    r"^(?:furthermore|moreover|additionally|in addition|second(?:ly)?|third(?:ly)?|finally|lastly|also|"
+    r"besides|then)\b|\bwe (?:also|then|further|additionally|finally)\b",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"\d+(?:\.\d+)?\s*(?:\\?%|x\b|\\times|×|percent|points?|fold|times|F1|dB|BLEU)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\d+(?:\.\d+)?\s*(?:\\?%|x\b|\\times|×|percent|points?|fold|times|F1|dB|BLEU)", re.IGNORECASE
+)
 _OUTCOME = re.compile(
     r"\b(?:outperform\w*|state[- ]of[- ]the[- ]art|sota|improv\w+|achiev\w+|surpass\w*|exceed\w*|reduc\w+|"
     r"results?|experiments?|find(?:ings)?|show[sn]?|demonstrat\w+|reveal\w*|significant(?:ly)?|better|faster)\b",
     re.IGNORECASE,
 )
 _HOPE = re.compile(
-    r"\b(?:promis\w+ (?:direction|avenue)|future (?:work|research)|pave\w* the way|hope|recent(?:ly)?|despite|"
-    r"existing|prior|previous|however)\b",
+    r"\b(?:promis\w+ (?:direction|avenue)|future (?:work|research)|pave\w* the way|hope|recent(?:ly)?|"
+    r"despite|existing|prior|previous|traditional(?:ly)?|conventional|however)\b",
     re.IGNORECASE,
 )
 
 
 def _contribution(sentence: str) -> float:
-    """1 for "we propose", .6 for "we study" or "this paper", 0 for neither; less for a further one."""
+    """1 for "we propose", .6 for "we study" or "this paper", less for one more; below 0 for a look back."""
     cue = 1.0 if _STRONG.search(sentence) else 0.6 if _WEAK.search(sentence) else 0.0
+    if not cue:
+        return -0.3 * bool(_HOPE.search(sentence))
     return cue - 0.3 if _LATER.search(sentence) else cue
 
 
@@ -100,7 +104,9 @@ def _result(sentence: str) -> float:
     return 0.5 * bool(_NUMBER.search(sentence)) + outcome - 0.25 * bool(_HOPE.search(sentence))
 
 
-_LINK = re.compile(r"https?://\S+|\\(?:url|href)\{[^}]*\}|\b(?:www\.|github\.com|huggingface\.co)\S+", re.IGNORECASE)
+_LINK = re.compile(
+    r"https?://\S+|\\(?:url|href)\{[^}]*\}|\b(?:www\.|github\.com|huggingface\.co)\S+", re.IGNORECASE
+)
 _NOTICE = re.compile(
     r"\b(?:codes?|data(?:sets?)?|models?|weights|checkpoints?|demos?|project|website|homepage|page|implementation|"
     r"repository|toolkit|scripts?|materials?|videos?|benchmarks?|resources?|samples?|everything)\b.{0,80}?"
@@ -121,16 +127,21 @@ def _tells(sentence: str) -> bool:
 
 
 _STOP = frozenset(
-    "a an and are as at be been but by can for from has have in into is it its of on or our such than that the their "
-    "them these they this to use used using via was we were which while will with without both more most not also "
-    "between across through under over how".split()
+    re.findall(
+        r"\w+",
+        """a an and are as at be been but by can for from has have in into is it its of on or our such than
+        that the their them these they this to use used using via was we were which while will with without both
+        more most not also between across through under over how""",
+    )
 )
 
 
 def _terms(text: str) -> Terms:
     """The words of a text that carry meaning, a plural s taken off, with their counts."""
     words = re.findall(r"[^\W\d_]{2,}", text.lower())
-    return Counter(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words if word not in _STOP)
+    return Counter(
+        word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words if word not in _STOP
+    )
 
 
 def _cosine(one: Terms, other: Terms) -> float:
