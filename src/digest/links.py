@@ -135,8 +135,9 @@ def _kind_of_words(before: str) -> LinkKind | None:
 
 # Words of another paper or of a hope: what they say is no acceptance of this version.
 _NOT_YET = re.compile(
-    r"""\b(?: submi\w* | under\ (?:\w+\ )?(?:review|submission) | in\ review | revision | conditionally | prepared\ for
-        | extended\ (?:abstract\ )?version | extension\ of | journal\ version | rejected | withdrawn )\b""",
+    r"""\b(?: submi\w* | under\ (?:\w+\ )?(?:review|submission) | in\ review | revision | prepared\ for
+        | extended\ (?:abstract\ )?version | extension\ of | journal\ version | rejected | withdrawn
+        | conditionally )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 _VERB = re.compile(
@@ -181,10 +182,12 @@ def venue(comments: str | None) -> Venue | None:
 
     ``accepted (at|to|by|for|in) X``, ``to appear in X``, ``published in X`` or a bare ``X 2026 (oral)``.
     """
+    hopeful = _NOT_YET.search(comments or "")
     for clause in re.split(r"(?<=[.;\n|])\s+", comments or ""):
-        if _NOT_YET.search(clause):
-            continue
-        found = _stated(clause) if _VERB.search(clause) else _bare(clause)
+        if _VERB.search(clause):
+            found = None if _NOT_YET.search(clause) else _stated(clause)
+        else:
+            found = None if hopeful else _bare(clause)  # "MICCAI 2026; under review"
         if found is not None:
             return found
     return None

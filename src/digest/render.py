@@ -39,7 +39,8 @@ from digest.types import Choice, Draft, Language, Paper, Part, Tier, Topic
 GENRE = "roundup"
 AUTHORS_SHOWN = 4  # of five and more only three stand before "et al."
 KEYS_SHOWN = 3
-SHORT_TITLE = 60  # characters
+SHORT_TITLE = 48  # characters
+SHORT_HEAD = 64  # a title that stops by itself, at a colon or a question mark, may be as long
 LOCALES: Mapping[Language, str] = {"en": "en", "ru": "ru", "zh": "zh_Hans"}
 
 
@@ -185,7 +186,7 @@ def _item(
         keys=(evidence.other_keys if choice.silent else evidence.seed_keys or evidence.other_keys)[
             :KEYS_SHOWN
         ],
-        near=Near(readable(near.title), _url(near.paper)) if near else None,
+        near=Near(readable(short_title(near.title)), _url(near.paper)) if near else None,
         links=links(paper),
         venue=_venue(paper),
         topics=tuple(one.title(language) for one in names if one is not None),
@@ -234,25 +235,29 @@ _TURNS = re.compile(
 )
 
 
+_LOOSE = re.compile(r"(?:[\s,;:–—-]+(?:an?|and|as|at|by|for|from|in|into|of|on|or|the|to|via|with))*[\s,;:–—-]*$")
+_HEAD = re.compile(r".*?(?:[?!](?=\s)|(?=:\s))")
+
+
 def short_title(title: str) -> str:
     """A title for the line that names all papers: whole if short, else up to a colon or a preposition.
 
-    It is never cut inside a formula or a brace, and never in the middle of a word.
+    It is never cut inside a formula or a bracket, and never in the middle of a word.
     """
     if len(title) <= SHORT_TITLE:
         return title
-    head, colon, _ = title.partition(": ")
-    if colon and len(head.split()) >= 3 and len(head) <= SHORT_TITLE and _whole(head):
+    match = _HEAD.match(title)
+    head = match[0] if match else ""
+    if len(head) <= SHORT_HEAD and (len(head.split()) >= 3 or len(head) >= 20) and _whole(head):
         return head
-    start = len(head) + 2 if colon else 0
-    turns = [match.start() for match in _TURNS.finditer(title, start) if match.start() <= SHORT_TITLE]
+    turns = [turn.start() for turn in _TURNS.finditer(title, len(head), SHORT_TITLE + 1)]
     for turn in reversed(turns):
-        if _whole(title[:turn]) and len(title[start:turn].split()) >= 2:
+        if _whole(title[:turn]) and len(title[len(head) : turn].split()) > 2:
             return title[:turn].rstrip(",;: ")
-    spaces = [match.start() for match in re.finditer(" ", title) if match.start() < SHORT_TITLE]
+    spaces = [space.start() for space in re.finditer(" ", title[:SHORT_TITLE])]
     for space in reversed(spaces):
         if _whole(title[:space]):
-            return title[:space].rstrip(",;: ") + "…"
+            return _LOOSE.sub("", title[:space]) + "…"
     return title
 
 

@@ -130,8 +130,8 @@ _STOP = frozenset(
     re.findall(
         r"\w+",
         """a an and are as at be been but by can for from has have in into is it its of on or our such than
-        that the their them these they this to use used using via was we were which while will with without both
-        more most not also between across through under over how""",
+        that the their them these they this to use used using via was we were which while will with without
+        both more most not also between across through under over how""",
     )
 )
 
