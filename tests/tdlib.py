@@ -27,6 +27,7 @@ KINDS = {
     "ExpandableBlockQuote": "expandable_blockquote",
     "DateTime": "date_time",
 }
+INVISIBLE = "\n \u00a0\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2800\u3000\ufeff\ufffc"
 MARKDOWN = str.maketrans("*_~|`[]()", "xxxxxxxxx")
 
 

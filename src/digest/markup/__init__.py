@@ -19,6 +19,7 @@ from digest.markup.formatted import (
     utf16_length,
 )
 from digest.markup.parse import check, escape, parse, to_html
+from digest.markup.split import entity_bytes, split
 
 __all__ = [
     "CAPTION_LIMIT",
@@ -29,8 +30,10 @@ __all__ = [
     "Formatted",
     "MarkupError",
     "check",
+    "entity_bytes",
     "escape",
     "parse",
+    "split",
     "to_html",
     "utf16_length",
 ]

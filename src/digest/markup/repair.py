@@ -64,7 +64,7 @@ def trimmed(formatted: Formatted) -> Formatted:
     if _INVISIBLE.fullmatch(text):
         return Formatted("")
     end = utf16_length(text)
-    inside = [_clipped(entity, 0, end) for entity in entities if entity.offset < end]
+    inside = [clipped(entity, 0, end) for entity in entities if entity.offset < end]
     inside.sort(key=_sort_key)
     start = len(text) - len(text.lstrip(" \n"))
     if inside:
@@ -111,9 +111,10 @@ def moved(entity: TextEntity, offset: int, length: int) -> TextEntity:
     )
 
 
-def _clipped(entity: TextEntity, start: int, end: int) -> TextEntity:
+def clipped(entity: TextEntity, start: int, end: int, shift: int = 0) -> TextEntity:
+    """What of the entity lies between two offsets, shifted; its length may come out zero or less."""
     offset = max(entity.offset, start)
-    return moved(entity, offset, min(entity.offset + entity.length, end) - offset)
+    return moved(entity, offset + shift, min(entity.offset + entity.length, end) - offset)
 
 
 def _sort_key(entity: TextEntity) -> tuple[int, int, int]:
