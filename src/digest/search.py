@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 DEPTH = 200  # answers taken from each side before they are fused
 RRF_K = 60
 STOP_WORDS = frozenset(
-    "a an and are as at be by can do does for from how in into is it its of on or that the their this to "
-    "was we what when where which who why will with without".split()
+    ["a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "how", "in", "into", "is", "it", "its", "of", "on", "or", "that", "the", "their", "this", "to", "was", "we", "what", "when", "where", "which", "who", "why", "will", "with", "without"]
 )
 _TOKEN = re.compile(r'"([^"]*)"|([^\W_]+(?:[-_][^\W_]+)*)')
 _WORD = re.compile(r"[^\W_]+")
@@ -138,4 +137,3 @@ def _stem(term: str) -> str:
     """Enough of a word to find its inflections in a text."""
     term = term.lower()
     return term[:-1] if len(term) > 4 and term.endswith("s") else term
-
