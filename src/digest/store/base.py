@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, Table, select
+from msgspec import Struct
+from sqlalchemy import Column, Connection, Engine, Select, Table, select
 
 from digest.errors import StoreError
 from digest.store import sqlite
-from digest.store.tables import paper, stamp
+from digest.store.tables import cursor, paper, stamp
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 CHUNK = 5_000
 """How many values go into one IN (...); SQLite takes 32,766."""
@@ -56,6 +59,16 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, o
         connection.execute(table.insert(), rows)
 
 
+def columns(table: Table, kind: type[Struct]) -> dict[str, Column[Any]]:
+    """The columns of a table that a type has fields for, by name."""
+    return {name: table.c[name] for name in kind.__struct_fields__ if name in table.c}
+
+
+def read_as(kind: type[S], connection: Connection, query: Select[Any]) -> list[S]:
+    """What a query finds, whose columns are named as the fields of a type."""
+    return [kind(**row) for row in connection.execute(query).mappings()]
+
+
 def numbers_of(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     """The row numbers of those papers that are stored, by id."""
     found: dict[str, int] = {}
@@ -86,3 +99,9 @@ def renew_stamp(connection: Connection, *names: str) -> None:
 def read_stamp(connection: Connection, name: str) -> str:
     """The current word of what is named; "" before its first change."""
     return connection.scalar(select(stamp.c.value).where(stamp.c.name == name)) or ""
+
+
+def put_cursor(connection: Connection, source: str, value: str | None, now: datetime) -> None:
+    """Note how far a source was read."""
+    row = sqlite.insert(cursor).values(source=source, value=value, updated=now)
+    connection.execute(row.on_conflict_do_update(["source"], set_={"value": value, "updated": now}))

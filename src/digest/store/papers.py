@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from hashlib import blake2b
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select, update
 
 from digest.store import sqlite, words
-from digest.store.base import StoreBase, chunks, insert_rows, numbers_of, renew_stamp
+from digest.store.base import StoreBase, chunks, insert_rows, numbers_of, put_cursor, renew_stamp
 from digest.store.tables import cursor, paper, paper_category, paper_version
 from digest.types import Page, Paper, Version
 
@@ -36,7 +37,7 @@ class PaperStore(StoreBase):
         """
         with self._writing() as connection:
             added = _add(connection, page.papers)
-            _put_cursor(connection, source, page.cursor, now)
+            put_cursor(connection, source, page.cursor, now)
         return added
 
     def papers(self, ids: Sequence[str]) -> list[Paper]:
@@ -82,7 +83,7 @@ class PaperStore(StoreBase):
         days = select(paper.c.announced, func.count()).where(paper.c.announced.between(since, until))
         with self._reading() as connection:
             rows = connection.execute(days.group_by(paper.c.announced).order_by(paper.c.announced))
-            return dict(rows.tuples().all())
+            return dict(rows.all())
 
     def latest_announced(self, until: date) -> date | None:
         """The last day until this one on which papers were announced."""
@@ -107,7 +108,7 @@ class PaperStore(StoreBase):
         with self._reading() as connection:
             return connection.scalar(select(cursor.c.value).where(cursor.c.source == source))
 
-    def _list(self, query: Select[*tuple[object, ...]]) -> list[Paper]:
+    def _list(self, query: Select[Any]) -> list[Paper]:
         with self._reading() as connection:
             return [found for _, found in _read(connection, query)]
 
@@ -146,6 +147,27 @@ def merge(old: Paper, new: Paper) -> Paper:
 def text_hash(text: str) -> bytes:
     """The 16 bytes a text's vector goes by (BLAKE2b, RFC 7693)."""
     return blake2b(text.encode(), digest_size=16).digest()
+
+
+def as_paper(row: Row[Any], versions: tuple[Version, ...] = ()) -> Paper:
+    """A row of the whole table as a paper."""
+    return Paper(
+        id=row.id,
+        version=row.version,
+        title=row.title,
+        abstract=row.abstract,
+        authors=row.authors,
+        categories=tuple(row.categories.split()),
+        submitted=row.submitted,
+        updated=row.updated,
+        announced=row.announced,
+        announce_type=row.announce_type,
+        comments=row.comments,
+        journal_ref=row.journal_ref,
+        doi=row.doi,
+        withdrawn=row.withdrawn,
+        versions=versions,
+    )
 
 
 def _number(version: Version) -> int:
@@ -211,16 +233,11 @@ def _put_versions(connection: Connection, numbered: Sequence[tuple[int, Paper]])
         connection.execute(sqlite.insert(paper_version).on_conflict_do_nothing(), rows)
 
 
-def _put_cursor(connection: Connection, source: str, value: str | None, now: datetime) -> None:
-    row = sqlite.insert(cursor).values(source=source, value=value, updated=now)
-    connection.execute(row.on_conflict_do_update(["source"], set_={"value": value, "updated": now}))
-
-
 def _highest(connection: Connection) -> int:
     return connection.scalar(select(func.max(paper.c.number))) or 0
 
 
-def _newest_first(condition: ColumnElement[bool], limit: int) -> Select[*tuple[object, ...]]:
+def _newest_first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
     papers = select(paper).where(condition, ~paper.c.withdrawn)
     return papers.order_by(paper.c.announced.desc(), paper.c.number).limit(limit)
 
@@ -230,7 +247,7 @@ def _stored(connection: Connection, ids: Iterable[str]) -> list[tuple[int, Paper
     return [found for query in queries for found in _read(connection, query)]
 
 
-def _read(connection: Connection, query: Select[*tuple[object, ...]]) -> list[tuple[int, Paper]]:
+def _read(connection: Connection, query: Select[Any]) -> list[tuple[int, Paper]]:
     """The papers a query on the whole table finds, each with its number."""
     rows = connection.execute(query).all()
     versions: dict[int, list[Version]] = {}
@@ -238,27 +255,7 @@ def _read(connection: Connection, query: Select[*tuple[object, ...]]) -> list[tu
         found = select(paper_version).where(paper_version.c.paper.in_(chunk)).order_by(paper_version.c.number)
         for number, version, submitted in connection.execute(found):
             versions.setdefault(number, []).append(Version(version, submitted))
-    return [(row.number, _paper(row, tuple(versions.get(row.number, ())))) for row in rows]
-
-
-def _paper(row: Row[*tuple[object, ...]], versions: tuple[Version, ...]) -> Paper:
-    return Paper(
-        id=row.id,
-        version=row.version,
-        title=row.title,
-        abstract=row.abstract,
-        authors=row.authors,
-        categories=tuple(row.categories.split()),
-        submitted=row.submitted,
-        updated=row.updated,
-        announced=row.announced,
-        announce_type=row.announce_type,
-        comments=row.comments,
-        journal_ref=row.journal_ref,
-        doi=row.doi,
-        withdrawn=row.withdrawn,
-        versions=versions,
-    )
+    return [(row.number, as_paper(row, tuple(versions.get(row.number, ())))) for row in rows]
 
 
 def _row(one: Paper) -> dict[str, object]:

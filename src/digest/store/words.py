@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -78,7 +79,7 @@ def fts_quote(words: str) -> str:
     return '"' + clean.replace('"', '""') + '"'
 
 
-def rows_with(phrases: Iterable[str]) -> Select[int]:
+def rows_with(phrases: Iterable[str]) -> Select[Any]:
     """The rows with any of these phrases in title or abstract."""
     any_of = " OR ".join(map(fts_quote, phrases))
     return select(_index.c.rowid).where(_holds(f"{{title abstract}} : ({any_of})"))
@@ -98,9 +99,8 @@ def remove(connection: Connection, numbers: Sequence[int]) -> None:
 
 def _write(connection: Connection, fields: str, values: str, papers: ColumnElement[bool]) -> None:
     into = table("paper_word", *map(column, fields.split(", ")))
-    rows: Select[*tuple[object, ...]] = (
-        select(*map(literal_column, values.split(", "))).select_from(paper).where(papers)
-    )
+    read: list[ColumnElement[Any]] = [literal_column(value) for value in values.split(", ")]
+    rows = select(*read).select_from(paper).where(papers)
     connection.execute(into.insert().from_select(fields.split(", "), rows))
 
 
