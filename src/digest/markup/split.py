@@ -47,9 +47,9 @@ _GRAPHEME = _LEVELS[-1]
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _TOKEN = regex.compile(  # a link, a domain or address, a hashtag, an arXiv id, a word or number
     r"https?://[!-~\p{Latin}\p{Cyrillic}]+"
-    r"|(?<![\w.-])(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?"
+    r"|(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?"
     r"|[#@$][\p{L}\p{N}_]+"
-    r"|(?<![\w.-])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?"
+    r"|(?<![A-Za-z0-9_.-])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?"
     rf"|(?:(?![{_SPACELESS}])[\p{{L}}\p{{M}}\p{{N}}_'’-])+(?:[.,]\d+)*"
 )
 
