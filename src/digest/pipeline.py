@@ -1,0 +1,412 @@
+"""The road of a paper: crawl | embed | match | write | deliver.
+
+    source.fetch | store.add_papers                                   crawl
+    store.texts_without_vector | embedder.embed | store.add_vectors   embed
+    store.newest_until | relevance.match | store.put_matches          match
+    store.matches | choose.choose | render.write_post | store.add_posts   write
+    store.claim_delivery | channel.send | store.record_delivery       deliver
+
+Every stage reads what the one before has stored and commits what it did in steps that are whole by
+themselves. So each can be run alone, again, or after a kill at any line, and the archive ends the
+same. The stages call, in order; what they decide is decided in relevance, keys, choose and render.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from digest.days import new_york_day
+from digest.errors import DeliveryError, NotSent, Uncertain
+from digest.types import (
+    Choice,
+    Delivery,
+    DeliveryState,
+    Draft,
+    Key,
+    Language,
+    Match,
+    Paper,
+    PostState,
+    Stage,
+    StageReport,
+    Topic,
+)
+
+if TYPE_CHECKING:
+    from digest.archive import Archive
+    from digest.channels import Channel
+    from digest.choose import Chosen, Home
+    from digest.embed import Embedder
+    from digest.render import Writer
+    from digest.sources import Source
+    from digest.store import Store
+
+# Ranking learns from the newest papers and from all that hold a key; more costs time, not quality:
+# the rankers are strongly regularised and the seeds are what they learn from.
+BACKGROUND = 20_000
+SEED_LIMIT = 3_000
+EMBED_BATCH = 256
+KEYS_EVERY = timedelta(days=7)
+NOVELTY_DAYS = timedelta(days=180)
+SENTENCES = {"detailed": 2, "brief": 1}
+GENRE = "roundup"
+
+Progress = Callable[[int, int], None]
+Vectors = npt.NDArray[np.float32]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What match and write go by: the topics, the model whose vectors count, how many days a run looks
+    back, whether posts wait for a person, and where each topic's posts go by language."""
+
+    topics: tuple[Topic, ...]
+    model: str
+    lookback: int
+    state: PostState
+    channels: Mapping[str, Mapping[Language, tuple[str, ...]]]
+
+
+class Counting:
+    """What a stage reports at its end: counts by name, and notes for a person."""
+
+    def __init__(self, stage: Stage, *names: str) -> None:
+        self.stage: Stage = stage
+        self.counts = dict.fromkeys(names, 0)
+        self.notes: list[str] = []
+        self._started = time.monotonic()
+
+    def add(self, name: str, number: int = 1) -> None:
+        """Count up."""
+        self.counts[name] = self.counts.get(name, 0) + number
+
+    def report(self) -> StageReport:
+        """The stage's report, with the seconds since it began."""
+        return StageReport(self.stage, time.monotonic() - self._started, self.counts, tuple(self.notes))
+
+
+# crawl
+
+
+def crawl(store: Store, sources: Sequence[Source], now: datetime) -> StageReport:
+    """Read each source from where it was left, one transaction a page."""
+    count = Counting("crawl", "new", "newer", "unchanged", "skipped")
+    for source in sources:
+        for page in source.fetch(store.cursor(source.name), now):
+            added = store.add_papers(source.name, page, now)
+            count.add("new", len(added.new))
+            count.add("newer", len(added.newer))
+            count.add("unchanged", added.unchanged)
+            count.add("skipped", len(page.skipped))
+            count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
+    return count.report()
+
+
+# embed
+
+
+def embed(store: Store, embedder: Embedder, progress: Progress | None = None) -> StageReport:
+    """Embed every text that has no vector of this model yet, newest papers first."""
+    count = Counting("embed", "embedded")
+    store.ensure_model(embedder.name, embedder.dimension)
+    waiting = store.count_without_vector(embedder.name)
+    for batch in store.texts_without_vector(embedder.name, EMBED_BATCH):
+        vectors = embedder.embed([text for _, text in batch])
+        store.add_vectors(embedder.name, zip((text_hash for text_hash, _ in batch), vectors, strict=True))
+        count.add("embedded", len(batch))
+        if progress:
+            progress(count.counts["embedded"], waiting)
+    return count.report()
+
+
+# match
+
+
+def match(store: Store, plan: Plan, now: datetime) -> StageReport:
+    """Score the papers of the look-back window for each topic, and propose keys once a week.
+
+    A topic whose keys and archive are as they were when it was last scored is left alone.
+    """
+    count = Counting("match")
+    day = new_york_day(now)
+    archive = _Archive(store, plan, day)
+    for topic in plan.topics:
+        store.sync_seed_keys(topic.name, seed_keys(topic), now)
+        last = store.cursor(_keys_cursor(topic))
+        if last is None or day - date.fromisoformat(last) >= KEYS_EVERY:
+            count.notes += _key_notes(topic, _propose(store, topic, archive, now))
+        active = store.keys(topic.name, states=("active",))
+        fingerprint = archive.fingerprint(topic, active)
+        if store.fit_fingerprint(topic.name) != fingerprint:
+            found = archive.match(topic, active)
+            store.put_matches(topic.name, found, fingerprint, scored=archive.candidates)
+        matches = store.matches(topic.name, archive.since, day, topic.floor)
+        silent = sum(one.silent for one in matches)
+        count.add(topic.name, len(matches))
+        count.notes.append(
+            f"{topic.name}: {len(matches)} over the floor {topic.floor:g}, {silent} of them silent"
+        )
+    return count.report()
+
+
+def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[Key]:
+    """Propose keys for one topic now, whenever it was last done."""
+    store.sync_seed_keys(topic.name, seed_keys(topic), now)
+    return _propose(store, topic, _Archive(store, plan, new_york_day(now)), now)
+
+
+def seed_keys(topic: Topic) -> list[Key]:
+    """The keys that the configuration gives a topic."""
+    from digest.phrases import normalise
+
+    return [
+        Key(topic=topic.name, text=text, normal=normalise(text), state="active", origin="seed")
+        for text in topic.seed_keys
+    ]
+
+
+def _keys_cursor(topic: Topic) -> str:
+    """Where the day of a topic's last key proposal is kept."""
+    return f"keys:{topic.name}"
+
+
+def _propose(store: Store, topic: Topic, archive: _Archive, now: datetime) -> list[Key]:
+    found = archive.propose(topic, store.keys(topic.name))
+    return store.propose_keys(found, now, cursor=(_keys_cursor(topic), new_york_day(now).isoformat()))
+
+
+def _key_notes(topic: Topic, found: Sequence[Key]) -> list[str]:
+    active = [key.text for key in found if key.state == "active"]
+    waiting = len(found) - len(active)
+    notes = [f"{topic.name}: accepted {', '.join(active)}"] if active else []
+    return notes + (
+        [f"{topic.name}: {waiting} keys wait for a look (digest keys list {topic.name})"] if waiting else []
+    )
+
+
+class _Archive:
+    """The part of the archive that ranking learns from, read only when a topic must be scored."""
+
+    def __init__(self, store: Store, plan: Plan, day: date) -> None:
+        self._store, self._plan, self._day = store, plan, day
+        self.since = day - timedelta(days=plan.lookback)
+
+    def match(self, topic: Topic, active: Sequence[Key]) -> list[Match]:
+        """The topic's matches among the papers of the look-back window."""
+        from digest import relevance
+
+        if not self.candidates:
+            return []
+        return relevance.match(topic, active, self._built, self.candidates)
+
+    @cached_property
+    def candidates(self) -> list[str]:
+        """Ids of the papers announced in the look-back window."""
+        return [paper.id for paper in self._window]
+
+    def propose(self, topic: Topic, known: Sequence[Key]) -> list[Key]:
+        """Keys that the archive gives reason to add."""
+        from digest import keys
+
+        return keys.propose(topic, known, self._built)
+
+    def fingerprint(self, topic: Topic, active: Sequence[Key]) -> str:
+        """Changes whenever the topic's matches could."""
+        from digest.relevance import SCORER
+
+        told = msgspec.json.encode(
+            [SCORER, self._day, self.since, topic, sorted(key.normal for key in active)]
+        )
+        state = f"{self._store.vector_state(self._plan.model)} {self._store.highest_number()}"
+        return hashlib.sha256(told + state.encode()).hexdigest()
+
+    @cached_property
+    def _window(self) -> list[Paper]:
+        return self._store.announced_between(self.since, self._day)
+
+    @cached_property
+    def _built(self) -> Archive:
+        from digest.archive import Archive
+
+        papers = list({paper.id: paper for paper in self._read()}.values())
+        return Archive.build(
+            papers, vectors_of(self._store, self._plan.model, [paper.id for paper in papers])
+        )
+
+    def _read(self) -> Iterator[Paper]:
+        yield from self._window
+        yield from self._store.newest_until(self._day, BACKGROUND)
+        for topic in self._plan.topics:
+            phrases = [key.text for key in self._store.keys(topic.name, states=("active",))]
+            yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
+            yield from self._store.papers(topic.seed_papers)
+
+
+def vectors_of(store: Store, model: str, ids: Sequence[str]) -> Vectors | None:
+    """float32 [n, dim], a row per id in order, zeros where a paper has no vector; None where none has."""
+    found, vectors = store.vectors(model, ids)
+    if not found:
+        return None
+    row = {paper: at for at, paper in enumerate(found)}
+    padded = np.vstack([vectors, np.zeros((1, vectors.shape[1]), np.float32)])
+    return padded[[row.get(paper, -1) for paper in ids]]
+
+
+# write
+
+
+def write(store: Store, plan: Plan, writer: Writer, now: datetime) -> tuple[StageReport, list[int]]:
+    """Write the posts that are due today, each topic in all its languages at once."""
+    from digest import choose
+
+    count = Counting("write", "posts")
+    slot = new_york_day(now)
+    since = slot - timedelta(days=plan.lookback)
+    matches = {topic.name: store.matches(topic.name, since, slot, 0.0) for topic in plan.topics}
+    homes = choose.home(matches, {topic.name: topic.floor for topic in plan.topics})
+    posts: list[int] = []
+    for topic in plan.topics:
+        desk = _Desk(store, plan, topic, slot)
+        drafts = desk.drafts(homes, writer, count.notes)
+        ids = store.add_posts(drafts, plan.channels[topic.name], plan.state, store.highest_number(), now)
+        count.add("posts", len(ids))
+        posts.extend(ids)
+    return count.report(), posts
+
+
+class _Desk:
+    """One topic's post of one day, from what the archive holds to drafts in all its languages."""
+
+    def __init__(self, store: Store, plan: Plan, topic: Topic, slot: date) -> None:
+        self._store, self._plan, self._topic, self._slot = store, plan, topic, slot
+
+    def drafts(self, homes: Home, writer: Writer, notes: list[str]) -> list[Draft]:
+        """The drafts that are due; none, with the reason in ``notes``, where none is."""
+        from digest import choose
+
+        topic, slot = self._topic, self._slot
+        if self._store.posts(topic=topic.name, genre=GENRE, since=slot, until=slot):
+            notes.append(f"{topic.name}: written before")
+            return []
+        papers, matches = self._waiting(homes)
+        chosen = self._chosen(matches, papers, homes)
+        days = [papers[choice.paper].announced for choice in chosen.choices]
+        if not choose.due(topic.rhythm, days, slot):
+            notes.append(f"{topic.name}: no post, {self._reason(matches, chosen, days)}")
+            return []
+        notes.append(f"{topic.name}: {len(chosen.choices)} papers chosen, {_tally(chosen)}")
+        return [self._draft(writer, language, chosen.choices, papers) for language in topic.languages]
+
+    def _waiting(self, homes: Home) -> tuple[dict[str, Paper], list[Match]]:
+        """The topic's papers announced, or first seen, since its last post, and their matches."""
+        matches = homes.matches[self._topic.name]
+        papers = {paper.id: paper for paper in self._store.papers([match.paper for match in matches])}
+        last = self._store.last_post(self._topic.name, GENRE, self._slot)
+        if last is not None:
+            numbers = self._store.paper_numbers(papers)
+            day, seen = last
+            papers = {
+                paper.id: paper
+                for paper in papers.values()
+                if paper.announced > day or numbers[paper.id] > seen
+            }
+        return papers, [match for match in matches if match.paper in papers]
+
+    def _chosen(self, matches: Sequence[Match], papers: Mapping[str, Paper], homes: Home) -> Chosen:
+        from digest import choose
+
+        store, model = self._store, self._plan.model
+        found, rows = store.vectors(model, list(papers))
+        recent = store.posted_since(self._slot - NOVELTY_DAYS)
+        return choose.choose(
+            self._topic,
+            matches,
+            papers,
+            dict(zip(found, rows, strict=True)),
+            posted=store.posted_papers(),
+            posted_vectors=store.vectors(model, recent)[1],
+            posted_titles={choose.fold_title(paper.title) for paper in store.papers(recent)},
+            topics=homes.topics,
+        )
+
+    def _draft(
+        self, writer: Writer, language: Language, choices: Sequence[Choice], papers: Mapping[str, Paper]
+    ) -> Draft:
+        from digest.render import write_post
+        from digest.summarize import summarize
+
+        summaries = {
+            choice.paper: summarize(papers[choice.paper], SENTENCES[choice.tier]) for choice in choices
+        }
+        return write_post(writer, self._topic, self._slot, language, choices, papers, summaries)
+
+    def _reason(self, matches: Sequence[Match], chosen: Chosen, waiting: Sequence[date]) -> str:
+        from digest import choose
+
+        last = self._store.last_post(self._topic.name, GENRE, self._slot)
+        since = last[0] + timedelta(days=1) if last else self._slot - timedelta(days=self._plan.lookback)
+        announced = sum(self._store.day_counts(since, self._slot).values())
+        scores = [match.score for match in matches]
+        return choose.empty_reason(
+            self._topic,
+            self._slot,
+            announced=announced,
+            scores=scores,
+            left_out=chosen.left_out,
+            waiting=waiting,
+        )
+
+
+def _tally(chosen: Chosen) -> str:
+    """How many papers were left out, by reason."""
+    reasons = Counter(left.reason.split(" of ")[0] for left in chosen.left_out)
+    return ", ".join(f"{number} {reason}" for reason, number in reasons.items()) or "none left out"
+
+
+# deliver
+
+
+def deliver(store: Store, channels: Sequence[Channel], now: datetime) -> StageReport:
+    """Send what is queued, a part at a time: claim and commit, send, record.
+
+    A part whose sending was cut off is sent again only where that does no harm (a file); elsewhere
+    it is held as uncertain, because a public double is worse than a gap that a person can close.
+    """
+    count = Counting("deliver", "sent")
+    held = store.recover_deliveries(
+        now, repeatable={channel.name for channel in channels if channel.repeatable}
+    )
+    if held:
+        count.add("uncertain", held)
+    for channel in channels:
+        while delivery := store.claim_delivery(channel.name, now):
+            state, note = _send(store, channel, delivery, now)
+            count.add(state)
+            if note:
+                count.notes.append(note)
+            if state == "queued":
+                break
+    return count.report()
+
+
+def _send(
+    store: Store, channel: Channel, delivery: Delivery, now: datetime
+) -> tuple[DeliveryState, str | None]:
+    try:
+        receipt = channel.send(store.post(delivery.post), delivery.part)
+    except DeliveryError as error:
+        state: DeliveryState = "queued" if isinstance(error, NotSent) else "failed"
+        state = "uncertain" if isinstance(error, Uncertain) else state
+        store.record_delivery(delivery.id, state, now, error=str(error))
+        return state, f"{channel.name}: post {delivery.post} part {delivery.part + 1} {state}: {error}"
+    store.record_delivery(delivery.id, "sent", now, receipt=receipt)
+    return "sent", None
