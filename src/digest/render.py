@@ -316,15 +316,22 @@ def _fill(environment: Environment, name: str, **values: object) -> str:
         raise UsageError(
             f"{error.filename or name}, line {error.lineno}: {error.message}; correct the template"
         ) from error
-    except TemplateNotFound as error:
-        raise UsageError(
-            f"no template {error.message}; see the folder of packaged templates for the names"
-        ) from error
     except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         place = _place(error.__traceback__)
+        if place is None and isinstance(error, TemplateNotFound):
+            raise UsageError(f"no template {name} in {_folders(environment)}; correct the folder") from error
         if place is None:
             raise
-        raise UsageError(f"{place}: {error}; correct the template") from error
+        raise UsageError(f"{place}: {_line(error)}; correct the template") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _folders(environment: Environment) -> str:
+    loader = environment.loader
+    return " or ".join(loader.searchpath) if isinstance(loader, FileSystemLoader) else "the templates"
 
 
 def _place(trace: TracebackType | None) -> str | None:
