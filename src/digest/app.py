@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from digest.errors import InputError, TryAgain, UsageError
-from digest.types import Hit, Key, KeyState, Post, PostState, RunReport, StageReport, Topic, Window
+from digest.errors import InputError, StoreError, TryAgain, UsageError
+from digest.types import (
+    Hit,
+    Key,
+    KeyState,
+    Language,
+    Post,
+    PostState,
+    RunReport,
+    StageReport,
+    Status,
+    Topic,
+    Window,
+)
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from digest.channels import Channel
     from digest.config import Settings
     from digest.embed import Embedder
     from digest.index import VectorIndex
     from digest.pipeline import Plan
+    from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
 
@@ -81,45 +97,79 @@ class App:
         known = {"sample": sample}
         chosen = name or self.settings.source
         if chosen not in known:
-            raise UsageError(f"no source {chosen!r}; there are {', '.join(known)} (files: digest import FILE)")
+            raise UsageError(
+                f"no source {chosen!r}; there are {', '.join(known)} (files: digest import FILE)"
+            )
         return known[chosen]()
 
     def channels(self) -> list[Channel]:
         """The configured channels."""
         from digest.channels.files import FileChannel
 
-        return [
-            FileChannel(name, self.settings.home / channel.folder)
-            for name, channel in self.settings.channels.items()
-        ]
+        return [FileChannel(name, channel.folder) for name, channel in self.settings.channels.items()]
+
+    @cached_property
+    def model(self) -> str:
+        """The name under which the model's vectors are kept."""
+        from digest.embed import model_name
+
+        return model_name(self.settings.embed.model)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What match and write go by."""
+        from digest.pipeline import Plan
+
+        state: PostState = "approved" if self.settings.approval == "automatic" else "draft"
+        return Plan(
+            topics=tuple(self.topics),
+            model=self.model,
+            lookback=self.settings.lookback_days,
+            state=state,
+            channels={topic.name: self._channels_of(topic) for topic in self.topics},
+        )
+
+    def _channels_of(self, topic: Topic) -> dict[Language, tuple[str, ...]]:
+        channels = self.settings.channels.items()
+        return {
+            language: tuple(name for name, channel in channels if channel.takes(topic.name, language))
+            for language in topic.languages
+        }
+
+    @cached_property
+    def writer(self) -> Writer:
+        """The templates and the author's voice."""
+        from digest.data import data_dir
+        from digest.render import PostSettings, Writer, templates
+
+        posts = self.settings.posts
+        voice = PostSettings(greetings=posts.greetings, sign_offs=posts.sign_offs)
+        return Writer(templates(posts.templates, data_dir("templates")), voice, self.settings.topics)
 
     # The road.
 
     def run(self, source: str | None) -> RunReport:
         """All stages in order."""
-        with self._alone("run"):
-            stages = [self._crawl([self.source(source)])]
-            stages += [self._embed(), self._match()]
+        with self._alone():
+            stages = [self._crawl([self.source(source)]), self._embed(), self._match()]
             wrote, posts = self._write()
-            stages += [wrote, self._deliver()]
-            return self._record("run", stages, posts)
+            return self._record("run", [*stages, wrote, self._deliver()], posts)
 
     def crawl(self, source: str | None) -> RunReport:
         """The first stage alone."""
-        with self._alone("crawl"):
+        with self._alone():
             return self._record("crawl", [self._crawl([self.source(source)])])
 
     def import_files(self, files: Sequence[Path], announced: date | None) -> RunReport:
         """The first stage from snapshot files."""
         from digest.sources.snapshot import Snapshot
 
-        sources = [Snapshot(path, announced) for path in files]
-        with self._alone("import"):
-            return self._record("import", [self._crawl(sources)])
+        with self._alone():
+            return self._record("import", [self._crawl([Snapshot(path, announced) for path in files])])
 
-    def stage(self, name: str) -> RunReport:
-        """One of embed, match, write and deliver alone."""
-        with self._alone(name):
+    def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
+        """One of the later stages alone."""
+        with self._alone():
             if name == "write":
                 wrote, posts = self._write()
                 return self._record(name, [wrote], posts)
@@ -134,27 +184,148 @@ class App:
     def _embed(self) -> StageReport:
         from digest import pipeline
 
-        if not self.store.count_without_vector(self.settings.embed.model):
+        if not self.store.count_without_vector(self.model):
             return StageReport("embed", 0.0, {"embedded": 0})
-        with self._progress("embed") as progress:
-            return pipeline.embed(self.store, self.embedder, progress)
+        with progress("embed", quiet=self._quiet) as step:
+            return pipeline.embed(self.store, self.embedder, step)
 
     def _match(self) -> StageReport:
         from digest import pipeline
 
-        return pipeline.match(self.store, self._plan, self.now)
+        return pipeline.match(self.store, self.plan, self.now)
 
     def _write(self) -> tuple[StageReport, list[int]]:
         from digest import pipeline
 
-        return pipeline.write(self.store, self._plan, self.now)
+        return pipeline.write(self.store, self.plan, self.writer, self.now)
 
     def _deliver(self) -> StageReport:
         from digest import pipeline
 
         return pipeline.deliver(self.store, self.channels(), self.now)
 
-    def _record(self, command: str, stages: list[StageReport], posts: Sequence[int] = ()) -> RunReport:
+    def _record(self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = ()) -> RunReport:
         report = RunReport(as_of=self.now, stages=tuple(stages), posts=tuple(posts))
-        self.store.put_run(command, report)
+        self.store.put_run(command, report, self.now)
         return report
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of the digest home, so that only one process changes it; the system lets go
+        of it when the process ends, however it ends."""
+        from filelock import FileLock, Timeout
+
+        self._make_home()
+        path = self.settings.home / "digest.lock"
+        try:
+            with FileLock(path, timeout=0):
+                yield
+        except Timeout:
+            reason = "another digest is at work in this home; try again when it is done"
+            raise TryAgain(f"{path}: {reason}") from None
+
+    def _make_home(self) -> None:
+        try:
+            self.settings.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self.settings.home}: {error.strerror}; choose another --home") from error
+
+    # The archive.
+
+    def search(self, query: str, count: int, window: Window) -> list[Hit]:
+        """Search by words and by meaning."""
+        from digest import search
+        from digest.embed import load_query_encoder
+
+        index = self._index()
+        chosen = self.settings.embed
+
+        def encode(text: str) -> npt.NDArray[np.float32]:
+            return load_query_encoder(chosen.model, chosen.device).embed([text])[0]
+
+        return search.search(self.store, index, encode, query, count, window)
+
+    def similar(self, paper: str, count: int, window: Window) -> list[Hit]:
+        """Papers near to a paper."""
+        from digest import ids, search
+
+        base = ids.parse(paper).base
+        if not self.store.papers([base]):
+            raise InputError(f"{base} is not in the archive; digest search finds what is")
+        index = self._index()
+        if index is None:
+            raise UsageError("nothing is embedded yet; run: digest embed")
+        return search.similar(self.store, index, self.model, base, count, window)
+
+    def _index(self) -> VectorIndex | None:
+        """The vector index, rebuilt where it does not fit the archive; None where nothing is embedded."""
+        from digest.index import open_index
+
+        dimension = self.store.model_dimension(self.model)
+        if dimension is None:
+            return None
+        folder = self.settings.home / "index"
+        state = self.store.vector_state(self.model)
+        return open_index(folder, self.model, dimension, state, lambda: self.store.all_vectors(self.model))
+
+    def post(self, number: int) -> Post:
+        """A post by its id; raises InputError where there is none."""
+        found = self.store.post(number)
+        if found is None:
+            raise InputError(f"no post {number}; digest posts list shows what there is")
+        return found
+
+    def newest_posts(self) -> list[Post]:
+        """The posts of the newest slot."""
+        found = self.store.posts()
+        newest = max((post.slot for post in found), default=None)
+        return [post for post in found if post.slot == newest]
+
+    def decide_post(self, number: int, decision: Literal["approve", "reject"]) -> Post:
+        """Approve or reject a draft; saying the same again is harmless."""
+        wanted: PostState = "approved" if decision == "approve" else "rejected"
+        post = self.post(number)
+        if post.state != wanted and not self.store.set_post_state(number, ("draft",), wanted, self.now):
+            raise UsageError(f"post {number} is {post.state}: only a draft can be {wanted}")
+        return self.post(number)
+
+    def keys(self, topic: str, *, everything: bool) -> list[Key]:
+        """The keys of a topic: active and proposed, or all."""
+        states: tuple[KeyState, ...] | None = None if everything else ("active", "proposed")
+        return self.store.keys(self.topic(topic).name, states=states)
+
+    def propose_keys(self, topic: str) -> list[Key]:
+        """Look for adjacent keys of a topic now."""
+        from digest import pipeline
+
+        with self._alone():
+            return pipeline.propose_keys(self.store, self.plan, self.topic(topic), self.now)
+
+    def decide_key(self, topic: str, key: str, state: KeyState, reason: str) -> Key:
+        """A person accepts or rejects a key, known or new."""
+        from digest.phrases import normalise
+
+        return self.store.decide_key(
+            self.topic(topic).name, key, normalise(key), state, by="human", reason=reason, now=self.now
+        )
+
+    def status(self) -> Status:
+        """What the archive holds, what waits, and how the last runs went."""
+        return self.store.status(self.model)
+
+
+@contextmanager
+def progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on stderr with rate and time left, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=what, unit=" papers", file=sys.stderr, leave=False) as bar:
+
+        def step(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield step

@@ -85,7 +85,7 @@ class Moment(click.ParamType):
 
     name = "time"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+    def convert(self, value: Any, *_: Any) -> datetime:
         """Read the time."""
         if isinstance(value, datetime):
             return value
@@ -105,7 +105,7 @@ class Day(click.ParamType):
 
     name = "day"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+    def convert(self, value: Any, *_: Any) -> date:
         """Read the day."""
         if isinstance(value, date):
             return value
@@ -121,11 +121,19 @@ as_of = click.option("--as-of", type=Moment(), metavar="TIME", help="Act as if i
 def search_options(command: F) -> F:
     """The options that search and similar share."""
     for option in (
-        click.option("-k", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Hits."),
+        click.option(
+            "-k", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Hits."
+        ),
         click.option("--topic", metavar="NAME", help="Only papers of this topic."),
         click.option("--since", type=Day(), metavar="DAY", help="Announced on this day or later."),
         click.option("--until", type=Day(), metavar="DAY", help="Announced on this day or earlier."),
-        click.option("--category", "categories", multiple=True, metavar="CODE", help="In this category (again for more)."),
+        click.option(
+            "--category",
+            "categories",
+            multiple=True,
+            metavar="CODE",
+            help="In this category (again for more).",
+        ),
     ):
         command = option(command)
     return command
@@ -277,7 +285,9 @@ def _window(
         app.topic(topic)
     for category in categories:
         if category not in ids.CATEGORIES:
-            raise UsageError(f"--category {category}: no such category; did you mean {ids.nearest_category(category)}?")
+            raise UsageError(
+                f"--category {category}: no such category; did you mean {ids.nearest_category(category)}?"
+            )
     return Window(topic, since, until, categories)
 
 

@@ -15,22 +15,38 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from digest import choose as choosing
-from digest.channels import Channel
 from digest.days import new_york_day
-from digest.errors import NotSent, Refused, Uncertain
-from digest.types import Delivery, Draft, Key, Match, Paper, Post, Stage, StageReport, Topic
+from digest.errors import DeliveryError, NotSent, Uncertain
+from digest.types import (
+    Choice,
+    Delivery,
+    DeliveryState,
+    Draft,
+    Key,
+    Language,
+    Match,
+    Paper,
+    PostState,
+    Stage,
+    StageReport,
+    Topic,
+)
 
 if TYPE_CHECKING:
+    from digest.archive import Archive
+    from digest.channels import Channel
+    from digest.choose import Chosen, Home
     from digest.embed import Embedder
-    from digest.relevance import Archive
     from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
@@ -41,17 +57,31 @@ BACKGROUND = 20_000
 SEED_LIMIT = 3_000
 EMBED_BATCH = 256
 KEYS_EVERY = timedelta(days=7)
+NOVELTY_DAYS = timedelta(days=180)
+SENTENCES = {"detailed": 2, "brief": 1}
 GENRE = "roundup"
 
 Progress = Callable[[int, int], None]
+Vectors = npt.NDArray[np.float32]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What match and write go by: the topics, the model whose vectors count, how many days a run looks
+    back, whether posts wait for a person, and where each topic's posts go by language."""
+
+    topics: tuple[Topic, ...]
+    model: str
+    lookback: int
+    state: PostState
+    channels: Mapping[str, Mapping[Language, tuple[str, ...]]]
 
 
 class Counting:
     """What a stage reports at its end: counts by name, and notes for a person."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *names: str) -> None:
         self.stage: Stage = stage
-        self.counts: dict[str, int] = {}
+        self.counts = dict.fromkeys(names, 0)
         self.notes: list[str] = []
         self._started = time.monotonic()
 
@@ -67,18 +97,17 @@ class Counting:
 # crawl
 
 
-def crawl(store: Store, source: Source, now: datetime) -> StageReport:
-    """Read a source from where it was left, one transaction a page."""
-    count = Counting("crawl")
-    for name in ("new", "newer", "unchanged", "skipped"):
-        count.add(name, 0)
-    for page in source.fetch(store.cursor(source.name), now):
-        added = store.add_papers(source.name, page, now)
-        count.add("new", len(added.new))
-        count.add("newer", len(added.newer))
-        count.add("unchanged", added.unchanged)
-        count.add("skipped", len(page.skipped))
-        count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
+def crawl(store: Store, sources: Sequence[Source], now: datetime) -> StageReport:
+    """Read each source from where it was left, one transaction a page."""
+    count = Counting("crawl", "new", "newer", "unchanged", "skipped")
+    for source in sources:
+        for page in source.fetch(store.cursor(source.name), now):
+            added = store.add_papers(source.name, page, now)
+            count.add("new", len(added.new))
+            count.add("newer", len(added.newer))
+            count.add("unchanged", added.unchanged)
+            count.add("skipped", len(page.skipped))
+            count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
     return count.report()
 
 
@@ -87,10 +116,9 @@ def crawl(store: Store, source: Source, now: datetime) -> StageReport:
 
 def embed(store: Store, embedder: Embedder, progress: Progress | None = None) -> StageReport:
     """Embed every text that has no vector of this model yet, newest papers first."""
-    count = Counting("embed")
+    count = Counting("embed", "embedded")
     store.ensure_model(embedder.name, embedder.dimension)
     waiting = store.count_without_vector(embedder.name)
-    count.add("embedded", 0)
     while batch := store.texts_without_vector(embedder.name, EMBED_BATCH):
         vectors = embedder.embed([text for _, text in batch])
         store.add_vectors(embedder.name, zip((text_hash for text_hash, _ in batch), vectors, strict=True))
@@ -103,28 +131,37 @@ def embed(store: Store, embedder: Embedder, progress: Progress | None = None) ->
 # match
 
 
-def match(store: Store, topics: Sequence[Topic], model: str, now: datetime, lookback: int) -> StageReport:
+def match(store: Store, plan: Plan, now: datetime) -> StageReport:
     """Score the papers of the look-back window for each topic, and propose keys once a week.
 
     A topic whose keys and archive are as they were when it was last scored is left alone.
     """
     count = Counting("match")
     day = new_york_day(now)
-    archive = _LazyArchive(store, topics, model, day)
-    since = day - timedelta(days=lookback)
-    candidates = [paper.id for paper in store.announced_between(since, day)]
-    for topic in topics:
+    archive = _Archive(store, plan, day)
+    for topic in plan.topics:
         store.sync_seed_keys(topic.name, seed_keys(topic), now)
-        count.add("proposed keys", _propose_keys(store, topic, archive, now))
+        last = store.cursor(_keys_cursor(topic))
+        if last is None or day - date.fromisoformat(last) >= KEYS_EVERY:
+            found = _propose(store, topic, archive, now)
+            count.notes += _key_notes(topic, found)
         active = store.keys(topic.name, states=("active",))
-        fingerprint = archive.fingerprint(topic, active, since)
+        fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
-            found = _match_topic(topic, active, archive, candidates)
-            store.put_matches(topic.name, candidates, found, fingerprint)
-        found = store.matches(topic.name, since, day, topic.floor)
-        count.add(topic.name, len(found))
-        count.add(f"{topic.name} silent", sum(one.silent for one in found))
+            store.put_matches(topic.name, archive.match(topic, active), fingerprint)
+        matches = store.matches(topic.name, archive.since, day, topic.floor)
+        silent = sum(one.silent for one in matches)
+        count.add(topic.name, len(matches))
+        count.notes.append(
+            f"{topic.name}: {len(matches)} over the floor {topic.floor:g}, {silent} of them silent"
+        )
     return count.report()
+
+
+def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[Key]:
+    """Propose keys for one topic now, whenever it was last done."""
+    store.sync_seed_keys(topic.name, seed_keys(topic), now)
+    return _propose(store, topic, _Archive(store, plan, new_york_day(now)), now)
 
 
 def seed_keys(topic: Topic) -> list[Key]:
@@ -137,100 +174,234 @@ def seed_keys(topic: Topic) -> list[Key]:
     ]
 
 
-def propose_keys(store: Store, topic: Topic, model: str, now: datetime) -> list[Key]:
-    """Propose keys for one topic now, whenever it was last done."""
-    store.sync_seed_keys(topic.name, seed_keys(topic), now)
-    archive = _LazyArchive(store, [topic], model, new_york_day(now))
-    return _store_proposals(store, topic, archive, now)
+def _keys_cursor(topic: Topic) -> str:
+    """Where the day of a topic's last key proposal is kept."""
+    return f"keys:{topic.name}"
 
 
-def _propose_keys(store: Store, topic: Topic, archive: _LazyArchive, now: datetime) -> int:
-    last = store.cursor(f"keys:{topic.name}")
-    if last and new_york_day(now) - date.fromisoformat(last) < KEYS_EVERY:
-        return 0
-    return len(_store_proposals(store, topic, archive, now))
+def _propose(store: Store, topic: Topic, archive: _Archive, now: datetime) -> list[Key]:
+    found = archive.propose(topic, store.keys(topic.name))
+    store.propose_keys(found, now, cursor=(_keys_cursor(topic), new_york_day(now).isoformat()))
+    return found
 
 
-def _store_proposals(store: Store, topic: Topic, archive: _LazyArchive, now: datetime) -> list[Key]:
-    from digest import keys
-
-    known = store.keys(topic.name)
-    proposals = keys.propose(topic, known, archive.built) if archive.papers else []
-    store.propose_keys(topic.name, proposals, now, cursor=str(new_york_day(now)))
-    return proposals
-
-
-def _match_topic(
-    topic: Topic, active: Sequence[Key], archive: _LazyArchive, candidates: Collection[str]
-) -> list[Match]:
-    from digest import relevance
-
-    if not archive.papers or not candidates:
-        return []
-    return relevance.match(topic, active, archive.built, candidates)
+def _key_notes(topic: Topic, found: Sequence[Key]) -> list[str]:
+    active = [key.text for key in found if key.state == "active"]
+    waiting = len(found) - len(active)
+    notes = [f"{topic.name}: accepted {', '.join(active)}"] if active else []
+    return notes + (
+        [f"{topic.name}: {waiting} keys wait for a look (digest keys list {topic.name})"] if waiting else []
+    )
 
 
-class _LazyArchive:
+class _Archive:
     """The part of the archive that ranking learns from, read only when a topic must be scored."""
 
-    def __init__(self, store: Store, topics: Sequence[Topic], model: str, day: date) -> None:
-        self._store, self._topics, self._model, self._day = store, topics, model, day
-        self._papers: list[Paper] | None = None
-        self._built: Archive | None = None
+    def __init__(self, store: Store, plan: Plan, day: date) -> None:
+        self._store, self._plan, self._day = store, plan, day
+        self.since = day - timedelta(days=plan.lookback)
 
-    @property
-    def papers(self) -> list[Paper]:
-        if self._papers is None:
-            self._papers = list(self._read())
-        return self._papers
+    def match(self, topic: Topic, active: Sequence[Key]) -> list[Match]:
+        """The topic's matches among the papers of the look-back window."""
+        from digest import relevance
 
-    @property
-    def built(self) -> Archive:
-        if self._built is None:
-            from digest.relevance import Archive
+        candidates = [paper.id for paper in self._window]
+        return relevance.match(topic, active, self._built, candidates) if candidates else []
 
-            ids, vectors = self._store.vectors(self._model, [paper.id for paper in self.papers])
-            self._built = Archive.build(self.papers, ids, vectors)
-        return self._built
+    def propose(self, topic: Topic, known: Sequence[Key]) -> list[Key]:
+        """Keys that the archive gives reason to add."""
+        from digest import keys
 
-    def fingerprint(self, topic: Topic, active: Sequence[Key], since: date) -> str:
+        return keys.propose(topic, known, self._built)
+
+    def fingerprint(self, topic: Topic, active: Sequence[Key]) -> str:
         """Changes whenever the topic's matches could."""
         from digest.relevance import SCORER
 
-        state = (SCORER, self._store.vector_state(self._model), self._store.highest_number(), since, self._day)
-        told = msgspec.json.encode([*state, topic, sorted(key.normal for key in active)])
-        return hashlib.sha256(told).hexdigest()
+        told = msgspec.json.encode(
+            [SCORER, self._day, self.since, topic, sorted(key.normal for key in active)]
+        )
+        state = f"{self._store.vector_state(self._plan.model)} {self._store.highest_number()}"
+        return hashlib.sha256(told + state.encode()).hexdigest()
+
+    @cached_property
+    def _window(self) -> list[Paper]:
+        return self._store.announced_between(self.since, self._day)
+
+    @cached_property
+    def _built(self) -> Archive:
+        from digest.archive import Archive
+
+        papers = list({paper.id: paper for paper in self._read()}.values())
+        return Archive.build(
+            papers, vectors_of(self._store, self._plan.model, [paper.id for paper in papers])
+        )
 
     def _read(self) -> Iterator[Paper]:
-        seen: set[str] = set()
-        sources = [self._store.newest_until(self._day, BACKGROUND)]
-        for topic in self._topics:
+        yield from self._window
+        yield from self._store.newest_until(self._day, BACKGROUND)
+        for topic in self._plan.topics:
             phrases = [key.text for key in self._store.keys(topic.name, states=("active",))]
-            sources.append(self._store.with_phrases(phrases, self._day, SEED_LIMIT))
-            sources.append(self._store.papers(topic.seed_papers))
-        for paper in (paper for papers in sources for paper in papers):
-            if paper.id not in seen:
-                seen.add(paper.id)
-                yield paper
+            yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
+            yield from self._store.papers(topic.seed_papers)
+
+
+def vectors_of(store: Store, model: str, ids: Sequence[str]) -> Vectors | None:
+    """float32 [n, dim], a row per id in order, zeros where a paper has no vector; None where none has."""
+    found, vectors = store.vectors(model, ids)
+    if not found:
+        return None
+    row = {paper: at for at, paper in enumerate(found)}
+    padded = np.vstack([vectors, np.zeros((1, vectors.shape[1]), np.float32)])
+    return padded[[row.get(paper, -1) for paper in ids]]
 
 
 # write
 
 
-def write(
-    store: Store, topics: Sequence[Topic], plan: WritePlan, now: datetime
-) -> tuple[StageReport, list[int]]:
+def write(store: Store, plan: Plan, writer: Writer, now: datetime) -> tuple[StageReport, list[int]]:
     """Write the posts that are due today, each topic in all its languages at once."""
-    count = Counting("write")
+    from digest import choose
+
+    count = Counting("write", "posts")
     slot = new_york_day(now)
     since = slot - timedelta(days=plan.lookback)
-    homes = choosing.home(
-        {topic.name: store.matches(topic.name, since, slot, topic.floor) for topic in topics},
-        {topic.name: topic.floor for topic in topics},
+    matches = {topic.name: store.matches(topic.name, since, slot, 0.0) for topic in plan.topics}
+    homes = choose.home(matches, {topic.name: topic.floor for topic in plan.topics})
+    posts: list[int] = []
+    for topic in plan.topics:
+        desk = _Desk(store, plan, topic, slot)
+        drafts = desk.drafts(homes, writer, count.notes)
+        ids = store.add_posts(drafts, plan.channels[topic.name], plan.state, store.highest_number(), now)
+        count.add("posts", len(ids))
+        posts.extend(ids)
+    return count.report(), posts
+
+
+class _Desk:
+    """One topic's post of one day, from what the archive holds to drafts in all its languages."""
+
+    def __init__(self, store: Store, plan: Plan, topic: Topic, slot: date) -> None:
+        self._store, self._plan, self._topic, self._slot = store, plan, topic, slot
+
+    def drafts(self, homes: Home, writer: Writer, notes: list[str]) -> list[Draft]:
+        """The drafts that are due; none, with the reason in ``notes``, where none is."""
+        from digest import choose
+
+        topic, slot = self._topic, self._slot
+        if self._store.posts(topic=topic.name, genre=GENRE, since=slot, until=slot):
+            notes.append(f"{topic.name}: written before")
+            return []
+        papers, matches = self._waiting(homes)
+        chosen = self._chosen(matches, papers, homes)
+        days = [papers[choice.paper].announced for choice in chosen.choices]
+        if not choose.due(topic.rhythm, days, slot):
+            notes.append(f"{topic.name}: no post, {self._reason(matches, chosen, days)}")
+            return []
+        notes.append(f"{topic.name}: {len(chosen.choices)} papers chosen, {_tally(chosen)}")
+        return [self._draft(writer, language, chosen.choices, papers) for language in topic.languages]
+
+    def _waiting(self, homes: Home) -> tuple[dict[str, Paper], list[Match]]:
+        """The topic's papers announced, or first seen, since its last post, and their matches."""
+        matches = homes.matches[self._topic.name]
+        papers = {paper.id: paper for paper in self._store.papers([match.paper for match in matches])}
+        last = self._store.last_post(self._topic.name, GENRE, self._slot)
+        if last is not None:
+            numbers = self._store.paper_numbers(papers)
+            day, seen = last
+            papers = {
+                paper.id: paper
+                for paper in papers.values()
+                if paper.announced > day or numbers[paper.id] > seen
+            }
+        return papers, [match for match in matches if match.paper in papers]
+
+    def _chosen(self, matches: Sequence[Match], papers: Mapping[str, Paper], homes: Home) -> Chosen:
+        from digest import choose
+
+        store, model = self._store, self._plan.model
+        found, rows = store.vectors(model, list(papers))
+        recent = store.posted_since(self._slot - NOVELTY_DAYS)
+        return choose.choose(
+            self._topic,
+            matches,
+            papers,
+            dict(zip(found, rows, strict=True)),
+            posted=store.posted_papers(),
+            posted_vectors=store.vectors(model, recent)[1],
+            posted_titles={choose.fold_title(paper.title) for paper in store.papers(recent)},
+            topics=homes.topics,
+        )
+
+    def _draft(
+        self, writer: Writer, language: Language, choices: Sequence[Choice], papers: Mapping[str, Paper]
+    ) -> Draft:
+        from digest.render import write_post
+        from digest.summarize import summarize
+
+        summaries = {
+            choice.paper: summarize(papers[choice.paper], SENTENCES[choice.tier]) for choice in choices
+        }
+        return write_post(writer, self._topic, self._slot, language, choices, papers, summaries)
+
+    def _reason(self, matches: Sequence[Match], chosen: Chosen, waiting: Sequence[date]) -> str:
+        from digest import choose
+
+        last = self._store.last_post(self._topic.name, GENRE, self._slot)
+        since = last[0] + timedelta(days=1) if last else self._slot - timedelta(days=self._plan.lookback)
+        announced = sum(self._store.day_counts(since, self._slot).values())
+        scores = [match.score for match in matches]
+        return choose.empty_reason(
+            self._topic,
+            self._slot,
+            announced=announced,
+            scores=scores,
+            left_out=chosen.left_out,
+            waiting=waiting,
+        )
+
+
+def _tally(chosen: Chosen) -> str:
+    """How many papers were left out, by reason."""
+    reasons = Counter(left.reason.split(" of ")[0] for left in chosen.left_out)
+    return ", ".join(f"{number} {reason}" for reason, number in reasons.items()) or "none left out"
+
+
+# deliver
+
+
+def deliver(store: Store, channels: Sequence[Channel], now: datetime) -> StageReport:
+    """Send what is queued, a part at a time: claim and commit, send, record.
+
+    A part whose sending was cut off is sent again only where that does no harm (a file); elsewhere
+    it is held as uncertain, because a public double is worse than a gap that a person can close.
+    """
+    count = Counting("deliver", "sent")
+    held = store.recover_deliveries(
+        now, repeatable={channel.name for channel in channels if channel.repeatable}
     )
-    written: list[int] = []
-    for topic in topics:
-        posts = _write_topic(store, topic, homes, plan, now, count)
-        count.add("posts", len(posts))
-        written.extend(posts)
-    return count.report(), written
+    if held:
+        count.add("uncertain", held)
+    for channel in channels:
+        while delivery := store.claim_delivery(channel.name, now):
+            state, note = _send(store, channel, delivery, now)
+            count.add(state)
+            if note:
+                count.notes.append(note)
+            if state == "queued":
+                break
+    return count.report()
+
+
+def _send(
+    store: Store, channel: Channel, delivery: Delivery, now: datetime
+) -> tuple[DeliveryState, str | None]:
+    try:
+        receipt = channel.send(store.post(delivery.post), delivery.part)
+    except DeliveryError as error:
+        state: DeliveryState = "queued" if isinstance(error, NotSent) else "failed"
+        state = "uncertain" if isinstance(error, Uncertain) else state
+        store.record_delivery(delivery.id, state, now, error=str(error))
+        return state, f"{channel.name}: post {delivery.post} part {delivery.part + 1} {state}: {error}"
+    store.record_delivery(delivery.id, "sent", now, receipt=receipt)
+    return "sent", None

@@ -72,7 +72,8 @@ def full_posts(found: Sequence[Post]) -> str:
 
 
 def _full_post(post: Post) -> str:
-    head = f"post {post.id} · {post.slot} · {','.join(post.topics)} · {post.genre} · {post.language} · {post.state}"
+    facts = (str(post.slot), ",".join(post.topics), post.genre, post.language, post.state)
+    head = f"post {post.id} · " + " · ".join(facts)
     parts = [f"── {head} " + "─" * max(0, WIDTH - len(head) - 4)]
     for number, part in enumerate(post.parts, start=1):
         if len(post.parts) > 1:
@@ -101,7 +102,11 @@ def _key_row(key: Key) -> tuple[str, ...]:
 def status(found: Status) -> str:
     """What the archive holds and how the last runs went."""
     lines = [f"{name:<20}{value}" for name, value in found.archive.items()]
-    lines += ["", "deliveries          " + _tally(found.deliveries), "posts               " + _tally(found.posts)]
+    lines += [
+        "",
+        "deliveries          " + _tally(found.deliveries),
+        "posts               " + _tally(found.posts),
+    ]
     lines += ["", "last runs"] + [f"  {line}" for line in found.runs]
     return "\n".join(lines)
 
@@ -115,5 +120,6 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     listed = [tuple(row) for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*listed, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in listed
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in listed
     )

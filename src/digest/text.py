@@ -21,9 +21,12 @@ def clean(text: str) -> str:
     if "\\" in text:
         text = latex.accents(text)
     if not text.isprintable():  # a new line is not printable either
-        text = _DROPPED.sub("", text)
-    text = " ".join(text.split())
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+        text = _DROPPED.sub("", text.replace("\n", " "))
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", " ".join(text.split()))
+    elif "  " in text or text[:1] == " " or text[-1:] == " " or not text.isprintable():
+        text = " ".join(text.split())
+    return text
 
 
 # --- what is shown --------------------------------------------------------------------------------
