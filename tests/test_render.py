@@ -255,8 +255,10 @@ def test_sentences_are_quoted_verbatim_and_a_gap_is_shown() -> None:
         (
             "ru",
             BY_KEY,
-            ("Без слова «unlearning», нашлась по смежному ключу «concept erasure»; "
-            "близкая работа — «Lamps that Forget: A Field Guide»"),
+            (
+                "Без слова «unlearning», нашлась по смежному ключу «concept erasure»; "
+                "близкая работа — «Lamps that Forget: A Field Guide»"
+            ),
         ),
         (
             "ru",
@@ -273,8 +275,10 @@ def test_sentences_are_quoted_verbatim_and_a_gap_is_shown() -> None:
         (
             "zh",
             BY_KEY,
-            ("入选理由：标题和摘要均未出现“unlearning”，由相邻关键词“concept erasure”找到；"
-            "相近论文：《Lamps that Forget: A Field Guide》"),
+            (
+                "入选理由：标题和摘要均未出现“unlearning”，由相邻关键词“concept erasure”找到；"
+                "相近论文：《Lamps that Forget: A Field Guide》"
+            ),
         ),
         ("zh", BY_NEIGHBOUR, "因与《Lamps that Forget: A Field Guide》相近而入选"),
         ("zh", Evidence(), "入选理由：标题和摘要均未出现“unlearning”，按语义找到"),
