@@ -96,6 +96,11 @@ def test_a_sentence_is_never_cut_inside_a_formula() -> None:
     assert summarize(paper(f"{BACKGROUND} {aim} {HOW}"), 1) == (aim,)
 
 
+def test_a_list_within_a_sentence_is_not_cut_at_its_numbers() -> None:
+    aim = "We propose three ways to make a lamp forget: 1. Cooling it, 2. Hiding it, and 3. Painting it."
+    assert summarize(paper(f"{BACKGROUND} {aim} {HOW}"), 1) == (aim,)
+
+
 @pytest.mark.parametrize("abstract", ["", " ", ".", "$$", "Withdrawn."])
 def test_an_abstract_without_sentences_gives_none(abstract: str) -> None:
     assert summarize(paper(abstract), 2) == ()
