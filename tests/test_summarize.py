@@ -96,6 +96,10 @@ def test_a_sentence_is_never_cut_inside_a_formula() -> None:
     assert summarize(paper(f"{BACKGROUND} {aim} {HOW}"), 1) == (aim,)
 
 
+def test_what_stands_before_the_contribution_is_never_its_result() -> None:
+    assert summarize(paper(f"{BACKGROUND} {RESULT} {AIM}"), 2) == (AIM,)
+
+
 def test_a_list_within_a_sentence_is_not_cut_at_its_numbers() -> None:
     aim = "We propose three ways to make a lamp forget: 1. Cooling it, 2. Hiding it, and 3. Painting it."
     assert summarize(paper(f"{BACKGROUND} {aim} {HOW}"), 1) == (aim,)
