@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import tiny_model
 
 import digest.embed
 from digest.embed import (
@@ -23,6 +22,7 @@ from digest.embed import (
     token_batches,
 )
 from digest.errors import ModelError
+from models import tiny_model
 
 TEXTS = [
     "Machine unlearning for large language models.",

@@ -158,7 +158,7 @@ class _Scorer:
 
 
 def _svm_weights(features: Any, own: NDArray[np.bool_]) -> Scores:
-    from sklearn.svm import LinearSVC  # noqa: PLC0415
+    from sklearn.svm import LinearSVC
 
     model = LinearSVC(C=0.01, class_weight="balanced", random_state=0).fit(features, own)
     weights: Scores = np.asarray(model.coef_, dtype=np.float64).ravel()
