@@ -12,7 +12,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from digest.errors import InputError, StoreError, TryAgain, UsageError
-from digest.types import (Hit, Key, KeyState, Language, Post, PostState, RunReport, StageReport, Status, Topic, Window)
+from digest.types import (
+    Hit,
+    Key,
+    KeyState,
+    Language,
+    Post,
+    PostState,
+    RunReport,
+    StageReport,
+    Status,
+    Topic,
+    Window,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +119,6 @@ class App:
     def plan(self) -> Plan:
         """What match and write go by."""
         from digest.pipeline import Plan
-    from digest.render import Writer
 
         state: PostState = "approved" if self.settings.approval == "automatic" else "draft"
         return Plan(
@@ -210,7 +221,8 @@ class App:
             with FileLock(path, timeout=0):
                 yield
         except Timeout:
-            raise TryAgain(f"{path}: another digest is at work in this home; try again when it is done") from None
+            reason = "another digest is at work in this home; try again when it is done"
+            raise TryAgain(f"{path}: {reason}") from None
 
     def _make_home(self) -> None:
         try:

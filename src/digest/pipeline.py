@@ -119,7 +119,7 @@ def embed(store: Store, embedder: Embedder, progress: Progress | None = None) ->
     count = Counting("embed", "embedded")
     store.ensure_model(embedder.name, embedder.dimension)
     waiting = store.count_without_vector(embedder.name)
-    while batch := store.texts_without_vector(embedder.name, EMBED_BATCH):
+    for batch in store.texts_without_vector(embedder.name, EMBED_BATCH):
         vectors = embedder.embed([text for _, text in batch])
         store.add_vectors(embedder.name, zip((text_hash for text_hash, _ in batch), vectors, strict=True))
         count.add("embedded", len(batch))
@@ -143,12 +143,12 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
         store.sync_seed_keys(topic.name, seed_keys(topic), now)
         last = store.cursor(_keys_cursor(topic))
         if last is None or day - date.fromisoformat(last) >= KEYS_EVERY:
-            found = _propose(store, topic, archive, now)
-            count.notes += _key_notes(topic, found)
+            count.notes += _key_notes(topic, _propose(store, topic, archive, now))
         active = store.keys(topic.name, states=("active",))
         fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
-            store.put_matches(topic.name, archive.match(topic, active), fingerprint)
+            found = archive.match(topic, active)
+            store.put_matches(topic.name, found, fingerprint, scored=archive.candidates)
         matches = store.matches(topic.name, archive.since, day, topic.floor)
         silent = sum(one.silent for one in matches)
         count.add(topic.name, len(matches))
@@ -181,8 +181,7 @@ def _keys_cursor(topic: Topic) -> str:
 
 def _propose(store: Store, topic: Topic, archive: _Archive, now: datetime) -> list[Key]:
     found = archive.propose(topic, store.keys(topic.name))
-    store.propose_keys(found, now, cursor=(_keys_cursor(topic), new_york_day(now).isoformat()))
-    return found
+    return store.propose_keys(found, now, cursor=(_keys_cursor(topic), new_york_day(now).isoformat()))
 
 
 def _key_notes(topic: Topic, found: Sequence[Key]) -> list[str]:
@@ -205,8 +204,14 @@ class _Archive:
         """The topic's matches among the papers of the look-back window."""
         from digest import relevance
 
-        candidates = [paper.id for paper in self._window]
-        return relevance.match(topic, active, self._built, candidates) if candidates else []
+        if not self.candidates:
+            return []
+        return relevance.match(topic, active, self._built, self.candidates)
+
+    @cached_property
+    def candidates(self) -> list[str]:
+        """Ids of the papers announced in the look-back window."""
+        return [paper.id for paper in self._window]
 
     def propose(self, topic: Topic, known: Sequence[Key]) -> list[Key]:
         """Keys that the archive gives reason to add."""

@@ -54,9 +54,8 @@ def posts(found: Sequence[Post]) -> str:
     """Posts, a line each."""
     if not found:
         return "no posts yet; digest run writes them"
-    rows = [("id", "slot", "topics", "genre", "lang", "state", "papers", "parts")]
-    rows += [_post_row(post) for post in found]
-    return table(rows)
+    heading = ("id", "slot", "topics", "genre", "lang", "state", "papers", "parts")
+    return table([heading, *map(_post_row, found)])
 
 
 def _post_row(post: Post) -> tuple[str, ...]:
@@ -72,7 +71,8 @@ def full_posts(found: Sequence[Post]) -> str:
 
 
 def _full_post(post: Post) -> str:
-    head = f"post {post.id} · {post.slot} · {','.join(post.topics)} · {post.genre} · {post.language} · {post.state}"
+    facts = (str(post.slot), ",".join(post.topics), post.genre, post.language, post.state)
+    head = f"post {post.id} · " + " · ".join(facts)
     parts = [f"── {head} " + "─" * max(0, WIDTH - len(head) - 4)]
     for number, part in enumerate(post.parts, start=1):
         if len(post.parts) > 1:
@@ -85,8 +85,8 @@ def keys(found: Sequence[Key]) -> str:
     """Keys with the evidence they stand on."""
     if not found:
         return "no keys; digest keys propose TOPIC looks for some"
-    rows = [("state", "origin", "key", "adds", "verified", "at least", "best added paper")]
-    return table(rows + [_key_row(key) for key in found])
+    heading = ("state", "origin", "key", "adds", "verified", "at least", "best added paper")
+    return table([heading, *map(_key_row, found)])
 
 
 def _key_row(key: Key) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digest import ids
+from digest.phrases import STOP_WORDS
 from digest.types import Hit, Paper, Window
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 DEPTH = 200  # answers taken from each side before they are fused
 RRF_K = 60
-STOP_WORDS = frozenset(
-    ["a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "how", "in", "into", "is", "it", "its", "of", "on", "or", "that", "the", "their", "this", "to", "was", "we", "what", "when", "where", "which", "who", "why", "will", "with", "without"]
-)
+EVERYTHING = Window()
 _TOKEN = re.compile(r'"([^"]*)"|([^\W_]+(?:[-_][^\W_]+)*)')
 _WORD = re.compile(r"[^\W_]+")
 
@@ -36,7 +35,7 @@ def search(
     encode: Callable[[str], FloatVector],
     query: str,
     k: int = 10,
-    window: Window = Window(),
+    window: Window = EVERYTHING,
 ) -> list[Hit]:
     """The ``k`` best papers for a query, best first. Any text is a query: nothing in it is syntax but
     double quotes, which hold a phrase together."""
@@ -67,7 +66,7 @@ def similar(store: Store, index: VectorIndex, model: str, paper_id: str, k: int,
 
 def neighbours(store: Store, index: VectorIndex, vector: FloatVector, window: Window) -> dict[int, float]:
     """Paper numbers by cosine similarity, nearest first, the window's only."""
-    depth = DEPTH if window == Window() else len(index)
+    depth = DEPTH if window == EVERYTHING else len(index)
     similarities, numbers = index.search(vector[None, :], min(depth, len(index)))
     found = {
         int(number): float(score)

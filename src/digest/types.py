@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 Language = Literal["en", "ru", "zh"]
@@ -21,6 +21,15 @@ PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
 Tier = Literal["detailed", "brief"]
 Stage = Literal["crawl", "embed", "match", "write", "deliver"]
+
+# What a setting may be; the description is what a person reads when it is something else.
+Phrase = Annotated[str, Meta(pattern=r"\S", description="a text in quotes")]
+Hashtag = Annotated[str, Meta(pattern=r"^\w+\Z", description="a word without #")]
+Share = Annotated[float, Meta(ge=0, le=1, description="a number between 0 and 1")]
+Amount = Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")]
+Days = Annotated[int, Meta(ge=1, le=3650, description="a whole number of days from 1 to 3650")]
+SeedKeys = Annotated[tuple[Phrase, ...], Meta(min_length=1, description="a list with at least one phrase")]
+Languages = Annotated[tuple[Language, ...], Meta(min_length=1, description="a list of en, ru, zh")]
 
 
 class Version(Struct, frozen=True):
@@ -88,15 +97,15 @@ class Page(Struct, frozen=True):
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """How many papers a post holds: with a summary, and with one line."""
 
-    detailed: int = 5
-    brief: int = 5
+    detailed: Amount = 5
+    brief: Amount = 5
 
 
 class Rhythm(Struct, frozen=True, forbid_unknown_fields=True):
     """When a topic's roundup is due: at least so many papers wait, or one has waited so many days."""
 
-    at_least: int = 1
-    at_latest_days: int = 1
+    at_least: Annotated[int, Meta(ge=1, le=1000, description="a whole number from 1 to 1000")] = 1
+    at_latest_days: Days = 1
 
 
 class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,15 +117,15 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     name: str
-    term: str
-    seed_keys: tuple[str, ...]
-    exclude_keys: tuple[str, ...] = ()
+    term: Phrase
+    seed_keys: SeedKeys
+    exclude_keys: tuple[Phrase, ...] = ()
     seed_papers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    titles: Mapping[Language, str] = {}
-    hashtags: tuple[str, ...] = ()
-    languages: tuple[Language, ...] = ("en",)
-    floor: float = 0.5
+    titles: Mapping[Language, Phrase] = {}
+    hashtags: tuple[Hashtag, ...] = ()
+    languages: Languages = ("en",)
+    floor: Share = 0.5
     limits: Limits = Limits()
     rhythm: Rhythm = Rhythm()
 
@@ -208,7 +217,8 @@ class LeftOut(Struct, frozen=True):
 
 class TextEntity(Struct, frozen=True, omit_defaults=True):
     """A stretch of formatted text as Telegram counts it: ``offset`` and ``length`` in UTF-16 units
-    (https://core.telegram.org/bots/api#messageentity)."""
+    (https://core.telegram.org/bots/api#messageentity). The mention of a user is a ``text_link`` to
+    ``tg://user?id=N``, which Telegram takes for the same."""
 
     type: str
     offset: int
@@ -216,6 +226,8 @@ class TextEntity(Struct, frozen=True, omit_defaults=True):
     url: str | None = None
     language: str | None = None
     custom_emoji_id: str | None = None
+    unix_time: int | None = None
+    date_time_format: str | None = None
 
 
 class Part(Struct, frozen=True):
