@@ -42,6 +42,8 @@ from digest.types import (
 
 NOW = datetime(2026, 5, 5, 6, 0, tzinfo=UTC)
 DAY = date(2026, 5, 5)
+NAIVE = NOW.replace(tzinfo=None)
+"""What the store refuses; it stands here for whatever breaks in the middle of a write."""
 MODEL = "a-model"
 CHILD = {"PYTHONPATH": f"{Path(__file__).parents[1] / 'src'}:{Path(__file__).parent}"}
 """The environment in which another process finds the program and these tests."""
@@ -366,7 +368,7 @@ def test_the_cursor_is_stored_with_the_page_or_not_at_all(archive: Archive) -> N
     store = archive.store
     assert store.cursor("oai") is None
     store.add_papers("oai", page(cursor="token-1"), NOW)
-    broken = paper(2, submitted=datetime(2026, 1, 1))
+    broken = paper(2, submitted=NAIVE)
     with pytest.raises(Exception, match="zone"):
         store.add_papers("oai", page(paper(1), broken, cursor="token-2"), NOW)
     assert archive.reopen().cursor("oai") == "token-1"
@@ -377,8 +379,8 @@ def test_the_cursor_is_stored_with_the_page_or_not_at_all(archive: Archive) -> N
 
 def test_an_update_that_breaks_half_way_leaves_paper_and_words_as_they_were(store: Store) -> None:
     store.add_papers("oai", page(paper(1), paper(2)), NOW)
+    later = paper(2, version=2, title="Later", updated=NAIVE)
     with pytest.raises(Exception, match="zone"):
-        later = paper(2, version=2, title="Later", updated=datetime(2026, 1, 1))
         store.add_papers("oai", page(paper(1, version=2, title="Later"), later), NOW)
     assert store.papers([paper(1).id]) == [paper(1)]
     assert store.search_words("later", 9) == []
@@ -543,7 +545,7 @@ def test_the_cursor_of_a_proposal_is_stored_with_its_keys(store: Store) -> None:
     store.propose_keys([], NOW, cursor=("keys:unlearning", "2026-05-05"))
     assert store.cursor("keys:unlearning") == "2026-05-05"
     with pytest.raises(Exception, match="zone"):
-        store.propose_keys([key()], datetime(2026, 1, 1), cursor=("keys:unlearning", "2026-05-06"))
+        store.propose_keys([key()], NAIVE, cursor=("keys:unlearning", "2026-05-06"))
     assert store.cursor("keys:unlearning") == "2026-05-05"
     assert store.keys("unlearning") == []
 
@@ -915,9 +917,9 @@ def test_every_public_method_stands_in_one_of_the_two_lists() -> None:
 
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_to_a_locked_database_is_told_in_one_line(used: Archive, name: str) -> None:
-    with Store.open(used.url, busy_timeout=0.01) as store, locked(used.file):
-        with pytest.raises(StoreBusy, match="another process is writing") as told:
-            WRITES[name](store)
+    busy = pytest.raises(StoreBusy, match="another process is writing")
+    with Store.open(used.url, busy_timeout=0.01) as store, locked(used.file), busy as told:
+        WRITES[name](store)
     assert str(used.file) in str(told.value)
     assert "\n" not in str(told.value)
 
@@ -937,9 +939,9 @@ def test_a_readonly_store_reads(used: Archive, name: str) -> None:
 
 @pytest.mark.parametrize("name", WRITES)
 def test_a_readonly_store_does_not_write(used: Archive, name: str) -> None:
-    with Store.open(used.url, readonly=True) as store:
-        with pytest.raises(StoreError, match="opened for reading only"):
-            WRITES[name](store)
+    refused = pytest.raises(StoreError, match="opened for reading only")
+    with Store.open(used.url, readonly=True) as store, refused:
+        WRITES[name](store)
 
 
 def test_a_full_disk_is_told_and_leaves_the_database_whole(used: Archive) -> None:
@@ -970,9 +972,9 @@ def test_a_damaged_database_is_told(used: Archive) -> None:
     for start in range(4096, len(raw), 4096):
         raw[start : start + 64] = b"\xff" * 64
     used.file.write_bytes(raw)
-    with pytest.raises(StoreError, match=r"digest\.db: is damaged .*: put a backup in its place"):
-        with Store.open(used.url) as store:
-            store.papers([paper(5).id])
+    told = pytest.raises(StoreError, match=r"digest\.db: is damaged .*: put a backup in its place")
+    with told, Store.open(used.url) as store:
+        store.papers([paper(5).id])
 
 
 @pytest.mark.parametrize(

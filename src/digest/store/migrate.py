@@ -110,9 +110,8 @@ def _migrate(connection: Connection, file: Path | None, folder: Path) -> None:
     except DigestError:
         raise
     except Exception as exc:
-        raise StoreError(
-            f"{file}: could not be upgraded ({exc}): it is as it was; please report this"
-        ) from exc
+        why = str(getattr(exc, "orig", exc)).partition("\n")[0]
+        raise StoreError(f"{file}: could not be upgraded ({why}), it is as it was: report this") from exc
     if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(3):
         raise StoreError(
             f"{file}: could not be upgraded (rows without their parent: {broken}): it is as it was"

@@ -89,7 +89,7 @@ class PostStore(StoreBase):
             return next(iter(_read(connection, post.c.id == id_)), None)
 
     def set_post_state(
-        self, id_: int, from_states: Collection[PostState], to_state: PostState, now: datetime
+        self, id_: int, from_states: Sequence[PostState], to_state: PostState, now: datetime
     ) -> bool:
         """Move a post from one of these states; whether it was in one (so two people cannot both decide)."""
         query = update(post).where(post.c.id == id_, post.c.state.in_(from_states))
@@ -135,7 +135,7 @@ class PostStore(StoreBase):
             raise StoreError(f"{self.file}: delivery {id_} was not being sent and cannot become {state}")
 
     def set_delivery_state(
-        self, id_: int, from_states: Collection[DeliveryState], to_state: DeliveryState, now: datetime
+        self, id_: int, from_states: Sequence[DeliveryState], to_state: DeliveryState, now: datetime
     ) -> bool:
         """Move a delivery from one of these states by hand (try again, give up); whether it was in one."""
         return self._move(id_, from_states, to_state, now, {"not_before": None})
@@ -160,7 +160,7 @@ class PostStore(StoreBase):
         *,
         post_id: int | None = None,
         channel: str | None = None,
-        states: Collection[DeliveryState] | None = None,
+        states: Sequence[DeliveryState] | None = None,
     ) -> list[Delivery]:
         """The deliveries that fit, oldest first."""
         query = select(*_COLUMNS).order_by(delivery.c.id)
@@ -187,7 +187,7 @@ class PostStore(StoreBase):
     def _move(
         self,
         id_: int,
-        from_states: Collection[DeliveryState],
+        from_states: Sequence[DeliveryState],
         to_state: DeliveryState,
         now: datetime,
         values: Mapping[str, object],

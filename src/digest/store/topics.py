@@ -55,7 +55,7 @@ class TopicStore(StoreBase):
                     retired = replace(old, state="retired")
                     _put(connection, old, retired, CONFIGURATION, "no longer a seed key", now)
 
-    def keys(self, topic_name: str, states: Collection[KeyState] | None = None) -> list[Key]:
+    def keys(self, topic_name: str, states: Sequence[KeyState] | None = None) -> list[Key]:
         """The keys of a topic, all or those in some states, in the order in which they came."""
         with self._reading() as connection:
             found = _keys(connection, topic_name).values()

@@ -53,6 +53,8 @@ class WordStore(StoreBase):
         with self._reading() as connection:
             try:
                 return [(number, score) for number, score in connection.execute(query)]
+            except UnicodeEncodeError as exc:  # half of a surrogate pair
+                raise InputError(f"this cannot be searched for: {expression!r} (it is no text)") from exc
             except OperationalError as exc:
                 if getattr(exc.orig, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
                     raise
