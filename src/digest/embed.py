@@ -192,7 +192,8 @@ def _load(model: str, device: str) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # a bar for 0.1 s of loading, in every cron mail
+    # Else every cron mail shows a bar for 0.1 s of loading.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     local = _is_default(model) or _is_path(model)
     try:
         place = str(find_model(model)) if local else model
