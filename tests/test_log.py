@@ -181,7 +181,8 @@ def test_configured_twice_each_event_is_said_once(capsys: pytest.CaptureFixture[
 
 def test_silence_does_not_load_structlog() -> None:
     code = (
-        "import logging, sys; from digest import log; log.configure(0); logging.getLogger('digest').info('x');"
+        "import logging, sys; from digest import log; log.configure(0);"
+        "logging.getLogger('digest').info('x');"
         "assert 'structlog' not in sys.modules;"
         "logging.getLogger('digest').warning('x'); assert 'structlog' in sys.modules"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -16,7 +16,7 @@ from digest.errors import DigestError, UsageError
 
 if TYPE_CHECKING:
     from digest.app import App
-    from digest.types import Window
+    from digest.types import KeyState, Window
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,16 +71,16 @@ class Group(click.Group):
         """Name the nearest command when there is no such one."""
         try:
             return super().resolve_command(context, args)
-        except click.UsageError as error:
+        except click.UsageError:
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], self.list_commands(context), n=1)
-            if near:
-                error.message = f"No such command '{args[0]}'; did you mean '{near[0]}'?"
-            raise
+            if not near:
+                raise
+            context.fail(f"No such command '{args[0]}'; did you mean '{near[0]}'?")
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """An ISO time (UTC unless it says otherwise), or a day, which means noon in New York."""
 
     name = "time"
@@ -100,7 +100,7 @@ class Moment(click.ParamType):
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A calendar day, YYYY-MM-DD."""
 
     name = "day"
@@ -199,7 +199,7 @@ def run(context: click.Context, source: str | None, as_of: datetime | None) -> N
         show(context, done, lambda: report.run(done))
 
 
-def _stage(name: str, text: str) -> None:
+def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> None:
     @cli.command(name, help=text)
     @as_of
     @click.pass_context
@@ -253,7 +253,7 @@ def import_(
 @click.argument("query", nargs=-1, required=True)
 @search_options
 @click.pass_context
-def search(context: click.Context, query: tuple[str, ...], count: int, **limits: Any) -> None:
+def search(context: click.Context, /, query: tuple[str, ...], count: int, **limits: Any) -> None:
     """Search the archive by words and by meaning."""
     from digest import report
 
@@ -266,7 +266,7 @@ def search(context: click.Context, query: tuple[str, ...], count: int, **limits:
 @click.argument("paper", metavar="ID")
 @search_options
 @click.pass_context
-def similar(context: click.Context, paper: str, count: int, **limits: Any) -> None:
+def similar(context: click.Context, /, paper: str, count: int, **limits: Any) -> None:
     """Papers that are near to a paper in meaning."""
     from digest import report
 
@@ -325,7 +325,7 @@ def posts_show(context: click.Context, ids: tuple[int, ...]) -> None:
         show(context, found, lambda: report.full_posts(found))
 
 
-def _decide_post(name: str, text: str) -> None:
+def _decide_post(name: Literal["approve", "reject"], text: str) -> None:
     @posts.command(name, help=text)
     @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
     @as_of
@@ -373,7 +373,7 @@ def keys_propose(context: click.Context, topic: str, as_of: datetime | None) -> 
         show(context, found, lambda: report.keys(found))
 
 
-def _decide_key(name: str, state: str, text: str) -> None:
+def _decide_key(name: str, state: KeyState, text: str) -> None:
     @keys.command(name, help=text)
     @click.argument("topic")
     @click.argument("key", nargs=-1, required=True)

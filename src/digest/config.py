@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from digest import toml
-from digest.errors import ConfigError, UsageError
+from digest.errors import ConfigError, InputError, UsageError
 from digest.toml import KeyPath
 from digest.types import Days, Language, Languages, Phrase, Topic
 
@@ -140,11 +141,13 @@ def init(path: Path, force: bool = False) -> Path:
         raise UsageError(f"{path}: there is a file already; give --force to replace it")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(path.parent):
+            path.parent.mkdir(parents=True)
         draft.write_text(default_text(), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
     return path
 
@@ -189,6 +192,7 @@ def _from_environment(
     from one, and a line for each unknown variable. An empty variable counts as not set."""
     known = variables()
     kinds = dict(_scalars(Settings, ()))
+    allowed = [name.removeprefix("DIGEST_") for name in (*known, *OWN_VARIABLES)]
     found: dict[KeyPath, str] = {}
     unknown = []
     for name in sorted(name for name in environ if name.startswith("DIGEST_") and environ[name]):
@@ -196,7 +200,8 @@ def _from_environment(
             _put(data, known[name], _value(environ[name], kinds[known[name]]))
             found[known[name]] = name
         elif name not in OWN_VARIABLES:
-            unknown.append(f"environment: unknown variable {name}{_hint(name, [*known, *OWN_VARIABLES])}")
+            hint = _hint(name.removeprefix("DIGEST_"), allowed, "DIGEST_")
+            unknown.append(f"environment: unknown variable {name}{hint}")
     return found, unknown
 
 
@@ -218,13 +223,19 @@ def _value(text: str, kind: Any) -> Any:
 
 
 def _settings(data: dict[str, Any], home: Path) -> Settings:
-    topics = {name: topic | {"name": name} for name, topic in data["topics"].items()}
-
+    topics = {name: _topic(name, given) for name, given in data["topics"].items()}
     dialect, slashes, file = data["database"].partition(":///")
     if file and not file.startswith((":", "file:")):
         file = str(home / _path(Path, file))
     given = {"home": str(home), "topics": topics, "database": dialect + slashes + file}
     return msgspec.convert(data | given, Settings, dec_hook=lambda kind, path: home / _path(kind, path))
+
+
+def _topic(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    from digest import ids
+
+    papers = [ids.parse(paper).base for paper in given.get("seed_papers", ())]
+    return given | {"name": name, "seed_papers": papers}
 
 
 # --- checking ----------------------------------------------------------------------------------
@@ -284,6 +295,8 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
         match path, value:
             case ("topics", _, "categories", int()), str() if value not in CATEGORIES:
                 yield _unknown("category", path, value, nearest_category(value))
+            case ("topics", _, "seed_papers", int()), str():
+                yield from _check_paper(path, value)
             case ("channels", _, "topics", int()), str() if value not in topics:
                 yield _unknown("topic", path, value, _nearest(value, topics))
             case ("posts", "templates"), str() if _fits(value, Folder) and not _is_folder(
@@ -294,6 +307,15 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
                 yield _Mistake(
                     path, f"{toml.dotted(path)} leave no room for a paper: detailed or brief must be above 0"
                 )
+
+
+def _check_paper(path: KeyPath, value: str) -> Iterator[_Mistake]:
+    from digest import ids
+
+    try:
+        ids.parse(value)
+    except InputError as error:
+        yield _Mistake(path, f"{toml.dotted(path[:-1])}: {error}", value)
 
 
 def _unknown_key(path: KeyPath, allowed: Collection[str]) -> _Mistake:
@@ -313,9 +335,11 @@ def _unknown(what: str, path: KeyPath, value: str, nearest: str | None) -> _Mist
     return _Mistake(path, f"unknown {what} {toml.show(value)} in {toml.dotted(path[:-1])}{hint}", value)
 
 
-def _hint(name: str, allowed: Collection[str]) -> str:
+def _hint(name: str, allowed: Collection[str], prefix: str = "") -> str:
     nearest = _nearest(name, allowed)
-    return f"; did you mean {nearest}?" if nearest else f"; allowed are {', '.join(sorted(allowed))}"
+    if nearest:
+        return f"; did you mean {prefix}{nearest}?"
+    return f"; allowed are {', '.join(prefix + name for name in sorted(allowed))}"
 
 
 def _nearest(name: str, allowed: Collection[str]) -> str | None:

@@ -54,9 +54,8 @@ def posts(found: Sequence[Post]) -> str:
     """Posts, a line each."""
     if not found:
         return "no posts yet; digest run writes them"
-    rows = [("id", "slot", "topics", "genre", "lang", "state", "papers", "parts")]
-    rows += [_post_row(post) for post in found]
-    return table(rows)
+    heading = ("id", "slot", "topics", "genre", "lang", "state", "papers", "parts")
+    return table([heading, *map(_post_row, found)])
 
 
 def _post_row(post: Post) -> tuple[str, ...]:
@@ -86,8 +85,8 @@ def keys(found: Sequence[Key]) -> str:
     """Keys with the evidence they stand on."""
     if not found:
         return "no keys; digest keys propose TOPIC looks for some"
-    rows = [("state", "origin", "key", "adds", "verified", "at least", "best added paper")]
-    return table(rows + [_key_row(key) for key in found])
+    heading = ("state", "origin", "key", "adds", "verified", "at least", "best added paper")
+    return table([heading, *map(_key_row, found)])
 
 
 def _key_row(key: Key) -> tuple[str, ...]:

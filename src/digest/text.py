@@ -21,9 +21,12 @@ def clean(text: str) -> str:
     if "\\" in text:
         text = latex.accents(text)
     if not text.isprintable():  # a new line is not printable either
-        text = _DROPPED.sub("", text)
-    text = " ".join(text.split())
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+        text = _DROPPED.sub("", text.replace("\n", " "))
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", " ".join(text.split()))
+    elif "  " in text or text[:1] == " " or text[-1:] == " " or not text.isprintable():
+        text = " ".join(text.split())
+    return text
 
 
 # --- what is shown --------------------------------------------------------------------------------
@@ -62,6 +65,7 @@ _STARTERS = _words(
     Here There Then Thus Hence If When While Using Based Experiments Results Such Both"""
 )
 _LAST_WORD = re.compile(r"[\w.]*\w(?=\W*\Z)")
+_ENUMERATOR = re.compile(r"(?:[:;,(]|\b(?:and|or))\s*\d{1,2}\Z")  # in three ways: 1. By day, 2. By night
 _OPENING = "\"'“‘«([{*`„"
 
 
@@ -107,5 +111,7 @@ def _abbreviates(before: str, after: str) -> bool:
         return True
     if word in _NUMBERED:
         return after[:1].isdigit() or after[:1] in "$\\" or word in ("fig", "figs", "eq", "eqs")
+    if _ENUMERATOR.search(before):
+        return True
     initial = len(word.rpartition(".")[2]) == 1 and last[0][-1].isupper()
     return initial and re.split(r"\W", after, maxsplit=1)[0] not in _STARTERS

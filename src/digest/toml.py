@@ -99,7 +99,7 @@ def _syntax_error(message: str, text: str) -> str:
     if place.startswith("line "):
         line = int(place.removeprefix("line ").partition(",")[0])
     else:
-        line = max((start + text.count("\n") for start, text, _ in _statements(text)), default=1)
+        *_, (line, _, _) = _statements(text)
     reason = {"Cannot overwrite a value": "this key is given twice"}.get(reason, reason)
     return f"{line}: not valid TOML: {reason[0].lower()}{reason[1:]}"
 

@@ -217,7 +217,8 @@ class LeftOut(Struct, frozen=True):
 
 class TextEntity(Struct, frozen=True, omit_defaults=True):
     """A stretch of formatted text as Telegram counts it: ``offset`` and ``length`` in UTF-16 units
-    (https://core.telegram.org/bots/api#messageentity)."""
+    (https://core.telegram.org/bots/api#messageentity). The mention of a user is a ``text_link`` to
+    ``tg://user?id=N``, which Telegram takes for the same."""
 
     type: str
     offset: int
@@ -225,6 +226,8 @@ class TextEntity(Struct, frozen=True, omit_defaults=True):
     url: str | None = None
     language: str | None = None
     custom_emoji_id: str | None = None
+    unix_time: int | None = None
+    date_time_format: str | None = None
 
 
 class Part(Struct, frozen=True):

@@ -35,6 +35,10 @@ _ACCENT = re.compile(
       (?P<close>\})?""",
     re.VERBOSE,
 )
+# What an accent begins with; ten times as fast to look for, since it begins with one letter.
+_PERHAPS = re.compile(
+    r"\\(?:['`^\"~=.]|(?:[cvuHkrdblLoOij]|ss|ae|AE|oe|OE|aa|AA|d[jh]|D[JH]|th|TH|ng|NG)(?![A-Za-z]))"
+)
 _COMMAND_BEFORE = re.compile(r"\\[A-Za-z]+\*?\Z")
 
 
@@ -43,7 +47,7 @@ def accents(text: str) -> str:
 
     Only what Unicode has as one letter is decoded; the rest, and all maths, stays as it is.
     """
-    if "\\" not in text or _ACCENT.search(text) is None:
+    if "\\" not in text or _PERHAPS.search(text) is None:
         return text
     return "".join(piece if span else _ACCENT.sub(_letter, piece) for piece, span in pieces(text))
 

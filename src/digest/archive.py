@@ -1,0 +1,171 @@
+"""The papers a run looks at, and what ranking needs of them, made once and shared by all topics.
+
+Everything is made when first asked for: an archive that is only counted costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digest.phrases import BREAK, STOP_WORDS, normalise, stem
+from digest.types import Paper
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+FEATURES = 60_000
+MAX_SHARE = 0.12
+"""A word in more than this share of a large archive says nothing about a topic."""
+DIMENSIONS = 128
+
+
+class Archive:
+    """Papers with their normal forms, TF-IDF features, LSA and sentence vectors.
+
+    ``vectors`` is float32[n, dim] with rows of length 1 in the order of the papers, or None.
+    """
+
+    def __init__(self, papers: Sequence[Paper], vectors: Floats | None = None) -> None:
+        if vectors is not None and len(vectors) != len(papers):
+            raise ValueError(f"{len(vectors)} vectors for {len(papers)} papers: give one to each")
+        self.papers = tuple(papers)
+        self.vectors = vectors
+        self.row = {paper.id: at for at, paper in enumerate(self.papers)}
+
+    @classmethod
+    def build(cls, papers: Sequence[Paper], vectors: Floats | None = None) -> Archive:
+        """The archive of some papers; the last of several with one id is kept."""
+        if len({paper.id for paper in papers}) == len(papers):
+            return cls(papers, vectors)
+        last = {paper.id: at for at, paper in enumerate(papers)}
+        rows = sorted(last.values())
+        return cls([papers[at] for at in rows], None if vectors is None else vectors[rows])
+
+    def __len__(self) -> int:
+        return len(self.papers)
+
+    def rows(self, ids: Collection[str]) -> Rows:
+        """The rows of the ids that are in the archive, ascending."""
+        return np.array(sorted({self.row[each] for each in ids if each in self.row}), dtype=np.int64)
+
+    @cached_property
+    def normals(self) -> list[str]:
+        """Per paper the normal form of title, full stop, abstract."""
+        return [normalise(paper.text) for paper in self.papers]
+
+    @cached_property
+    def order(self) -> Rows:
+        """The rows in an order that has nothing to do with their text or date, the same in every run:
+        for folds and samples."""
+        return np.argsort([crc32(paper.id.encode()) for paper in self.papers], kind="stable")
+
+    @cached_property
+    def _tfidf(self) -> tuple[csr_matrix, list[str]]:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        count = len(self)
+        vectoriser = TfidfVectorizer(
+            analyzer=_features,
+            sublinear_tf=True,
+            min_df=min(4, 1 + count // 1000) if count < 3000 else 4,
+            max_df=_max_share(count),
+            max_features=FEATURES,
+            dtype=np.float32,
+        )
+        matrix = vectoriser.fit_transform(self.normals)
+        return matrix.tocsr(), list(vectoriser.get_feature_names_out())
+
+    @property
+    def features(self) -> csr_matrix:
+        """TF-IDF of words and pairs of words: float32[n, features], rows of length 1."""
+        return self._tfidf[0]
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Per feature its word or its two words, in normal form."""
+        return self._tfidf[1]
+
+    @cached_property
+    def _features_by_stem(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for at, name in enumerate(self.feature_names):
+            for word in set(name.split()):
+                found.setdefault(stem(word), []).append(at)
+        return found
+
+    def features_with(self, stems: Collection[str]) -> Rows:
+        """The features that hold a word with one of the stems or, for a stem of five letters and
+        more, a word derived from it ("unlearn" -> "unlearnable")."""
+        derived = tuple(each for each in stems if len(each) >= 5)
+        columns: set[int] = set()
+        for found, at in self._features_by_stem.items():
+            if found in stems or (derived and found.startswith(derived)):
+                columns.update(at)
+        return np.array(sorted(columns), dtype=np.int64)
+
+    def masked(self, columns: Rows) -> csr_matrix:
+        """The features without some columns, rows of length 1 again (or 0)."""
+        from scipy.sparse import diags
+
+        keep = np.ones(len(self.feature_names), dtype=np.float32)
+        keep[columns] = 0
+        matrix = (self.features @ diags(keep)).tocsr()
+        matrix.eliminate_zeros()
+        return unit_rows(matrix)
+
+    @cached_property
+    def _topics(self) -> Floats:
+        """The LSA basis, float32[features, k]."""
+        from sklearn.decomposition import TruncatedSVD
+
+        size = max(1, min(DIMENSIONS, len(self) // 3, self.features.shape[1] - 1))
+        svd = TruncatedSVD(size, n_iter=3, random_state=0).fit(self.features)
+        return np.ascontiguousarray(svd.components_.T, dtype=np.float32)
+
+    def latent(self, features: csr_matrix) -> Floats:
+        """The LSA of rows of features: float32[n, k], rows of length 1 (or 0)."""
+        dense = np.asarray(features @ self._topics, dtype=np.float32)
+        length = np.linalg.norm(dense, axis=1, keepdims=True)
+        dense /= np.where(length == 0, 1, length)
+        return dense
+
+
+def _max_share(count: int) -> float:
+    """Of a small sample a topic may be a large part: a word of half the papers may still tell."""
+    return max(MAX_SHARE, 0.5 - count / 10_000)
+
+
+def _features(normal: str) -> Iterator[str]:
+    before = BREAK
+    for word in normal.split():
+        if word in STOP_WORDS or word == BREAK or len(word) < 2:
+            before = BREAK
+            continue
+        yield word
+        if before != BREAK:
+            yield f"{before} {word}"
+        before = word
+
+
+def unit_rows(matrix: csr_matrix) -> csr_matrix:
+    """The matrix with rows of length 1; a row of zeros stays."""
+    from scipy.sparse import diags
+
+    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    return (diags(1 / np.where(length == 0, 1, length)) @ matrix).tocsr().astype(np.float32)
+
+
+def rank_share(values: Any) -> NDArray[np.float64]:
+    """Per value the share of the values that are at least as high, ties shared: 1/n to 1."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(-np.asarray(values), method="average") / len(values))

@@ -1,0 +1,97 @@
+"""Which keys of a topic stand in which papers, and what that says.
+
+A paper that holds an excluded phrase and no seed key beside it is not on topic. A title that names
+the topic says most, a lone mention in an abstract little: "interpretability" is a selling word in
+many abstracts whose paper is about something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digest.archive import Archive
+from digest.phrases import KeyMatcher, normalise
+from digest.types import Key, Paper, Topic
+
+IN_TITLE, REPEATED, ONCE = 0.6, 0.4, 0.25
+"""How much a seed key says by where it stands: in the title, twice or more in the text, once."""
+
+UNPROVEN = 0.6
+"""How far a key is trusted that a person activated and no corpus verified."""
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """Per row of an archive: the keys that stand in the paper, whether a phrase rules it out, and
+    the evidence of its keys, 1 - prod(1 - p_k), float64[n] from 0 (no key) to 1."""
+
+    seed: tuple[tuple[str, ...], ...]
+    other: tuple[tuple[str, ...], ...]
+    excluded: NDArray[np.bool_]
+    evidence: NDArray[np.float64]
+
+    @property
+    def named(self) -> NDArray[np.bool_]:
+        """bool[n]: papers that hold a key of the topic, seed or not."""
+        return np.array(
+            [bool(seed or other) for seed, other in zip(self.seed, self.other, strict=True)], bool
+        )
+
+
+def seed_keys(topic: Topic, keys: Sequence[Key]) -> tuple[str, ...]:
+    """The topic's seed keys as they are written: the configured ones, then active ones from a store."""
+    stored = (key.text for key in keys if key.state == "active" and key.origin == "seed")
+    return _one_each((*topic.seed_keys, *stored))
+
+
+def other_keys(topic: Topic, keys: Sequence[Key]) -> dict[str, float]:
+    """The topic's active keys that are no seeds, each with how far it is trusted (0 to 1)."""
+    seeds = {normalise(seed) for seed in seed_keys(topic, keys)}
+    active = [key for key in keys if key.state == "active" and normalise(key.text) not in seeds]
+    return {key.text: _trust(key) for key in active}
+
+
+def find_mentions(topic: Topic, keys: Sequence[Key], archive: Archive) -> Mentions:
+    """Looks for the topic's keys in all papers of an archive."""
+    seeds = seed_keys(topic, keys)
+    trust = dict.fromkeys(seeds, 1.0) | {
+        text: value for text, value in other_keys(topic, keys).items() if text not in seeds
+    }
+    matcher = KeyMatcher(tuple(trust), topic.exclude_keys)
+    seed, other, excluded, evidence = [], [], [], []
+    for paper, normal in zip(archive.papers, archive.normals, strict=True):
+        found = matcher.find(paper.text, normal)
+        ruled_out = not any(key in seeds for key in found) and matcher.holds_excluded(paper.text, normal)
+        found = () if ruled_out else found
+        seed.append(tuple(key for key in found if key in seeds))
+        other.append(tuple(key for key in found if key not in seeds))
+        excluded.append(ruled_out)
+        evidence.append(_evidence(paper, normal, matcher, trust) if found else 0.0)
+    return Mentions(tuple(seed), tuple(other), np.array(excluded, bool), np.array(evidence, np.float64))
+
+
+def _evidence(paper: Paper, normal: str, matcher: KeyMatcher, trust: Mapping[str, float]) -> float:
+    """1 - prod(1 - p_k) over other keys and the best seed: several names of a topic are one claim."""
+    counts, title = matcher.count(paper.text, normal), matcher.count(paper.title)
+    says = {
+        key: trust[key] * (IN_TITLE if key in title else REPEATED if count > 1 else ONCE)
+        for key, count in counts.items()
+    }
+    seeds = [value for key, value in says.items() if trust[key] == 1]
+    others = [value for key, value in says.items() if trust[key] < 1]
+    return 1 - (1 - max(seeds, default=0.0)) * prod(1 - value for value in others)
+
+
+def _trust(key: Key) -> float:
+    if key.evidence is None:
+        return UNPROVEN
+    return min(0.99, max(key.evidence.lower_bound, UNPROVEN if key.origin == "human" else 0.0))
+
+
+def _one_each(keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple({normalise(key): key for key in reversed(keys)}.values())[::-1]
