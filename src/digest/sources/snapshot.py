@@ -175,16 +175,19 @@ _SUFFIXES = frozenset({"Jr", "Jr.", "Sr", "Sr.", "II", "III", "IV"})
 
 def _authors(record: Record) -> tuple[str, ...]:
     """Names as they are said, first name first."""
-    if record.authors_parsed:
-        names = [_name(parts) for parts in record.authors_parsed]
-        return tuple(name for name in names if name)
-    return _split_authors(record.authors) if record.authors else ()
+    if not record.authors_parsed:
+        return _split_authors(record.authors) if record.authors else ()
+    names = [_name(parts) for parts in record.authors_parsed]
+    together = " | ".join(names)
+    if clean(together) is not together:  # one look for all of them
+        names = [clean(name) for name in names]
+    return tuple(name for name in names if name)
 
 
 def _name(parts: list[str]) -> str:
     """A name from [last, first, suffix, affiliation ...]."""
-    last, first, suffix = (*parts, "", "", "")[:3]
-    return clean(f"{first} {last} {suffix}" if suffix else f"{first} {last}")
+    last, first, suffix = parts[:3] if len(parts) > 2 else (*parts, "", "", "")[:3]
+    return f"{first} {last} {suffix}" if suffix else f"{first} {last}"
 
 
 def _split_authors(text: str) -> tuple[str, ...]:
