@@ -56,10 +56,10 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_END = re.compile(r"""[.!?…]+["'”’»)\]}]*(?=\s|\Z)|[。！？]+["'”’»）」』】)]*""")
+_END = re.compile(r"""[.!?…]+(?:["'”’»)\]}$]|\\\))*(?=\s|\Z)|[。！？]+["'”’»）」』】)]*""")
 _ABBREVIATIONS = _words(
-    """e.g i.e al vs proc abbr cf w.r.t resp viz approx aka a.k.a i.i.d etal ca esp incl s.t st dr mr mrs ms prof
-    jr ph.d т.е т.к т.н т.д т.п напр см рис табл стр им др проф акад гг"""
+    """e.g i.e al vs proc abbr cf w.r.t resp viz approx aka a.k.a i.i.d etal ca esp incl s.t st dr mr
+    mrs ms prof jr ph.d т.е т.к т.н т.д т.п напр см рис табл стр им др проф акад гг"""
 )
 # Before a number.
 _NUMBERED = _words(
@@ -83,7 +83,7 @@ def sentences(text: str) -> tuple[str, ...]:
     for end in _END.finditer(text):
         while ahead < len(maths) and maths[ahead].end <= end.start():
             ahead += 1
-        inside = ahead < len(maths) and maths[ahead].start < end.start()
+        inside = ahead < len(maths) and maths[ahead].start < end.start() and end.end() < maths[ahead].end
         if not inside and _ends_sentence(text, start, end):
             found.append(text[start : end.end()].strip())
             start = end.end()
@@ -118,4 +118,9 @@ def _abbreviates(before: str, after: str) -> bool:
     if word in _NUMBERED:
         return after[:1].isdigit() or after[:1] in "$\\" or word in ("fig", "figs", "eq", "eqs")
     initial = len(word.rpartition(".")[2]) == 1 and last[0][-1].isupper()
-    return initial and re.split(r"\W", after, maxsplit=1)[0] not in _STARTERS
+    return initial and _may_be_name(re.split(r"\W", after, maxsplit=1)[0])
+
+
+def _may_be_name(word: str) -> bool:
+    """May this follow an initial? Another initial or a name does, The and GPT do not."""
+    return word not in _STARTERS and word[:1].isupper() and (len(word) == 1 or word[1:].islower())
