@@ -8,6 +8,7 @@ import lzma
 import os
 import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -371,7 +372,8 @@ class _Reading:
             self.skip(f"longer than {_LONGEST_LINE >> 20} MB")
         elif line and not line.isspace():
             try:
-                self.papers.append(paper_from_record(_decode(line), self.source.announced))
+                record = _decode(line.removeprefix(BOM_UTF8) if number == 1 else line)
+                self.papers.append(paper_from_record(record, self.source.announced))
                 self.good = True
             except (msgspec.DecodeError, InputError, ValueError, RecursionError) as error:
                 self.skip(str(error))
