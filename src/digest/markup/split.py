@@ -2,9 +2,9 @@
 
 Whole blocks are packed first. Only a block that is too big for a message alone is cut, at the
 coarsest boundary that will do: blank line, line, sentence, clause, space, grapheme. A boundary does
-not count inside a grapheme, a word, a link, a hashtag or an arXiv id, nor inside a formatted stretch
-that would fit a message whole; what does not fit is cut all the same, and formatting is closed
-before the cut and opened again after it.
+not count inside a grapheme, nor inside a word, link, hashtag, arXiv id or formatted stretch that
+would fit a message whole; what would not is cut all the same, and formatting is closed before the
+cut and opened again after it.
 """
 
 from __future__ import annotations
@@ -147,16 +147,17 @@ class _Packer:
 
     @cached_property
     def _protected(self) -> tuple[bytearray, bytearray, bytearray]:
-        """For each position whether it is inside a formatted stretch, a token, a grapheme; each
-        with those after it."""
-        text = self.measure.text
+        """For each position whether it is inside a formatted stretch, a token (which would fit a
+        part whole), a grapheme; each with those after it."""
+        text, fits = self.measure.text, self.measure.fits
         graphemes = bytearray(len(text) + 1)
         _mark(graphemes, (found.span() for found in _GRAPHEME.finditer(text)))
         tokens = bytearray(graphemes)
         for token in _TOKENS:
-            _mark(tokens, (found.span() for found in token.finditer(text)))
+            spans = (found.span() for found in token.finditer(text))
+            _mark(tokens, (span for span in spans if fits(*span)))
         formatting = bytearray(tokens)
-        _mark(formatting, (span for span in self.measure.spans if self.measure.fits(*span)))
+        _mark(formatting, (span for span in self.measure.spans if fits(*span)))
         return formatting, tokens, graphemes
 
 
