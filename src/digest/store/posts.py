@@ -19,7 +19,7 @@ from digest.store import sqlite
 from digest.store.base import StoreBase, chunks, columns, insert_rows, known_numbers, read_as
 from digest.store.tables import delivery, paper, part, post, post_paper
 from digest.store.topics import ensure_topic
-from digest.types import Choice, Delivery, DeliveryState, Draft, Part, Post, PostState
+from digest.types import Choice, Delivery, DeliveryState, Draft, Language, Part, Post, PostState
 
 LIVE: tuple[PostState, ...] = ("draft", "approved")
 """The states in which a post holds its papers; a rejected one gives them back."""
@@ -31,7 +31,7 @@ class PostStore(StoreBase):
     def add_posts(
         self,
         drafts: Sequence[Draft],
-        channels: Mapping[str, Sequence[str]],
+        channels: Mapping[Language, Sequence[str]],
         state: PostState,
         seen: int,
         now: datetime,
