@@ -86,12 +86,16 @@ class Page(Struct, frozen=True):
     """What a source gives at a time: papers, what it had to skip, and how far it has read.
 
     ``cursor`` is the source's own note of where to go on; it is stored in the same transaction as
-    the papers. None says that the source has been read to its end.
+    the papers. None says that the source has been read to its end. ``deleted`` are ids of papers
+    that arXiv has taken out of its records: they are marked withdrawn, never erased. ``notes`` are
+    sentences for a person, such as why a day is empty.
     """
 
     papers: tuple[Paper, ...]
     cursor: str | None
     skipped: tuple[Skipped, ...] = ()
+    deleted: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
