@@ -9,6 +9,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["PYTHONPATH"] = str(Path(__file__).parents[1] / "src")  # for the processes that tests start
 for name in [name for name in os.environ if name.startswith("DIGEST_")]:
     del os.environ[name]  # a developer's own settings must not reach the tests
 

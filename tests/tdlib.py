@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from digest.types import TextEntity
 
@@ -56,7 +57,7 @@ def message(error: dict[str, Any]) -> str:
 
 
 def entities(parsed: dict[str, Any]) -> tuple[TextEntity, ...]:
-    return tuple(map(entity, parsed["entities"]))
+    return tuple(map(entity, parsed.get("entities", ())))
 
 
 def entity(given: dict[str, Any]) -> TextEntity:
@@ -82,3 +83,7 @@ def _date_format(how: dict[str, Any] | None) -> str | None:
     date = {"Short": "d", "Long": "D", "None": ""}[how["date_precision"]["@type"].split("Precision")[1]]
     time = {"Short": "t", "Long": "T", "None": ""}[how["time_precision"]["@type"].split("Precision")[1]]
     return "w" * how["show_day_of_week"] + date + time
+
+
+def moved(entity: TextEntity, offset: int) -> TextEntity:
+    return structs.replace(entity, offset=offset)

@@ -313,7 +313,10 @@ def test_a_folded_title_forgets_case_accents_punctuation_and_commands() -> None:
 )  # fmt: skip
 def test_a_day_without_a_post_says_why(changes: dict[str, object], expected: str) -> None:
     of = Topic(
-        name="unlearning", term="unlearning", seed_keys=("unlearning",), rhythm=Rhythm(at_least=3, at_latest_days=7)
+        name="unlearning",
+        term="unlearning",
+        seed_keys=("unlearning",),
+        rhythm=Rhythm(at_least=3, at_latest_days=7),
     )
     slot = changes.pop("slot", date(2026, 5, 12))
     assert empty_reason(of, slot, **changes) == expected  # type: ignore[arg-type]

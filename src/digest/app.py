@@ -241,7 +241,8 @@ class App:
         chosen = self.settings.embed
 
         def encode(text: str) -> npt.NDArray[np.float32]:
-            return load_query_encoder(chosen.model, chosen.device).embed([text])[0]
+            vectors: npt.NDArray[np.float32] = load_query_encoder(chosen.model, chosen.device).embed([text])
+            return vectors.reshape(-1)
 
         return search.search(self.store, index, encode, query, count, window)
 
@@ -285,7 +286,8 @@ class App:
         """Approve or reject a draft; saying the same again is harmless."""
         wanted: PostState = "approved" if decision == "approve" else "rejected"
         post = self.post(number)
-        if post.state != wanted and not self.store.set_post_state(number, ("draft",), wanted, self.now):
+        drafts: tuple[PostState, ...] = ("draft",)
+        if post.state != wanted and not self.store.set_post_state(number, drafts, wanted, self.now):
             raise UsageError(f"post {number} is {post.state}: only a draft can be {wanted}")
         return self.post(number)
 

@@ -70,7 +70,7 @@ class Archive:
 
     @cached_property
     def _tfidf(self) -> tuple[csr_matrix, list[str]]:
-        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+        from sklearn.feature_extraction.text import TfidfVectorizer
 
         count = len(self)
         vectoriser = TfidfVectorizer(
@@ -114,7 +114,7 @@ class Archive:
 
     def masked(self, columns: Rows) -> csr_matrix:
         """The features without some columns, rows of length 1 again (or 0)."""
-        from scipy.sparse import diags  # noqa: PLC0415
+        from scipy.sparse import diags
 
         keep = np.ones(len(self.feature_names), dtype=np.float32)
         keep[columns] = 0
@@ -125,7 +125,7 @@ class Archive:
     @cached_property
     def _topics(self) -> Floats:
         """The LSA basis, float32[features, k]."""
-        from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415
+        from sklearn.decomposition import TruncatedSVD
 
         size = max(1, min(DIMENSIONS, len(self) // 3, self.features.shape[1] - 1))
         svd = TruncatedSVD(size, n_iter=3, random_state=0).fit(self.features)
@@ -158,7 +158,7 @@ def _features(normal: str) -> Iterator[str]:
 
 def unit_rows(matrix: csr_matrix) -> csr_matrix:
     """The matrix with rows of length 1; a row of zeros stays."""
-    from scipy.sparse import diags  # noqa: PLC0415
+    from scipy.sparse import diags
 
     length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return (diags(1 / np.where(length == 0, 1, length)) @ matrix).tocsr().astype(np.float32)
@@ -166,6 +166,6 @@ def unit_rows(matrix: csr_matrix) -> csr_matrix:
 
 def rank_share(values: Any) -> NDArray[np.float64]:
     """Per value the share of the values that are at least as high, ties shared: 1/n to 1."""
-    from scipy.stats import rankdata  # noqa: PLC0415
+    from scipy.stats import rankdata
 
     return np.asarray(rankdata(-np.asarray(values), method="average") / len(values))

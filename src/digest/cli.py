@@ -279,7 +279,7 @@ def _window(
     app: App, topic: str | None, since: date | None, until: date | None, categories: tuple[str, ...]
 ) -> Window:
     from digest import ids
-    from digest.types import KeyState, Window
+    from digest.types import Window
 
     if topic is not None:
         app.topic(topic)

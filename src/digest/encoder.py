@@ -138,15 +138,13 @@ def gelu(x: F32) -> F32:
     the tail instead of being drowned in it.
     """
     size = np.abs(x)
-    t = 1 / (1 + np.float32(0.3275911 * 0.5**0.5) * size)
-    series = np.full_like(t, 1.061405429)
+    t = 1 / (1 + 0.3275911 * 0.5**0.5 * size)
+    series = 1.061405429 * t
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        series += factor
         series *= t
-        series += np.float32(factor)
-    series *= t
     series *= np.exp(-0.5 * np.square(x))
-    series *= size
-    value: F32 = np.maximum(x, 0) - np.float32(0.5) * series
+    value: F32 = np.maximum(x, 0) - 0.5 * size * series
     return value
 
 

@@ -3,16 +3,18 @@
 A key is judged by the papers it adds, those that no active key finds: do they look like the topic
 to a scorer that may not use the topic's words, nor the key's own? Without the second condition a
 key confirms itself: "forget" stands in papers on unlearning, and is full of continual learning.
+They are judged a second time without the key's companions, the words that come with it elsewhere:
+"membership inference" shares its privacy words with unlearning, and no more than those.
 
 Candidates are phrases of the topic's own papers that stand out there (log-odds with an informative
-Dirichlet prior: Monroe, Colaresi, Quinn 2008). They are ordered by the lower bound of the share
-that was verified (Wilson 1927), so that two lucky papers do not outrank thirty good ones.
+Dirichlet prior: Monroe, Colaresi, Quinn 2008). They are ordered by the lower bounds of the shares
+that were verified (Wilson 1927), so that two lucky papers do not outrank thirty good ones.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +37,8 @@ PRIOR = 500.0
 LEAST_CONTRAST = 2.0
 SIBLING = 0.8
 """Two keys whose papers overlap more (Jaccard) are one key."""
+COMPANIONS = 10
+"""So many features that come with a key are left out when it is judged the second time."""
 PROPOSED = 0.25
 """The least lower bound a key is proposed with."""
 MOST_GROWTH = 1.3
@@ -52,38 +56,50 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class _Verified:
-    """A candidate with the rows it adds, best first, and how many of them were verified."""
+    """A candidate with the rows it adds, best first, how many of them were verified without the
+    key's words, and how many also without its companions."""
 
     candidate: _Candidate
     added: tuple[int, ...]
     verified: int
+    alone: int
 
     @property
     def lower_bound(self) -> float:
         return wilson(self.verified, len(self.added))
 
+    @property
+    def guarded(self) -> float:
+        """The lower bound without companions."""
+        return wilson(self.alone, len(self.added))
+
+    @property
+    def order(self) -> tuple[float, int, str]:
+        return -self.lower_bound * self.guarded, -self.verified, self.candidate.normal
+
 
 def propose(topic: Topic, keys: Sequence[Key], archive: Archive, limit: int = 30) -> list[Key]:
     """New keys for a topic, best first, none that is active, rejected or retired, nor its sibling.
 
-    A key is ``active`` only where no person needs to look: lower bound at least .5, two words or
-    more, three added papers or more of which .6 are verified, and a growth of at most x1.3 by all
-    such keys together. The others are ``proposed``.
+    A key is ``active`` only where no person needs to look: lower bound at least .5 (.4 without its
+    companions), two words or more, three added papers or more of which .6 are verified, and a
+    growth of at most x1.3 by all such keys together. The others are ``proposed``.
     """
     mentions = find_mentions(topic, keys, archive)
     own = mentions.named
     if own.sum() < LEAST_OWN or own.all():
         return []
-    stems = topic_stems(seed_keys(topic, keys), own, archive)
+    seeds = seed_keys(topic, keys)
+    stems = topic_stems(seeds, own, archive)
     outside = ~own & ~mentions.excluded
     scorer = _Scorer(archive, own, stems)
     known = _known(topic, keys, archive)
-    candidates = _candidates(archive, own, outside, stems, known)
+    candidates = _candidates(archive, own, outside, seeds, stems, known)
     judged = [scorer.verify(each, outside) for each in candidates]
     good = [each for each in judged if each.lower_bound >= PROPOSED]
     shown = [_shown(each, scorer, outside) for each in _merged(good)[: 2 * limit]]
-    best = sorted((each for each in shown if each[1].lower_bound >= PROPOSED), key=_order)[:limit]
-    return _decided(topic, keys, best, archive, own)
+    best = sorted((each for each in shown if each[1].lower_bound >= PROPOSED), key=lambda each: each[1].order)
+    return _decided(topic, keys, best[:limit], archive, own)
 
 
 def wilson(successes: int, trials: int, z: float = 1.0) -> float:
@@ -104,19 +120,35 @@ class _Scorer:
         self.weights = _svm_weights(masked, own) if own.sum() >= TRAINED else _centroid_weights(masked, own)
         self.scores: Scores = np.asarray(masked @ self.weights).ravel()
         self.columns = masked.tocsc()
+        self.papers_with = np.bincount(archive.features.indices, minlength=len(self.weights))
 
-    def without(self, normal: str) -> Scores:
-        """All papers' scores without the features that share a word with a key."""
-        at = self.archive.features_with({stem(word) for word in normal.split()})
-        return self.scores - np.asarray(self.columns[:, at] @ self.weights[at]).ravel()
+    def without(self, columns: Rows) -> Scores:
+        """All papers' scores without some features."""
+        lost: Scores = np.asarray(self.columns[:, columns] @ self.weights[columns]).ravel()
+        return self.scores - lost
 
     def verify(self, candidate: _Candidate, outside: NDArray[np.bool_]) -> _Verified:
         """How many of the papers a key adds are among the topic's best without it."""
-        scores = self.without(candidate.normal)
-        added = np.array([row for row in candidate.rows if outside[row]], dtype=np.int64)
-        added = added[np.lexsort((added, -scores[added]))]
-        above = int((scores[added] >= self._threshold(scores, outside)).sum())
-        return _Verified(candidate, tuple(added.tolist()), above)
+        words = self.archive.features_with({stem(word) for word in candidate.normal.split()})
+        added = np.array(sorted(row for row in candidate.rows if outside[row]), dtype=np.int64)
+        scores = self.without(words)
+        verified = self._verified(scores, added, outside)
+        companions = self._companions(candidate.rows)
+        alone = self._verified(self.without(np.union1d(words, companions)), added, outside)
+        best_first = added[np.argsort(-scores[added], kind="stable")]
+        return _Verified(candidate, tuple(best_first.tolist()), verified, alone)
+
+    def _verified(self, scores: Scores, added: Rows, outside: NDArray[np.bool_]) -> int:
+        return int((scores[added] >= self._threshold(scores, outside)).sum())
+
+    def _companions(self, rows: Collection[int]) -> Rows:
+        """The features that come with a key: highest in count times log of the ratio of shares."""
+        held = sorted(rows)
+        inside = np.bincount(self.archive.features[held].indices, minlength=len(self.papers_with))
+        share = inside / len(held)
+        elsewhere = (self.papers_with - inside + 0.5) / max(1, len(self.archive) - len(held))
+        told = np.where(inside > 1, inside * np.log(np.maximum(share / elsewhere, 1e-9)), 0)
+        return np.argsort(-told, kind="stable")[:COMPANIONS]
 
     def _threshold(self, scores: Scores, outside: NDArray[np.bool_]) -> float:
         """The K-th best score outside, K twice the own papers, but a twelfth of a small archive."""
@@ -126,7 +158,7 @@ class _Scorer:
 
 
 def _svm_weights(features: Any, own: NDArray[np.bool_]) -> Scores:
-    from sklearn.svm import LinearSVC  # noqa: PLC0415
+    from sklearn.svm import LinearSVC
 
     model = LinearSVC(C=0.01, class_weight="balanced", random_state=0).fit(features, own)
     weights: Scores = np.asarray(model.coef_, dtype=np.float64).ravel()
@@ -161,12 +193,13 @@ def _candidates(
     archive: Archive,
     own: NDArray[np.bool_],
     outside: NDArray[np.bool_],
+    seeds: Sequence[str],
     stems: set[str],
     known: Sequence[frozenset[int]],
 ) -> list[_Candidate]:
     size = int(own.sum())
     least = max(2 if size < 100 else 3, round(0.006 * size))
-    postings = _postings(_phrases_of(archive, np.flatnonzero(own), stems, least), archive)
+    postings = _postings(_phrases_of(archive, np.flatnonzero(own), seeds, stems, least), archive)
     lengths = np.array([normal.count(" ") + 1 for normal in archive.normals])
     found = []
     for normal, rows in postings.items():
@@ -179,24 +212,22 @@ def _candidates(
     return found
 
 
-def _phrases_of(archive: Archive, rows: Rows, stems: set[str], least: int) -> list[str]:
+def _phrases_of(archive: Archive, rows: Rows, seeds: Sequence[str], stems: set[str], least: int) -> list[str]:
     """Phrases of at least so many papers that name no seed, one normal form per key."""
     papers: Counter[tuple[str, ...]] = Counter()
     for row in rows:
         papers.update(set(phrases(archive.normals[row])))
     forms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
-    for words in papers:
-        forms[key_form(words)].append(words)
-    derived = tuple(each for each in stems if len(each) >= 5)
+    for phrase in papers:
+        forms[key_form(phrase)].append(phrase)
+    seed = KeyMatcher(seeds)
     return [
-        " ".join(max(variants, key=lambda words: (papers[words], words)))
-        for variants in forms.values()
-        if sum(papers[words] for words in variants) >= least and not _names(variants[0], stems, derived)
+        " ".join(max(variants, key=lambda phrase: (papers[phrase], phrase)))
+        for form, variants in forms.items()
+        if sum(papers[each] for each in variants) >= least
+        and not (len(form) == 1 and form[0] in stems)
+        and not seed.find("", normal=" ".join(variants[0]))
     ]
-
-
-def _names(words: tuple[str, ...], stems: set[str], derived: tuple[str, ...]) -> bool:
-    return any(stem(word) in stems or (derived and word.startswith(derived)) for word in words)
 
 
 def _contrast(inside: int, beyond: int, words_inside: int, words_beyond: int) -> float:
@@ -215,12 +246,15 @@ def _jaccard(one: Iterable[int], other: Iterable[int]) -> float:
 
 
 def _merged(judged: Sequence[_Verified]) -> list[_Verified]:
-    """Without siblings: of keys with the same papers or the same words, the one that adds most."""
+    """Without siblings: of keys with the same papers the longest phrase is kept ("classifier free
+    guidance", not "free guidance"), of keys with the same words the one that adds most."""
     kept: list[_Verified] = []
-    for each in sorted(judged, key=lambda one: (-len(one.added), -one.lower_bound, one.candidate.normal)):
+    for each in sorted(
+        judged, key=lambda one: (-one.candidate.normal.count(" "), -len(one.added), one.order)
+    ):
         if not any(_siblings(each.candidate, other.candidate) for other in kept):
             kept.append(each)
-    return sorted(kept, key=lambda one: (-one.lower_bound, -one.verified, one.candidate.normal))
+    return sorted(kept, key=lambda one: one.order)
 
 
 def _siblings(one: _Candidate, other: _Candidate) -> bool:
@@ -237,10 +271,6 @@ def _shown(judged: _Verified, scorer: _Scorer, outside: NDArray[np.bool_]) -> tu
     matcher = KeyMatcher((text,))
     rows = frozenset(row for row in candidate.rows if matcher.find(papers[row].text))
     return text, scorer.verify(_Candidate(candidate.normal, rows, candidate.contrast), outside)
-
-
-def _order(shown: tuple[str, _Verified]) -> tuple[float, int, str]:
-    return -shown[1].lower_bound, -shown[1].verified, shown[0]
 
 
 def _decided(
@@ -282,6 +312,7 @@ def _sure(judged: _Verified) -> bool:
     added = len(judged.added)
     return (
         judged.lower_bound >= 0.5
+        and judged.guarded >= 0.4
         and " " in judged.candidate.normal
         and added >= 3
         and judged.verified >= 0.6 * added

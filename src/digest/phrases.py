@@ -69,7 +69,15 @@ _STOP_WORDS = """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Words a phrase neither begins nor ends with."""
 
-_INSIDE = frozenset(("of", "to", "in", "from", "for", "the", "be"))
+_NO_START_WORDS = """
+    based driven aware oriented like wise hoc guided art achieve contain different effective enable
+    generate generating improve improving maintain maintaining mitigate mitigating perform preserve
+    preserving prevent preventing reduce reducing remaining specific
+"""
+_NO_START = frozenset(_NO_START_WORDS.split())
+"""A phrase that begins with one is a fragment: of a compound ("[post-]hoc method"), or of a clause."""
+
+_INSIDE = frozenset(("of", "to", "in", "from", "for", "be"))
 """Stop words a phrase may hold inside ("right to be forgotten")."""
 
 
@@ -135,7 +143,7 @@ def phrases(normal: str, longest: int = LONGEST) -> Iterator[tuple[str, ...]]:
     edge = [len(word) > 1 and word not in STOP_WORDS and not word[0].isdigit() for word in words]
     inner = [word not in STOP_WORDS or word in _INSIDE for word in words]
     for start, opens in enumerate(edge):
-        if not opens:
+        if not opens or words[start] in _NO_START:
             continue
         for end in range(start, min(start + longest, len(words))):
             if words[end] == BREAK or not inner[end]:
@@ -170,8 +178,10 @@ class KeyMatcher:
         self._excluded = _by_form(exclude)
         self._acronyms = _acronym_pattern([key for key in self.keys if is_acronym(key)])
         both = (*self._forms, *self._excluded)
-        self._lengths = sorted({len(form) for form in both})
-        self._lasts = frozenset(form[-1] for form in both)
+        self._lengths: dict[str, set[int]] = {}
+        """Per last word (its stem) the lengths of the keys that end with it."""
+        for form in both:
+            self._lengths.setdefault(form[-1], set()).add(len(form))
 
     def find(self, text: str, normal: str | None = None) -> tuple[str, ...]:
         """The keys that stand in a text, in the order they were given. ``normal`` spares making the
@@ -205,9 +215,7 @@ class KeyMatcher:
         """Where forms stand in the words: start, number of words, and the keys of the form."""
         for at, word in enumerate(words):
             last = stem(word)
-            if last not in self._lasts:
-                continue
-            for length in self._lengths:
+            for length in self._lengths.get(last, ()):
                 start = at + 1 - length
                 keys = forms.get((*words[start:at], last)) if start >= 0 else None
                 if keys is not None:

@@ -27,17 +27,19 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from digest.days import new_york_day
-from digest.errors import DeliveryError, NotSent, Uncertain
+from digest.errors import DeliveryError, NotSent, StoreError, Uncertain
 from digest.types import (
     Choice,
     Delivery,
     DeliveryState,
     Draft,
     Key,
+    KeyState,
     Language,
     Match,
     Page,
     Paper,
+    Post,
     PostState,
     Stage,
     StageReport,
@@ -59,6 +61,7 @@ BACKGROUND = 20_000
 SEED_LIMIT = 3_000
 EMBED_BATCH = 256
 KEYS_EVERY = timedelta(days=7)
+ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
 SENTENCES = {"detailed": 2, "brief": 1}
 GENRE = "roundup"
@@ -130,7 +133,7 @@ def embed(store: Store, embedder: Embedder, progress: Progress | None = None) ->
     count = Counting("embed", "embedded")
     store.ensure_model(embedder.name, embedder.dimension)
     waiting = store.count_without_vector(embedder.name)
-    while batch := store.texts_without_vector(embedder.name, EMBED_BATCH):
+    for batch in store.texts_without_vector(embedder.name, EMBED_BATCH):
         vectors = embedder.embed([text for _, text in batch])
         store.add_vectors(embedder.name, zip((text_hash for text_hash, _ in batch), vectors, strict=True))
         count.add("embedded", len(batch))
@@ -154,12 +157,12 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
         store.sync_seed_keys(topic.name, seed_keys(topic), now)
         last = store.cursor(_keys_cursor(topic))
         if last is None or day - date.fromisoformat(last) >= KEYS_EVERY:
-            found = _propose(store, topic, archive, now)
-            count.notes += _key_notes(topic, found)
-        active = store.keys(topic.name, states=("active",))
+            count.notes += _key_notes(topic, _propose(store, topic, archive, now))
+        active = store.keys(topic.name, states=ACTIVE)
         fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
-            store.put_matches(topic.name, archive.match(topic, active), fingerprint)
+            found = archive.match(topic, active)
+            store.put_matches(topic.name, found, fingerprint, scored=archive.candidates)
         matches = store.matches(topic.name, archive.since, day, topic.floor)
         silent = sum(one.silent for one in matches)
         count.add(topic.name, len(matches))
@@ -192,8 +195,7 @@ def _keys_cursor(topic: Topic) -> str:
 
 def _propose(store: Store, topic: Topic, archive: _Archive, now: datetime) -> list[Key]:
     found = archive.propose(topic, store.keys(topic.name))
-    store.propose_keys(found, now, cursor=(_keys_cursor(topic), new_york_day(now).isoformat()))
-    return found
+    return store.propose_keys(found, now, cursor=(_keys_cursor(topic), new_york_day(now).isoformat()))
 
 
 def _key_notes(topic: Topic, found: Sequence[Key]) -> list[str]:
@@ -216,8 +218,14 @@ class _Archive:
         """The topic's matches among the papers of the look-back window."""
         from digest import relevance
 
-        candidates = [paper.id for paper in self._window]
-        return relevance.match(topic, active, self._built, candidates) if candidates else []
+        if not self.candidates:
+            return []
+        return relevance.match(topic, active, self._built, self.candidates)
+
+    @cached_property
+    def candidates(self) -> list[str]:
+        """Ids of the papers announced in the look-back window."""
+        return [paper.id for paper in self._window]
 
     def propose(self, topic: Topic, known: Sequence[Key]) -> list[Key]:
         """Keys that the archive gives reason to add."""
@@ -252,7 +260,7 @@ class _Archive:
         yield from self._window
         yield from self._store.newest_until(self._day, BACKGROUND)
         for topic in self._plan.topics:
-            phrases = [key.text for key in self._store.keys(topic.name, states=("active",))]
+            phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
             yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
             yield from self._store.papers(topic.seed_papers)
 
@@ -408,7 +416,7 @@ def _send(
     store: Store, channel: Channel, delivery: Delivery, now: datetime
 ) -> tuple[DeliveryState, str | None]:
     try:
-        receipt = channel.send(store.post(delivery.post), delivery.part)
+        receipt = channel.send(_post(store, delivery), delivery.part)
     except DeliveryError as error:
         state: DeliveryState = "queued" if isinstance(error, NotSent) else "failed"
         state = "uncertain" if isinstance(error, Uncertain) else state
@@ -416,3 +424,10 @@ def _send(
         return state, f"{channel.name}: post {delivery.post} part {delivery.part + 1} {state}: {error}"
     store.record_delivery(delivery.id, "sent", now, receipt=receipt)
     return "sent", None
+
+
+def _post(store: Store, delivery: Delivery) -> Post:
+    post = store.post(delivery.post)
+    if post is None:  # a delivery refers to its post by a foreign key
+        raise StoreError(f"delivery {delivery.id} has lost its post {delivery.post}")
+    return post

@@ -146,21 +146,21 @@ def _folds(labels: Labels, archive: Archive) -> NDArray[np.int64]:
 
 
 def _svm(rows: Any, own: NDArray[np.bool_], weight: Scores) -> Callable[[Any], Scores]:
-    from sklearn.svm import LinearSVC  # noqa: PLC0415
+    from sklearn.svm import LinearSVC
 
     model = LinearSVC(C=0.01, class_weight="balanced", random_state=0).fit(rows, own, weight)
     return lambda others: np.asarray(model.decision_function(others))
 
 
 def _logistic(rows: Any, own: NDArray[np.bool_], weight: Scores) -> Callable[[Any], Scores]:
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=300).fit(rows, own, weight)
     return lambda others: np.asarray(model.decision_function(others))
 
 
 def _bayes(rows: Any, own: NDArray[np.bool_], weight: Scores) -> Callable[[Any], Scores]:
-    from sklearn.naive_bayes import ComplementNB  # noqa: PLC0415
+    from sklearn.naive_bayes import ComplementNB
 
     model = ComplementNB().fit(rows, own, weight)
     return lambda others: np.asarray(np.diff(model.predict_joint_log_proba(others), axis=1)).ravel()

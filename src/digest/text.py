@@ -65,6 +65,7 @@ _STARTERS = _words(
     Here There Then Thus Hence If When While Using Based Experiments Results Such Both"""
 )
 _LAST_WORD = re.compile(r"[\w.]*\w(?=\W*\Z)")
+_ENUMERATOR = re.compile(r"(?:[:;,(]|\b(?:and|or))\s*\d{1,2}\Z")  # in three ways: 1. By day, 2. By night
 _OPENING = "\"'“‘«([{*`„"
 
 
@@ -110,5 +111,7 @@ def _abbreviates(before: str, after: str) -> bool:
         return True
     if word in _NUMBERED:
         return after[:1].isdigit() or after[:1] in "$\\" or word in ("fig", "figs", "eq", "eqs")
+    if _ENUMERATOR.search(before):
+        return True
     initial = len(word.rpartition(".")[2]) == 1 and last[0][-1].isupper()
     return initial and re.split(r"\W", after, maxsplit=1)[0] not in _STARTERS

@@ -45,12 +45,17 @@ _LEVELS = tuple(
 )
 _GRAPHEME = _LEVELS[-1]
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_TOKEN = regex.compile(  # a link, a domain or address, a hashtag, an arXiv id, a word or number
-    r"https?://[!-~\p{Latin}\p{Cyrillic}]+"
-    r"|(?<![\w.-])(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?"
-    r"|[#@$][\p{L}\p{N}_]+"
-    r"|(?<![\w.-])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?"
-    rf"|(?:(?![{_SPACELESS}])[\p{{L}}\p{{M}}\p{{N}}_'’-])+(?:[.,]\d+)*"
+_TOKENS = tuple(
+    map(
+        regex.compile,
+        (
+            r"https?://[!-~\p{Latin}\p{Cyrillic}]+",
+            r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?",  # domain, address
+            r"[#@$][\p{L}\p{N}_]+",
+            r"(?<![A-Za-z0-9_.-])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
+            rf"(?:(?![{_SPACELESS}])[\p{{L}}\p{{M}}\p{{N}}_'’-])+(?:[.,]\d+)*",  # word or number
+        ),
+    )
 )
 
 
@@ -148,7 +153,8 @@ class _Packer:
         graphemes = bytearray(len(text) + 1)
         _mark(graphemes, (found.span() for found in _GRAPHEME.finditer(text)))
         tokens = bytearray(graphemes)
-        _mark(tokens, (found.span() for found in _TOKEN.finditer(text)))
+        for token in _TOKENS:
+            _mark(tokens, (found.span() for found in token.finditer(text)))
         formatting = bytearray(tokens)
         _mark(formatting, (span for span in self.measure.spans if self.measure.fits(*span)))
         return formatting, tokens, graphemes
