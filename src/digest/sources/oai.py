@@ -77,7 +77,7 @@ def parse(body: bytes, verb: Verb | None = None, recent: timedelta = RECENT) -> 
     for the protocol's errors, which come with status 200.
     """
     root = root_of(body, "OAI-PMH")
-    day = _day(shown(root, f"{_OAI}responseDate"), "responseDate")
+    day = _response_day(root)
     for error in root.iterchildren(f"{_OAI}error"):
         raise OaiError(
             error.get("code", "without a code")[:60], " ".join((error.text or "").split())[:300], day
@@ -145,15 +145,23 @@ def _header(element: Element) -> Header:
     name = shown(element, f"{_OAI}identifier")
     if not name.lower().startswith("oai:arxiv.org:"):
         raise InputError(f"not an identifier of arXiv's: {name[:60]!r}")
-    day = _day(shown(element, f"{_OAI}datestamp"), "datestamp")
+    day = _day(shown(element, f"{_OAI}datestamp"))
     return Header(ids.parse(name).base, day, element.get("status") == "deleted")
 
 
-def _day(text: str, what: str) -> date:
+def _day(text: str) -> date:
+    """The day of "2026-06-01" or "2026-06-01T12:00:00Z"."""
     try:
         return date.fromisoformat(text[:10])
     except ValueError as error:
-        raise NotAnAnswer(f"no {what} in the answer: {text[:60]!r}") from error
+        raise InputError(f"not a day: {text[:60]!r}") from error
+
+
+def _response_day(root: Element) -> date:
+    try:
+        return _day(shown(root, f"{_OAI}responseDate"))
+    except InputError as error:
+        raise NotAnAnswer(f"no date of the answer: {error}") from error
 
 
 def _paper(raw: Element, header: Header, recent: timedelta) -> Paper:
@@ -260,7 +268,7 @@ class _List:
     gate: Gate
     url: str
     verb: Verb
-    set: str
+    name: str
     recent: timedelta = RECENT
 
     def pages(self, chain: Chain) -> Iterator[tuple[Answer, Chain, bool]]:
@@ -271,13 +279,10 @@ class _List:
         """
         seen = {chain.token}
         while True:
-            try:
-                answer = self.gate.get(self.url, self._request(chain), self._accept(seen))
-            except OaiError as error:
-                chain, answer = self._after(error, chain)
-                if answer is None:
-                    seen = {None}
-                    continue
+            answer, chain = self._ask(chain, seen)
+            if answer is None:
+                seen = {None}
+                continue
             seen.add(answer.token)
             chain = _advance(chain, answer)
             yield answer, chain, answer.token is None
@@ -286,12 +291,25 @@ class _List:
             if chain.pages >= _MOST_PAGES:
                 raise Deferred(f"{self.url}: {chain.pages} pages and no end; the next run begins anew")
 
+    def _ask(self, chain: Chain, seen: set[str | None]) -> tuple[Answer | None, Chain]:
+        """The next page; None where the chain must begin anew."""
+        try:
+            return self.gate.get(self.url, self._request(chain), self._accept(seen)), chain
+        except OaiError as error:
+            if error.code == "noRecordsMatch":
+                return Answer(day=error.day), chain
+            if error.code != "badResumptionToken" or chain.token is None:
+                raise
+            if chain.restarts >= _MOST_RESTARTS:
+                raise Deferred(f"{self.url}: {error}, {chain.restarts + 1} times; try again later") from error
+            return None, Chain(start=chain.start, day=chain.day, restarts=chain.restarts + 1)
+
     def _request(self, chain: Chain) -> Mapping[str, str]:
         if chain.token is not None:
             return {"verb": self.verb, "resumptionToken": chain.token}
         asked = {"verb": self.verb, "metadataPrefix": "arXivRaw"}
-        if self.set:
-            asked["set"] = self.set
+        if self.name:
+            asked["set"] = self.name
         if chain.start:
             asked["from"] = chain.start.isoformat()
         return asked
@@ -304,16 +322,6 @@ class _List:
             return answer
 
         return accept
-
-    def _after(self, error: OaiError, chain: Chain) -> tuple[Chain, Answer | None]:
-        """What an error means: the end of the list, or (None) its beginning."""
-        if error.code == "noRecordsMatch":
-            return chain, Answer(day=error.day)
-        if error.code == "badResumptionToken" and chain.token is not None:
-            if chain.restarts >= _MOST_RESTARTS:
-                raise Deferred(f"{self.url}: {error}, {chain.restarts + 1} times; try again later") from error
-            return Chain(start=chain.start, day=chain.day, restarts=chain.restarts + 1), None
-        raise error
 
 
 def _advance(chain: Chain, answer: Answer) -> Chain:
@@ -331,8 +339,9 @@ def _advance(chain: Chain, answer: Answer) -> Chain:
 
 def _begun(mark: Mark, start: date | None) -> Chain:
     """The chain that is under way, unless it went astray; else a new one."""
-    chain = mark.chain
-    return chain if chain and chain.pages < _MOST_PAGES else Chain(start=start)
+    if mark.chain is None:
+        return Chain(start=start)
+    return mark.chain if mark.chain.pages < _MOST_PAGES else Chain(start=mark.chain.start)
 
 
 # --- the sources ----------------------------------------------------------------------------------
