@@ -28,12 +28,10 @@ ALARM_AFTER = timedelta(days=5)
 
 def why_no_batch(day: date, newest: date | None) -> str | None:
     """Why a day has no batch, in a sentence, when the newest one seen is ``newest``; None if it has."""
-    if newest is None:
-        return f"no batch of {day:%A} {day}, nor any before it"
-    if newest >= day:
+    if newest is not None and newest >= day:
         return None
-    last = f"the newest is of {newest:%A} {newest}"
-    if day - newest > ALARM_AFTER:
+    last = f"the newest is of {newest:%A} {newest}" if newest else "none was seen before"
+    if newest and day - newest > ALARM_AFTER:
         return f"ALARM: no new batch for {(day - newest).days} days, {last}: is arXiv or this crawler ill?"
     if is_weekend(day):
         return f"{day:%A} {day} has no batch: arXiv announces on Sunday to Thursday evenings; {last}"

@@ -115,7 +115,7 @@ def _check_format(elements: Sequence[Element]) -> None:
     """Raise NotAnAnswer where there is metadata and none of it is arXivRaw."""
     formats = {child.tag for element in elements for child in element.iterfind(f"{_OAI}metadata/*")}
     if formats and f"{_RAW}arXivRaw" not in formats:
-        names = ", ".join(sorted(str(name).rpartition("}")[2] for name in formats))[:60]
+        names = ", ".join(sorted({str(name).rpartition("}")[2] for name in formats}))[:60]
         raise NotAnAnswer(f"the records are in the format {names}, not arXivRaw")
 
 
