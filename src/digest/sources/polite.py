@@ -12,6 +12,7 @@ import fcntl
 import logging
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -233,7 +234,7 @@ class Gate:
     def state(self) -> GateState:
         """What the gate remembers, for a report; as new where nothing can be read."""
         try:
-            return _decoded(self._path.read_bytes())
+            return _decoded(self._path.read_bytes()[:_BLOCK])
         except OSError:
             return GateState()
 
@@ -320,7 +321,7 @@ class Gate:
                     "GET", address, headers=headers, extensions={"trace": deadline.trace}
                 ) as answer:
                     return Reply(answer.status_code, _headers(answer), _body(answer, deadline))
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
                 raise _Failed(deadline.reason or _said(error)) from error
 
     def _connected(self) -> httpx.Client:
@@ -376,23 +377,26 @@ def _redirected(address: str, location: str) -> str:
 
 
 def _headers(answer: httpx.Response) -> dict[str, str]:
-    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity", "gzip", "x-gzip"):
-        raise _Failed(f"packed as {encoding[:60]!r}, not as gzip")
     return {name.lower(): value for name, value in answer.headers.items()}
 
 
 def _body(answer: httpx.Response, deadline: _Deadline) -> bytes:
-    """The body, unpacked while it comes; counted after unpacking."""
-    chunks, size = [], 0
-    for chunk in answer.iter_bytes():
-        size += len(chunk)
-        if size > _BODY_CAP:
+    """The body, unpacked while it comes and counted after unpacking. The client's own unpacking takes
+    a cut body for a whole one."""
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise _Failed(f"packed as {encoding[:60]!r}, not as gzip")
+    packed = zlib.decompressobj(wbits=31) if encoding != "identity" else None  # 31: gzip, RFC 1952
+    body = bytearray()
+    for chunk in answer.iter_raw():
+        body += chunk if packed is None else packed.decompress(chunk, _BODY_CAP + 1 - len(body))
+        if len(body) > _BODY_CAP:
             raise _Failed(f"longer than {_BODY_CAP >> 20} MB")
-        chunks.append(chunk)
     if deadline.reason:
         raise _Failed(deadline.reason)
-    return b"".join(chunks)
+    if packed is not None and not packed.eof:
+        raise _Failed("cut in the middle")
+    return bytes(body)
 
 
 class _Deadline:
@@ -443,6 +447,8 @@ def _until(state: GateState) -> str:
 
 # --- the file --------------------------------------------------------------------------------------
 
+_BLOCK = 2048  # bytes of the file that count; written at once
+
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
@@ -460,7 +466,7 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def _read(file: int) -> GateState:
-    return _decoded(os.pread(file, 1 << 16, 0))
+    return _decoded(os.pread(file, _BLOCK, 0))
 
 
 def _decoded(content: bytes) -> GateState:
@@ -471,9 +477,6 @@ def _decoded(content: bytes) -> GateState:
         return msgspec.json.decode(content, type=GateState)
     except msgspec.DecodeError:
         return GateState(busy=True)
-
-
-_BLOCK = 2048
 
 
 def _write(file: int, state: GateState) -> None:
