@@ -5,7 +5,9 @@ DigestError                 exit code
 │   └── ConfigError         2   digest.toml or the environment
 ├── InputError              65  a file or an answer cannot be read: give another one
 ├── TryAgain                75  not now: a lock, a limit, a full disk; run again later
-│   └── StoreBusy           75  another process holds the database
+│   ├── StoreBusy           75  another process holds the database
+│   ├── Deferred            75  arXiv is not to be asked before some time: go on from the cursor then
+│   └── NotAnAnswer         75  what came back is not what was asked for: cut, empty, another page
 ├── StoreError              1   the database cannot be used as it is
 │   └── NewerDatabase       1   it was written by a newer version of the program
 ├── DeliveryError           1   a part was not delivered
@@ -54,6 +56,14 @@ class StoreError(DigestError):
 
 class StoreBusy(TryAgain):
     """Another process holds the database."""
+
+
+class Deferred(TryAgain):
+    """arXiv is not to be asked for some time; what was read so far is stored."""
+
+
+class NotAnAnswer(TryAgain):
+    """An answer that is not what was asked for, whatever its status: ask again."""
 
 
 class NewerDatabase(StoreError):

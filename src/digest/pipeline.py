@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from digest.days import new_york_day
 from digest.errors import DeliveryError, NotSent, StoreError, Uncertain
@@ -36,6 +37,7 @@ from digest.types import (
     KeyState,
     Language,
     Match,
+    Page,
     Paper,
     Post,
     PostState,
@@ -105,13 +107,22 @@ def crawl(store: Store, sources: Sequence[Source], now: datetime) -> StageReport
     count = Counting("crawl", "new", "newer", "unchanged", "skipped")
     for source in sources:
         for page in source.fetch(store.cursor(source.name), now):
-            added = store.add_papers(source.name, page, now)
+            added = store.add_papers(source.name, _with_deleted(store, page), now)
             count.add("new", len(added.new))
             count.add("newer", len(added.newer))
             count.add("unchanged", added.unchanged)
             count.add("skipped", len(page.skipped))
             count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
+            count.notes.extend(page.notes)
     return count.report()
+
+
+def _with_deleted(store: Store, page: Page) -> Page:
+    """The page with the papers that arXiv deleted, marked withdrawn as far as they are stored."""
+    if not page.deleted:
+        return page
+    gone = (replace(paper, withdrawn=True) for paper in store.papers(page.deleted))
+    return replace(page, papers=(*page.papers, *gone))
 
 
 # embed

@@ -87,11 +87,15 @@ class Page(Struct, frozen=True):
 
     ``cursor`` is the source's own note of where to go on; it is stored in the same transaction as
     the papers. A source that was read to its end says so in its last cursor; None says nothing.
+    ``deleted`` are ids of papers that arXiv has taken out of its records: they are marked withdrawn,
+    never erased. ``notes`` are sentences for a person, such as why a day is empty.
     """
 
     papers: tuple[Paper, ...]
     cursor: str | None
     skipped: tuple[Skipped, ...] = ()
+    deleted: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
