@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from digest.pipeline import Plan
     from digest.render import Writer
     from digest.sources import Source
+    from digest.sources.polite import Gate
     from digest.store import Store
 
 
@@ -92,15 +93,71 @@ class App:
 
     def source(self, name: str | None) -> Source:
         """A source by name, the configured one by default."""
-        from digest.sources.sample import sample
-
-        known = {"sample": sample}
+        known: dict[str, Callable[[], Source]] = {
+            "oai": self._oai,
+            "rss": self._rss,
+            "api": self._api,
+            "sample": _sample,
+        }
         chosen = name or self.settings.source
         if chosen not in known:
             raise UsageError(
                 f"no source {chosen!r}; there are {', '.join(known)} (files: digest import FILE)"
             )
         return known[chosen]()
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The gate to arXiv; one of its own for servers on this machine."""
+        from digest import __version__
+        from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
+
+        gap = self.settings.arxiv.gap_seconds
+        state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")
+        gate = Gate(user_agent(__version__, self.settings.contact), gap=gap, state=state)
+        self._open.callback(gate.close)
+        return gate
+
+    @property
+    def _categories(self) -> tuple[str, ...]:
+        """The categories of all topics; none where one of them takes all."""
+        named = [topic.categories for topic in self.topics]
+        return tuple(dict.fromkeys(code for codes in named for code in codes)) if all(named) else ()
+
+    def _oai(self) -> Source:
+        from digest.sources.oai import Oai, sets_of
+
+        arxiv = self.settings.arxiv
+        return Oai(
+            self.gate,
+            arxiv.oai_url,
+            sets_of(self._categories),
+            overlap=timedelta(days=arxiv.overlap_days),
+            first=timedelta(days=arxiv.first_days),
+        )
+
+    def _rss(self) -> Source:
+        from digest.sources.rss import Rss
+
+        if not self._categories:
+            raise UsageError("a feed is of one category: give each topic categories, or use --source oai")
+
+        def known(ids: Sequence[str]) -> set[str]:
+            return set(self.store.paper_numbers(ids))
+
+        return Rss(self.gate, self.settings.arxiv.rss_url, self._categories, known)
+
+    def _api(self) -> Source:
+        from digest.sources.api import Api
+
+        arxiv = self.settings.arxiv
+        return Api(
+            self.gate,
+            arxiv.api_url,
+            self._categories,
+            overlap=timedelta(days=arxiv.overlap_days),
+            first=timedelta(days=arxiv.first_days),
+        )
 
     def channels(self) -> list[Channel]:
         """The configured channels."""
@@ -314,6 +371,12 @@ class App:
     def status(self) -> Status:
         """What the archive holds, what waits, and how the last runs went."""
         return self.store.status(self.model)
+
+
+def _sample() -> Source:
+    from digest.sources.sample import sample
+
+    return sample()
 
 
 @contextmanager

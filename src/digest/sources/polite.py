@@ -56,12 +56,12 @@ def user_agent(version: str, contact: str | None, url: str | None = None) -> str
     return f"digest/{version} ({about})" if about else f"digest/{version}"
 
 
-def default_state() -> Path:
-    """Where the gate's state stands: in the user's state folder, whatever the digest home
+def default_state(name: str = "arxiv-gate") -> Path:
+    """Where a gate's state stands: in the user's state folder, whatever the digest home
     (https://specifications.freedesktop.org/basedir-spec/latest/)."""
     given = os.environ.get("XDG_STATE_HOME", "")
     base = Path(given) if Path(given).is_absolute() else Path("~/.local/state").expanduser()
-    return base / "digest" / "arxiv-gate.json"
+    return base / "digest" / f"{name}.json"
 
 
 def is_loopback(url: str) -> bool:
