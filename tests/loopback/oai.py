@@ -164,7 +164,7 @@ class Oai:
             if one.deleted
             else f"\n            <metadata>\n{self._raw(one.record)}\n\n            </metadata>"
         )
-        return f"                    <record>\n{_header(one)}\n{metadata}\n        </record>\n"
+        return f"                    <record>\n{_header(one)}{metadata}\n        </record>\n"
 
     def _raw(self, record: Record) -> str:
         if record not in self._rendered:
