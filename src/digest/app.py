@@ -206,8 +206,9 @@ class App:
     # The road.
 
     def run(self, source: str | None) -> RunReport:
-        """All stages in order."""
+        """All stages in order; a model or templates that are not there are told before the first."""
         with self._alone():
+            _ = self.model, self.writer
             stages = [self._crawl([self.source(source)]), self._embed(), self._match()]
             wrote, posts = self._write()
             return self._record("run", [*stages, wrote, self._deliver()], posts)
