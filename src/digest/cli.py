@@ -197,6 +197,7 @@ def run(context: click.Context, source: str | None, as_of: datetime | None) -> N
     with opened(context, as_of) as app:
         done = app.run(source)
         show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
 
 
 def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> None:
@@ -408,9 +409,7 @@ def status(context: click.Context) -> None:
 def main() -> None:
     """Run the command line; every error a user can mend is one line and an exit code."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(cli(standalone_mode=False) or 0)  # what a command gave to context.exit, else None
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
