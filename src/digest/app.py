@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from digest.errors import InputError, StoreError, TryAgain, UsageError
+from digest.errors import InputError, TryAgain, UsageError, refused
 from digest.types import (
     Hit,
     Key,
@@ -303,7 +303,7 @@ class App:
         try:
             self.settings.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{self.settings.home}: {error.strerror}; choose another --home") from error
+            raise refused(error, "choose another --home") from error
 
     # The archive.
 
