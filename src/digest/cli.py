@@ -203,6 +203,7 @@ def run(context: click.Context, source: str | None, as_of: datetime | None) -> N
     with opened(context, as_of) as app:
         done = app.run(source)
         show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
 
 
 def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> None:
@@ -414,9 +415,8 @@ def status(context: click.Context) -> None:
 def main() -> None:
     """Run the command line; every error a user can mend is one line and an exit code."""
     try:
-        cli(prog_name="digest", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        # What a command gave to context.exit comes back; one that ends by itself gives None.
+        sys.exit(cli(prog_name="digest", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
