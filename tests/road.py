@@ -158,7 +158,7 @@ def watch(app: App, moment: Moments) -> None:
 
 def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Path | None = None) -> None:
     """One `digest run`, killed at the fatal moment; the moments it passed are written to a file."""
-    pipeline.EMBED_BATCH = BATCH
+    pipeline.EMBED_BATCH = pipeline.BACKGROUND = BATCH
     moment = Moments(fatal)
     with app(home, now, Remembered.load(vectors)) as made:
         made.source = lambda name: replace(sample(), page_size=BATCH)  # type: ignore[method-assign]
