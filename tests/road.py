@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 from sqlalchemy import event
 
 from digest import cli, config, pipeline
@@ -75,9 +76,17 @@ def embed_sample(file: Path) -> None:
     part.replace(file)
 
 
-def app(home: Path, now: datetime, embedder: Remembered, environ: Mapping[str, str] | None = None) -> App:
-    """The program over the default configuration, with remembered vectors."""
-    made = App(config.load(None, home, environ or {}), now, quiet=True)
+def app(
+    home: Path,
+    now: datetime,
+    embedder: Remembered,
+    environ: Mapping[str, str] | None = None,
+    topics: Sequence[str] = (),
+) -> App:
+    """The program over the default configuration, with remembered vectors and all topics or some."""
+    settings = config.load(None, home, environ or {})
+    kept = {name: topic for name, topic in settings.topics.items() if not topics or name in topics}
+    made = App(structs.replace(settings, topics=kept), now, quiet=True)
     made.embedder = embedder
     return made
 
