@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from digest.types import TextEntity
 
@@ -28,7 +29,7 @@ KINDS = {
     "DateTime": "date_time",
 }
 INVISIBLE = "\n \u00a0\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2800\u3000\ufeff\ufffc"
-MARKDOWN = str.maketrans("*_~|`[]()", "xxxxxxxxx")
+MARKDOWN = str.maketrans("*_~|`[]()", "+++++++++")
 
 
 def execute(**request: Any) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def parse(html: str) -> dict[str, Any]:
 
 
 def repair(parsed: dict[str, Any]) -> dict[str, Any]:
-    """The second step: nesting and characters. It reads Markdown too, whose signs become x."""
+    """The second step: nesting and characters. It reads Markdown too, whose signs become plus signs."""
     return execute(type_="parseMarkdown", text=parsed | {"text": parsed["text"].translate(MARKDOWN)})
 
 
@@ -56,7 +57,7 @@ def message(error: dict[str, Any]) -> str:
 
 
 def entities(parsed: dict[str, Any]) -> tuple[TextEntity, ...]:
-    return tuple(map(entity, parsed["entities"]))
+    return tuple(map(entity, parsed.get("entities", ())))
 
 
 def entity(given: dict[str, Any]) -> TextEntity:
@@ -82,3 +83,7 @@ def _date_format(how: dict[str, Any] | None) -> str | None:
     date = {"Short": "d", "Long": "D", "None": ""}[how["date_precision"]["@type"].split("Precision")[1]]
     time = {"Short": "t", "Long": "T", "None": ""}[how["time_precision"]["@type"].split("Precision")[1]]
     return "w" * how["show_day_of_week"] + date + time
+
+
+def moved(entity: TextEntity, offset: int) -> TextEntity:
+    return structs.replace(entity, offset=offset)

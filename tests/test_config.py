@@ -52,7 +52,7 @@ def test_without_a_file_three_topics_go_to_the_posts_folder(tmp_path: Path) -> N
     found = load(tmp_path)
     assert found.home == home
     assert found.database == f"sqlite:///{home}/digest.sqlite3"
-    assert found.source == "sample"
+    assert found.source == "oai"
     assert found.lookback_days == 7
     assert found.approval == "automatic"
     assert found.contact is None
@@ -230,7 +230,11 @@ def test_the_environment_stands_before_the_file(tmp_path: Path) -> None:
     [
         ("DIGEST_EMBED_MODLE", "x", "unknown variable DIGEST_EMBED_MODLE; did you mean DIGEST_EMBED_MODEL?"),
         ("DIGEST_HOEM", "x", "unknown variable DIGEST_HOEM; did you mean DIGEST_HOME?"),
-        ("DIGEST_SOURCE", "smaple", 'DIGEST_SOURCE must be "sample", not "smaple"'),
+        (
+            "DIGEST_SOURCE",
+            "smaple",
+            'DIGEST_SOURCE must be "oai" or "rss" or "api" or "sample", not "smaple"',
+        ),
         ("DIGEST_APPROVAL", "no", 'DIGEST_APPROVAL must be "automatic" or "manual", not "no"'),
         (
             "DIGEST_LOOKBACK_DAYS",
@@ -268,7 +272,7 @@ def test_the_environment_corrects_the_files_mistake(tmp_path: Path) -> None:
 
 TOPIC = '[topics.cats]\nterm = "cat"\nseed_keys = ["cat"]\n'
 DAYS = "a whole number of days from 1 to 3650"
-TOP = "approval, channels, contact, database, embed, lookback_days, posts, source, topics"
+TOP = "approval, arxiv, channels, contact, database, embed, lookback_days, posts, source, topics"
 CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
 
 
@@ -381,7 +385,7 @@ CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
         ("[topics]", "1: topics must be a table with at least one topic, not an empty table"),
         ("topics = ['xai']", "1: topics must be a table with at least one topic, not a list"),
         ("embed = 3", "1: embed must be a table, not 3"),
-        ("source = 'arxiv'", '1: source must be "sample", not "arxiv"'),
+        ("source = 'arxiv'", '1: source must be "oai" or "rss" or "api" or "sample", not "arxiv"'),
         ("contact = 'me'", '1: contact must be a mail address in quotes, not "me"'),
         ('contact = "a@b.org\\nX: y"', '1: contact must be a mail address in quotes, not "a@b.org\\nX: y"'),
         (

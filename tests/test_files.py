@@ -47,7 +47,9 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
         FileChannel("files", tmp_path / "posts").send(POST, 0)
 
 
-def test_a_broken_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_write_leaves_the_old_file_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     channel = FileChannel("files", tmp_path)
     path = Path(channel.send(POST, 0))
     before = path.read_bytes()

@@ -103,8 +103,16 @@ def test_any_text_gives_links_in_order_and_no_error(text: str) -> None:
         ("accepted for publication in IEEE Lamp Letters; 9 pages", "IEEE Lamp Letters", "accepted"),
         ("Accepted as an oral presentation at LAMP 2026, 9 pages", "LAMP 2026", "accepted"),
         ("To appear in LAMP'26", "LAMP'26", "accepted"),
-        ("Accepted at the 9th World Conference on Lamps and Light (LAMP 2026), Oslo", "LAMP 2026", "accepted"),
-        ("Accepted at the International Symposium on Lamps and Lanterns (ISLL), 2026", "ISLL 2026", "accepted"),
+        (
+            "Accepted at the 9th World Conference on Lamps and Light (LAMP 2026), Oslo",
+            "LAMP 2026",
+            "accepted",
+        ),
+        (
+            "Accepted at the International Symposium on Lamps and Lanterns (ISLL), 2026",
+            "ISLL 2026",
+            "accepted",
+        ),
         (
             "Accepted at the Workshop on Small Lamps at the World Conference (LAMP 2026)",
             "Workshop on Small Lamps at the World Conference (LAMP 2026)",

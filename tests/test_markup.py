@@ -26,7 +26,7 @@ from digest.markup import (
 )
 from digest.markup.links import LinkError, checked_link
 from digest.markup.parse import read, scan
-from digest.markup.repair import repaired
+from digest.markup.repair import _sort_key, repaired
 from digest.types import TextEntity
 
 TAGS = (
@@ -173,10 +173,18 @@ def same(mine: tuple[object, ...], judged: tuple[object, ...]) -> bool:
     return mine[0] == judged[0] if invisible else mine == judged
 
 
+def left_open(html: str) -> bool:
+    """Whether two entities of one rank stand on the same text among more than 16: TDLib sorts them
+    with std::sort, which does not say whose turn it is (up to 16 it is the inner one's)."""
+    entities = tdlib.entities(tdlib.parse(html))
+    keys = [_sort_key(entity) for entity in entities]
+    return len(keys) > 16 and len(set(keys)) < len(set(entities))
+
+
 def differences(make: Callable[[Writer], str], count: int, seed: int) -> list[str]:
     writer = Writer(seed)
     samples = (make(writer) for _ in range(count))
-    return [html for html in samples if not same(ours(html), theirs(html))]
+    return [html for html in samples if not same(ours(html), theirs(html)) and not left_open(html)]
 
 
 def test_markup_is_read_as_telegram_reads_it() -> None:

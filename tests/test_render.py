@@ -1,7 +1,7 @@
 """Posts: golden roundups in three languages, what a budget drops, and what no title may break.
 
 The papers and people are invented. After a change that is meant, write the golden files anew:
-``python tests/test_render.py``.
+``PYTHONPATH=src python tests/test_render.py``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.errors import UsageError
-from digest.markup import parse, utf16_length
+from digest.markup import check, parse, utf16_length
 from digest.render import PostSettings, Writer, hashtags, short_title, templates, write_post
 from digest.summarize import summarize
 from digest.types import Choice, Draft, Evidence, Language, Limits, Neighbour, Paper, Tier, Topic
@@ -114,8 +114,8 @@ def roundup(language: Language) -> Draft:
         paper(
             1,
             "DIM: Removing One Colour from a Lamp",
-            "Lamps remember every colour. We propose DIM, which removes one colour and keeps the others. It needs "
-            "no history of the lamp. On nine invented lamps DIM forgets 98.5\\% of a colour at 4.2x the speed.",
+            "Lamps remember every colour. We propose DIM, which removes one colour and keeps the others. "
+            "It needs no history. On nine invented lamps DIM forgets 98.5\\% of a colour at 4.2x the speed.",
             authors=("Ada Example", "Boris Пример", "陈例", "Dora Muster", "Emil Ejemplo"),
             categories=("cs.LG", "cs.CV"),
             comments="9 pages. Accepted at LAMP 2026. Code: https://github.com/example/dim, page: "
@@ -123,13 +123,20 @@ def roundup(language: Language) -> Draft:
         ),
         paper(
             2,
-            "Erasing Concepts when $x<y$ & \"Nothing\" Else",
+            'Erasing Concepts when $x<y$ & "Nothing" Else',
             "We show that a concept with $x<y$ can be erased by one cut. The cut costs 3\\% of quality.",
             categories=("cs.CV",),
             comments="Models: https://huggingface.co/example/cut",
         ),
-        paper(3, "A Lamp that Was Never Lit", "This paper asks what a lamp knows before it is lit.", authors=()),
-        paper(4, "Notes on Dark Rooms", "We study forty dark rooms and what is seen in them.", categories=("stat.ML",)),
+        paper(
+            3, "A Lamp that Was Never Lit", "This paper asks what a lamp knows before it is lit.", authors=()
+        ),
+        paper(
+            4,
+            "Notes on Dark Rooms",
+            "We study forty dark rooms and what is seen in them.",
+            categories=("stat.ML",),
+        ),
         paper(5, "Which Lamps Can Be Trusted to Forget?", categories=("eess.XX",)),
     ]
     choices = [
@@ -145,6 +152,7 @@ def roundup(language: Language) -> Draft:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_roundup_reads_as_its_golden_file(language: Language) -> None:
     (part,) = roundup(language).parts
+    check(part.html)  # Telegram would neither refuse nor repair anything
     assert part.html + "\n" == (GOLDEN / f"roundup.{language}.html").read_text(encoding="utf-8")
 
 
@@ -152,7 +160,12 @@ def test_the_roundup_reads_as_its_golden_file(language: Language) -> None:
 def test_a_roundup_names_each_paper_and_why_it_is_there(language: Language) -> None:
     draft = roundup(language)
     text = visible(draft)
-    assert (draft.topics, draft.slot, draft.genre, draft.language) == (("unlearning",), SLOT, "roundup", language)
+    assert (draft.topics, draft.slot, draft.genre, draft.language) == (
+        ("unlearning",),
+        SLOT,
+        "roundup",
+        language,
+    )
     assert [one.paper for one in draft.choices] == [f"2605.{number:05}" for number in range(1, 6)]
     for one in draft.choices:
         assert f"https://arxiv.org/abs/{one.paper}" in draft.parts[0].html
@@ -173,18 +186,22 @@ def test_markup_in_a_title_is_text(language: Language) -> None:
 
 
 def test_a_formula_is_shown_readable() -> None:
-    assert "Lamps with O(n²) colours" in visible(written([choice(one := paper(1, "Lamps with $O(n^2)$ colours"))], [one]))
+    assert "Lamps with O(n²) colours" in visible(
+        written([choice(one := paper(1, "Lamps with $O(n^2)$ colours"))], [one])
+    )
 
 
 def test_no_line_of_authors_stands_where_they_are_unknown() -> None:
-    lines = visible(written([choice(one := paper(1, "A Lamp", authors=()))], [one])).splitlines()
-    assert "[LG] A Lamp" in lines[4]
-    assert lines[5].startswith("We propose")
+    assert "\n[LG] A Lamp\nWe propose" in visible(
+        written([choice(one := paper(1, "A Lamp", authors=()))], [one])
+    )
 
 
 @pytest.mark.parametrize(("language", "more"), [("en", " et al."), ("ru", " и др."), ("zh", " 等")])
 @pytest.mark.parametrize(("count", "shown"), [(1, 1), (4, 4), (5, 3), (60, 3)])
-def test_of_many_authors_the_first_three_are_named(language: Language, more: str, count: int, shown: int) -> None:
+def test_of_many_authors_the_first_three_are_named(
+    language: Language, more: str, count: int, shown: int
+) -> None:
     names = tuple(f"Person {number}" for number in range(count))
     expected = ", ".join(names[:shown]) + (more if count > shown else "")
     assert f"\n{expected}\n" in one_post(paper(1, "A Lamp", authors=names), language)
@@ -213,7 +230,11 @@ def test_a_paper_without_an_abstract_stands_without_a_quotation(language: Langua
 
 
 def test_sentences_are_quoted_verbatim_and_a_gap_is_shown() -> None:
-    first, gap, last = "We propose a lamp that forgets.", "It is small and it is red.", "It improves recall by 9%."
+    first, gap, last = (
+        "We propose a lamp that forgets.",
+        "It is small and it is red.",
+        "It improves recall by 9%.",
+    )
     near = one_post(paper(1, "A Lamp", f"{first} {last}"))
     far = one_post(paper(1, "A Lamp", f"{first} {gap} {last}"))
     assert f"<blockquote>{first} {last}</blockquote>" in near
@@ -224,29 +245,41 @@ def test_sentences_are_quoted_verbatim_and_a_gap_is_shown() -> None:
     ("language", "evidence", "words"),
     [
         ("en", NAMED, "Names it: machine unlearning, forget set"),
-        ("en", BY_KEY, "Never says “unlearning”; found by: concept erasure; near: “Lamps that Forget: A Field Guide”"),
+        (
+            "en",
+            BY_KEY,
+            "Never says “unlearning”; found by: concept erasure; near: “Lamps that Forget: A Field Guide”",
+        ),
         ("en", BY_NEIGHBOUR, "Never says “unlearning”; near: “Lamps that Forget: A Field Guide”"),
         ("en", Evidence(), "Never says “unlearning”; found by its meaning"),
         ("ru", NAMED, "Тема названа прямо: «machine unlearning», «forget set»"),
         (
             "ru",
             BY_KEY,
-            "Без слова «unlearning», нашлась по смежному ключу «concept erasure»; "
-            "близкая работа — «Lamps that Forget: A Field Guide»",
+            (
+                "Без слова «unlearning», нашлась по смежному ключу «concept erasure»; "
+                "близкая работа — «Lamps that Forget: A Field Guide»"
+            ),
         ),
         (
             "ru",
             Evidence(other_keys=("concept erasure", "data deletion")),
             "Без слова «unlearning», нашлась по смежным ключам «concept erasure», «data deletion»",
         ),
-        ("ru", BY_NEIGHBOUR, "Без слова «unlearning», нашлась по сходству с «Lamps that Forget: A Field Guide»"),
+        (
+            "ru",
+            BY_NEIGHBOUR,
+            "Без слова «unlearning», нашлась по сходству с «Lamps that Forget: A Field Guide»",
+        ),
         ("ru", Evidence(), "Без слова «unlearning», нашлась по смыслу"),
         ("zh", NAMED, "入选理由：文中直接提到“machine unlearning”、“forget set”"),
         (
             "zh",
             BY_KEY,
-            "入选理由：标题和摘要均未出现“unlearning”，由相邻关键词“concept erasure”找到；"
-            "相近论文：《Lamps that Forget: A Field Guide》",
+            (
+                "入选理由：标题和摘要均未出现“unlearning”，由相邻关键词“concept erasure”找到；"
+                "相近论文：《Lamps that Forget: A Field Guide》"
+            ),
         ),
         ("zh", BY_NEIGHBOUR, "因与《Lamps that Forget: A Field Guide》相近而入选"),
         ("zh", Evidence(), "入选理由：标题和摘要均未出现“unlearning”，按语义找到"),
@@ -254,14 +287,20 @@ def test_sentences_are_quoted_verbatim_and_a_gap_is_shown() -> None:
 )
 def test_each_post_says_why_in_words(language: Language, evidence: Evidence, words: str) -> None:
     one = paper(1, "A Lamp")
-    assert words in visible(written([choice(one, evidence=evidence)], [one], language)).splitlines()[-4 - (language == "ru") * 3 :][0] or words in visible(
-        written([choice(one, evidence=evidence)], [one], language)
-    )
+    lines = visible(written([choice(one, evidence=evidence)], [one], language)).splitlines()
+    assert any(line.endswith(words) for line in lines)
 
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(1, "1 работа"), (2, "2 работы"), (5, "5 работ"), (11, "11 работ"), (21, "21 работа"), (23, "23 работы")],
+    [
+        (1, "1 работа"),
+        (2, "2 работы"),
+        (5, "5 работ"),
+        (11, "11 работ"),
+        (21, "21 работа"),
+        (23, "23 работы"),
+    ],
 )
 def test_russian_plurals_agree(count: int, words: str) -> None:
     papers = [paper(number, f"Lamp {number}") for number in range(count)]
@@ -293,7 +332,8 @@ def test_greetings_and_closings_take_turns_from_slot_to_slot() -> None:
     writer = Writer(WRITER.templates, voice, WRITER.topics)
     one = paper(1, "A Lamp")
     posts = [
-        visible(written([choice(one)], [one], writer=writer, slot=date(2026, 5, day))) for day in (12, 13, 14, 12)
+        visible(written([choice(one)], [one], writer=writer, slot=date(2026, 5, day)))
+        for day in (12, 13, 14, 12)
     ]
     assert [post.splitlines()[0] for post in posts] in (
         ["One!", "Two!", "One!", "One!"],
@@ -327,9 +367,15 @@ def test_hashtags_are_what_telegram_reads_as_one(
         ("A Lamp", "A Lamp"),
         ("Lamps that Forget: A Long and Careful Study of Forty Rooms", "Lamps that Forget"),
         ("DIM: Removing Colours Quickly via Targeted Cooling of Filaments", "DIM: Removing Colours Quickly"),
-        ("Do Large Language Lamps Really Remember the Colours? A Study", "Do Large Language Lamps Really Remember the Colours?"),
-        ("Removing Every Unwanted Colour and Its Shadows of Any Ordinary Lamp", "Removing Every Unwanted Colour and Its Shadows…"),
-        ("Fast Removal of $x y z a b c d e f g h i j k l m$ in Lamps at Night", "Fast Removal of $x y z a b c d e f g h i j k l m$"),
+        ("Do Lamps in Ordinary Rooms Really Remember Their Colours? A Study",
+         "Do Lamps in Ordinary Rooms Really Remember Their Colours?"),
+        ("Removing Every Unwanted Colour and Its Shadows of Any Ordinary Lamp",
+         "Removing Every Unwanted Colour and Its Shadows…"),
+        ("Fast Removal of $x y z a b c d e f g h i j k l m$ in Lamps at Night", "Fast Removal…"),
+        *((title, title) for title in (
+            "Nearly $x y z a b c d e f g h i j k l m n o p q r s t$ Lamps at Night",
+            "Lamps-with-one-endless-word-that-cannot-be-cut-anywhere-at-all",
+        )),
     ],
 )  # fmt: skip
 def test_a_short_title_ends_where_a_reader_would_pause(title: str, short: str) -> None:
@@ -356,7 +402,8 @@ def long_papers(count: int, words: int) -> tuple[list[Paper], list[Choice], Topi
         paper(
             number,
             f"Lamp Number {number}",
-            f"We propose lamp {number} which forgets {filler}. Results show it improves {number}% over {filler}.",
+            f"We propose lamp {number} which forgets {filler}. "
+            f"Results show it improves {number}% over {filler}.",
             authors=("Ada Example", "Boris Пример", "Dora Muster", "Emil Ejemplo", "Fay Mallink"),
         )
         for number in range(1, count + 1)
@@ -379,7 +426,7 @@ def test_a_short_post_keeps_everything() -> None:
 
 
 def test_a_long_post_first_loses_second_sentences_from_the_last_paper_up() -> None:
-    papers, choices, topic = long_papers(6, 40)
+    papers, choices, topic = long_papers(6, 46)
     draft = written(choices, papers, topic=topic)
     first, second, authors = shown(draft)
     assert len(draft.parts) == 1
@@ -412,18 +459,20 @@ def test_what_cannot_fit_one_message_is_cut_between_papers(language: Language) -
     for part in draft.parts:
         assert utf16_length(part.text) <= 4096
         assert parse(part.html).text == part.text
-    whole = visible(draft)
-    for one in papers:
-        assert whole.count(f"{one.title}\n") + whole.count(f"{one.title};") >= 1
-    for part in draft.parts:
-        for number in re.findall(r"forgets", part.text):
-            assert number
-        assert part.text.count("We propose") == len(re.findall(r"We propose lamp \d+ which forgets [colurs ]+\.", part.text))
+    for number, one in enumerate(papers, 1):
+        heads = [part for part in draft.parts if f"] {one.title}\n" in part.text]
+        assert len(heads) == 1
+        if one.id in {chosen.paper for chosen in choices if chosen.tier == "detailed"}:
+            assert f"improves {number}%" not in heads[0].text  # the budget had taken it before
+            assert re.search(rf"We propose lamp {number} which forgets [colurs ]+\.\n", heads[0].text)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@settings(max_examples=40)
 @given(title=st.text(max_size=60), abstract=st.text(max_size=200), author=st.text(max_size=30))
-def test_whatever_a_paper_holds_its_post_parses(language: Language, title: str, abstract: str, author: str) -> None:
+def test_whatever_a_paper_holds_its_post_parses(
+    language: Language, title: str, abstract: str, author: str
+) -> None:
     one = paper(1, title or "A Lamp", abstract, authors=(author,), comments=abstract)
     for part in written([choice(one, evidence=BY_KEY)], [one], language).parts:
         assert parse(part.html).text == part.text
@@ -441,15 +490,18 @@ def own(folder: Path, text: str, name: str = "en/roundup.html.j2") -> Writer:
 def test_a_users_template_stands_before_the_packaged_one(tmp_path: Path) -> None:
     writer = own(tmp_path, "<b>{{ title }}</b>\n\n{% for item in items %}{{ item.title }}{% endfor %}")
     one = paper(1, "A Lamp & a Room")
-    assert written([choice(one)], [one], writer=writer).parts[0].html == "<b>Machine unlearning</b>\n\nA Lamp &amp; a Room"
+    assert (
+        written([choice(one)], [one], writer=writer).parts[0].html
+        == "<b>Machine unlearning</b>\n\nA Lamp &amp; a Room"
+    )
     assert "Машинное разобучение" in visible(written([choice(one)], [one], "ru", writer=writer))
 
 
 def test_a_users_macros_stand_before_the_packaged_ones(tmp_path: Path) -> None:
     shared = (PACKAGED / "shared/paper.j2").read_text(encoding="utf-8")
-    writer = own(tmp_path, shared.replace("<a href", "<a  href"), "shared/paper.j2")
+    writer = own(tmp_path, shared.replace('" · "', '" | "'), "shared/paper.j2")
     one = paper(1, "A Lamp")
-    assert "<a  href" in written([choice(one)], [one], writer=writer).parts[0].html
+    assert "paper | pdf" in visible(written([choice(one)], [one], writer=writer))
 
 
 @pytest.mark.parametrize(

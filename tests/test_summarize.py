@@ -16,7 +16,7 @@ BACKGROUND = "Lamps have recently become very large, and nobody knows which colo
 TURN = "However, existing methods need the whole history of a lamp and take weeks."
 AIM = "We propose DIM, a method that removes one colour from a lamp without its history."
 HOW = "DIM first finds the filament that holds the colour and then cools it step by step."
-RESULT = "Experiments on nine lamps show that DIM forgets 98.5\\% of a colour and is 4.2x faster than the best rival."
+RESULT = "Experiments on nine lamps show that DIM forgets 98.5\\% of a colour and is 4.2x faster than rivals."
 NOTICE = "Code is available at https://github.com/example/dim."
 
 
@@ -96,13 +96,24 @@ def test_a_sentence_is_never_cut_inside_a_formula() -> None:
     assert summarize(paper(f"{BACKGROUND} {aim} {HOW}"), 1) == (aim,)
 
 
+def test_what_stands_before_the_contribution_is_never_its_result() -> None:
+    assert summarize(paper(f"{BACKGROUND} {RESULT} {AIM}"), 2) == (AIM,)
+
+
+def test_a_list_within_a_sentence_is_not_cut_at_its_numbers() -> None:
+    aim = "We propose three ways to make a lamp forget: 1. Cooling it, 2. Hiding it, and 3. Painting it."
+    assert summarize(paper(f"{BACKGROUND} {aim} {HOW}"), 1) == (aim,)
+
+
 @pytest.mark.parametrize("abstract", ["", " ", ".", "$$", "Withdrawn."])
 def test_an_abstract_without_sentences_gives_none(abstract: str) -> None:
     assert summarize(paper(abstract), 2) == ()
 
 
 @given(
-    st.lists(st.sampled_from((BACKGROUND, TURN, AIM, HOW, RESULT, NOTICE, "$a<b$ holds.", "Yes!")), max_size=7),
+    st.lists(
+        st.sampled_from((BACKGROUND, TURN, AIM, HOW, RESULT, NOTICE, "$a<b$ holds.", "Yes!")), max_size=7
+    ),
     st.integers(0, 4),
 )
 def test_sentences_are_verbatim_in_order_and_no_more_than_asked(pieces: list[str], count: int) -> None:

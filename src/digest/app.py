@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from digest.errors import InputError, StoreError, TryAgain, UsageError
+from digest.errors import InputError, TryAgain, UsageError, refused
 from digest.types import (
     Hit,
     Key,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from digest.pipeline import Plan
     from digest.render import Writer
     from digest.sources import Source
+    from digest.sources.polite import Gate
     from digest.store import Store
 
 
@@ -92,15 +93,71 @@ class App:
 
     def source(self, name: str | None) -> Source:
         """A source by name, the configured one by default."""
-        from digest.sources.sample import sample
-
-        known = {"sample": sample}
+        known: dict[str, Callable[[], Source]] = {
+            "oai": self._oai,
+            "rss": self._rss,
+            "api": self._api,
+            "sample": _sample,
+        }
         chosen = name or self.settings.source
         if chosen not in known:
             raise UsageError(
                 f"no source {chosen!r}; there are {', '.join(known)} (files: digest import FILE)"
             )
         return known[chosen]()
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The gate to arXiv; one of its own for servers on this machine."""
+        from digest import __version__
+        from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
+
+        gap = self.settings.arxiv.gap_seconds
+        state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")
+        gate = Gate(user_agent(__version__, self.settings.contact), gap=gap, state=state)
+        self._open.callback(gate.close)
+        return gate
+
+    @property
+    def _categories(self) -> tuple[str, ...]:
+        """The categories of all topics; none where one of them takes all."""
+        named = [topic.categories for topic in self.topics]
+        return tuple(dict.fromkeys(code for codes in named for code in codes)) if all(named) else ()
+
+    def _oai(self) -> Source:
+        from digest.sources.oai import Oai, sets_of
+
+        arxiv = self.settings.arxiv
+        return Oai(
+            self.gate,
+            arxiv.oai_url,
+            sets_of(self._categories),
+            overlap=timedelta(days=arxiv.overlap_days),
+            first=timedelta(days=arxiv.first_days),
+        )
+
+    def _rss(self) -> Source:
+        from digest.sources.rss import Rss
+
+        if not self._categories:
+            raise UsageError("a feed is of one category: give each topic categories, or use --source oai")
+
+        def known(ids: Sequence[str]) -> set[str]:
+            return set(self.store.paper_numbers(ids))
+
+        return Rss(self.gate, self.settings.arxiv.rss_url, self._categories, known)
+
+    def _api(self) -> Source:
+        from digest.sources.api import Api
+
+        arxiv = self.settings.arxiv
+        return Api(
+            self.gate,
+            arxiv.api_url,
+            self._categories,
+            overlap=timedelta(days=arxiv.overlap_days),
+            first=timedelta(days=arxiv.first_days),
+        )
 
     def channels(self) -> list[Channel]:
         """The configured channels."""
@@ -149,11 +206,14 @@ class App:
     # The road.
 
     def run(self, source: str | None) -> RunReport:
-        """All stages in order."""
+        """All stages in order. A source that cannot be read now stops none of the others: posts are
+        written from what the archive holds, and the run ends with 75 unless today's batch is there."""
         with self._alone():
-            stages = [self._crawl([self.source(source)]), self._embed(), self._match()]
+            crawled = self._crawl_or_say_why([self.source(source)])
+            stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
-            return self._record("run", [*stages, wrote, self._deliver()], posts)
+            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else 0
+            return self._record("run", [*stages, wrote, self._deliver()], posts, exit_code)
 
     def crawl(self, source: str | None) -> RunReport:
         """The first stage alone."""
@@ -181,6 +241,19 @@ class App:
 
         return pipeline.crawl(self.store, sources, self.now)
 
+    def _crawl_or_say_why(self, sources: Sequence[Source]) -> StageReport:
+        try:
+            return self._crawl(sources)
+        except TryAgain as error:
+            return StageReport("crawl", 0.0, {"deferred": 1}, (str(error),))
+
+    def _batch_is_missing(self, crawled: StageReport) -> bool:
+        """Whether a crawl was put off on a day whose batch has not come in some other way."""
+        from digest.days import is_weekend, new_york_day
+
+        day = new_york_day(self.now)
+        return "deferred" in crawled.counts and not is_weekend(day) and not self.store.day_counts(day, day)
+
     def _embed(self) -> StageReport:
         from digest import pipeline
 
@@ -204,9 +277,11 @@ class App:
 
         return pipeline.deliver(self.store, self.channels(), self.now)
 
-    def _record(self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = ()) -> RunReport:
-        report = RunReport(as_of=self.now, stages=tuple(stages), posts=tuple(posts))
-        self.store.put_run(command, report, self.now)
+    def _record(
+        self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = (), exit_code: int = 0
+    ) -> RunReport:
+        report = RunReport(as_of=self.now, stages=tuple(stages), posts=tuple(posts), exit_code=exit_code)
+        self.store.put_run(command, report, self.now, exit_code=exit_code)
         return report
 
     @contextmanager
@@ -228,7 +303,7 @@ class App:
         try:
             self.settings.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{self.settings.home}: {error.strerror}; choose another --home") from error
+            raise refused(error, "choose another --home") from error
 
     # The archive.
 
@@ -241,7 +316,8 @@ class App:
         chosen = self.settings.embed
 
         def encode(text: str) -> npt.NDArray[np.float32]:
-            return load_query_encoder(chosen.model, chosen.device).embed([text])[0]
+            vectors: npt.NDArray[np.float32] = load_query_encoder(chosen.model, chosen.device).embed([text])
+            return vectors.reshape(-1)
 
         return search.search(self.store, index, encode, query, count, window)
 
@@ -285,7 +361,8 @@ class App:
         """Approve or reject a draft; saying the same again is harmless."""
         wanted: PostState = "approved" if decision == "approve" else "rejected"
         post = self.post(number)
-        if post.state != wanted and not self.store.set_post_state(number, ("draft",), wanted, self.now):
+        drafts: tuple[PostState, ...] = ("draft",)
+        if post.state != wanted and not self.store.set_post_state(number, drafts, wanted, self.now):
             raise UsageError(f"post {number} is {post.state}: only a draft can be {wanted}")
         return self.post(number)
 
@@ -312,6 +389,12 @@ class App:
     def status(self) -> Status:
         """What the archive holds, what waits, and how the last runs went."""
         return self.store.status(self.model)
+
+
+def _sample() -> Source:
+    from digest.sources.sample import sample
+
+    return sample()
 
 
 @contextmanager

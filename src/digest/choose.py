@@ -14,6 +14,7 @@ from datetime import date, timedelta
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from digest.links import links, venue
@@ -46,7 +47,7 @@ class _Candidate(Struct, frozen=True, kw_only=True):
     match: Match
     paper: Paper
     vector: Vector | None
-    score: float = 0.0
+    score: float
     duplicates: tuple[str, ...] = ()
 
 
@@ -105,26 +106,30 @@ def choose(
     topic's channels have seen, ``posted_vectors`` float32 [m, dim] of what was posted lately,
     ``topics`` the names of all topics of a paper (`home`).
 
-    Score: .6 relevance + .25 novelty + .15 quality, then maximal marginal relevance. The last place
-    goes to the best silent paper when none was chosen: readers are to see what the word misses.
+    Score: .6 relevance + .25 novelty + .15 quality, then maximal marginal relevance; one place goes to
+    the best silent paper when none was chosen: readers are to see what the word misses. The chosen
+    stand in the order of their relevance.
     """
     ranked = sorted(matches, key=lambda match: (-match.score, match.paper))
     candidates: list[_Candidate] = []
     left_out: list[LeftOut] = []
     for match in ranked:
-        candidate = _Candidate(match=match, paper=papers[match.paper], vector=vectors.get(match.paper))
-        reason = _refusal(topic, candidate, posted, posted_vectors, posted_titles)
+        paper, vector = papers[match.paper], vectors.get(match.paper)
+        nearest = _nearest(vector, posted_vectors)
+        before = paper.id in posted or fold_title(paper.title) in posted_titles
+        reason = _refusal(topic, match, paper, before, nearest)
         if reason is None:
-            candidates.append(candidate)
+            score = _score(match, paper, nearest)
+            candidates.append(_Candidate(match=match, paper=paper, vector=vector, score=score))
         else:
             left_out.append(LeftOut(match.paper, reason))
-    kept = _merged([_scored(candidate, posted_vectors) for candidate in candidates])
+    kept = _merged(candidates)
     left_out += (
         LeftOut(paper, f"near-duplicate of {candidate.paper.id}")
         for candidate in kept
         for paper in candidate.duplicates
     )
-    picked = _varied(kept, topic.limits.detailed + topic.limits.brief)
+    picked = sorted(_varied(kept, topic.limits.detailed + topic.limits.brief), key=_place)
     ids = {candidate.paper.id for candidate in picked}
     left_out += (LeftOut(c.paper.id, "over the limit") for c in kept if c.paper.id not in ids)
     place = {match.paper: rank for rank, match in enumerate(ranked)}
@@ -135,42 +140,22 @@ def choose(
     )
 
 
-def _refusal(
-    topic: Topic,
-    candidate: _Candidate,
-    posted: Collection[str],
-    posted_vectors: Vector | None,
-    posted_titles: Collection[str],
-) -> str | None:
+def _refusal(topic: Topic, match: Match, paper: Paper, before: bool, nearest: float) -> str | None:
     """Why a paper cannot be posted at all; None when it can."""
-    paper = candidate.paper
     if paper.withdrawn:
         return "withdrawn"
-    if paper.id in posted or fold_title(paper.title) in posted_titles:
+    if before:
         return "posted before"
-    if candidate.match.score < topic.floor:
+    if match.score < topic.floor:
         return "below the floor"
-    if _nearest(candidate.vector, posted_vectors) > SAME_COSINE:
+    if nearest > SAME_COSINE:
         return "near-duplicate of a paper posted before"
     return None
 
 
-def _scored(candidate: _Candidate, posted_vectors: Vector | None) -> _Candidate:
-    novelty = 1.0 - max(0.0, _nearest(candidate.vector, posted_vectors))
-    score = RELEVANCE * candidate.match.score + NOVELTY * novelty + QUALITY * quality(candidate.paper)
-    return _with(candidate, score=score)
-
-
-def _with(
-    candidate: _Candidate, *, score: float | None = None, duplicates: tuple[str, ...] = ()
-) -> _Candidate:
-    return _Candidate(
-        match=candidate.match,
-        paper=candidate.paper,
-        vector=candidate.vector,
-        score=candidate.score if score is None else score,
-        duplicates=candidate.duplicates + duplicates,
-    )
+def _score(match: Match, paper: Paper, nearest: float) -> float:
+    """0 to 1; ``nearest`` is the greatest cosine to what was posted."""
+    return RELEVANCE * match.score + NOVELTY * (1.0 - max(0.0, nearest)) + QUALITY * quality(paper)
 
 
 def quality(paper: Paper) -> float:
@@ -192,37 +177,41 @@ def fold_title(title: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", plain).casefold() if c.isalnum())
 
 
-def _shingles(paper: Paper) -> frozenset[tuple[str, ...]]:
-    """The runs of five words in title and abstract."""
-    words = re.findall(r"\w+", paper.text.casefold())
-    return frozenset(zip(*(words[start:] for start in range(5)), strict=False))
+class _Print(Struct, frozen=True):
+    """What is compared of two papers' words: the folded title, and the runs of five words."""
+
+    title: str
+    runs: frozenset[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, paper: Paper) -> _Print:
+        words = re.findall(r"\w+", paper.text.casefold())
+        runs = frozenset(zip(*(words[start:] for start in range(5)), strict=False))
+        return cls(fold_title(paper.title), runs)
+
+    def same(self, other: _Print) -> bool:
+        if self.title == other.title:
+            return True
+        fewer, more = sorted((self.runs, other.runs), key=len)
+        if len(fewer) <= SAME_JACCARD * len(more):  # then the share in common cannot be greater
+            return False
+        return len(fewer & more) > SAME_JACCARD * len(fewer | more)
 
 
 def _merged(candidates: Iterable[_Candidate]) -> list[_Candidate]:
     """The candidates, best first, each with the worse near-identical ones merged into it."""
     kept: list[_Candidate] = []
-    shingles: list[frozenset[tuple[str, ...]]] = []
+    prints: list[_Print] = []
     for candidate in sorted(candidates, key=lambda c: (-c.score, c.paper.id)):
-        own = _shingles(candidate.paper)
-        for place, (other, theirs) in enumerate(zip(kept, shingles, strict=True)):
-            if _same(candidate, own, other, theirs):
-                kept[place] = _with(other, duplicates=(candidate.paper.id,))
+        own = _Print.of(candidate.paper)
+        for place, (other, theirs) in enumerate(zip(kept, prints, strict=True)):
+            if own.same(theirs) or _likeness(candidate, other) > SAME_COSINE:
+                kept[place] = replace(other, duplicates=(*other.duplicates, candidate.paper.id))
                 break
         else:
             kept.append(candidate)
-            shingles.append(own)
+            prints.append(own)
     return kept
-
-
-def _same(
-    one: _Candidate, own: frozenset[tuple[str, ...]], other: _Candidate, theirs: frozenset[tuple[str, ...]]
-) -> bool:
-    if fold_title(one.paper.title) == fold_title(other.paper.title):
-        return True
-    if _likeness(one, other) > SAME_COSINE:
-        return True
-    together = len(own | theirs)
-    return together > 0 and len(own & theirs) / together > SAME_JACCARD
 
 
 def _likeness(one: _Candidate, other: _Candidate) -> float:
@@ -248,6 +237,11 @@ def _varied(candidates: Sequence[_Candidate], places: int) -> list[_Candidate]:
     if silent and len(picked) > 1 and not any(candidate.match.silent for candidate in picked):
         picked[-1] = silent[0]
     return picked
+
+
+def _place(candidate: _Candidate) -> tuple[float, str]:
+    """What stands first in a post: the surest. Variety decides who is in, not who is told of at length."""
+    return -candidate.match.score, candidate.paper.id
 
 
 def _choice(candidate: _Candidate, rank: int, topic: Topic, names: tuple[str, ...] | None) -> Choice:

@@ -22,7 +22,7 @@ from digest.errors import ConfigError, InputError, UsageError
 from digest.toml import KeyPath
 from digest.types import Days, Language, Languages, Phrase, Topic
 
-Source = Literal["sample"]
+Source = Literal["oai", "rss", "api", "sample"]
 Approval = Literal["automatic", "manual"]
 TopicName = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*\Z", description="small letters, digits, - and _")
@@ -44,6 +44,13 @@ Device = Annotated[
     str,
     Meta(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)\Z", description='"auto", "cpu", "mps", "cuda" or "cuda:N"'),
 ]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s/?#]+[^\s?#]*\Z", description='an address such as "https://example.org/oai"'
+    ),
+]
+Seconds = Annotated[float, Meta(ge=0, le=3600, description="a number of seconds from 0 to 3600")]
 BatchSize = Annotated[int, Meta(ge=1, le=4096, description="a whole number from 1 to 4096")]
 
 OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG")
@@ -52,6 +59,18 @@ OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG")
 _SET_BY_LOAD = frozenset({"home", "name"})  # fields that are no keys of the file
 _REPLACED_WHOLE = frozenset({"topics", "channels"})  # tables a user's file gives whole
 _SECRET = frozenset({"database"})  # may hold a password: not shown in a message
+
+
+class Arxiv(Struct, frozen=True, kw_only=True):
+    """How arXiv is asked. ``gap_seconds`` lie between two requests; a first crawl begins
+    ``first_days`` back, a later one ``overlap_days`` before the end of the one before."""
+
+    oai_url: Url
+    rss_url: Url
+    api_url: Url
+    gap_seconds: Seconds
+    first_days: Days
+    overlap_days: Days
 
 
 class Embed(Struct, frozen=True, kw_only=True):
@@ -93,6 +112,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     approval: Approval
     database: Database
     contact: Mail | None = None
+    arxiv: Arxiv
     embed: Embed
     posts: Posts
     topics: Topics
@@ -303,10 +323,21 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
                 home / _path(Path, value)
             ):
                 yield _Mistake(path, f"posts.templates must be a folder that exists, not {toml.show(value)}")
+            case ("arxiv", "gap_seconds"), int() | float():
+                yield from _check_gap(path, value, data["arxiv"])
             case ("topics", _, "limits"), {"detailed": 0, "brief": 0}:
                 yield _Mistake(
                     path, f"{toml.dotted(path)} leave no room for a paper: detailed or brief must be above 0"
                 )
+
+
+def _check_gap(path: KeyPath, gap: float, arxiv: dict[str, Any]) -> Iterator[_Mistake]:
+    from digest.sources.polite import LEAST_GAP, is_loopback
+
+    urls = [url for name, url in arxiv.items() if name.endswith("_url") and isinstance(url, str)]
+    if 0 <= gap < LEAST_GAP and not all(map(is_loopback, urls)):
+        why = "arXiv asks for that; less is for servers on this machine"
+        yield _Mistake(path, f"{toml.dotted(path)} must be at least {LEAST_GAP:g}, not {gap:g}: {why}", gap)
 
 
 def _check_paper(path: KeyPath, value: str) -> Iterator[_Mistake]:

@@ -6,7 +6,7 @@ Monday to Friday (https://info.arxiv.org/help/availability.html).
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -20,3 +20,19 @@ def new_york_day(moment: datetime) -> date:
 def is_weekend(day: date) -> bool:
     """Saturday and Sunday have no batch."""
     return day.weekday() >= 5
+
+
+ALARM_AFTER = timedelta(days=5)
+"""No batch for longer than this is no holiday (https://info.arxiv.org/help/availability.html)."""
+
+
+def why_no_batch(day: date, newest: date | None) -> str | None:
+    """Why a day has no batch, in a sentence, when the newest one seen is ``newest``; None if it has."""
+    if newest is not None and newest >= day:
+        return None
+    last = f"the newest is of {newest:%A} {newest}" if newest else "none was seen before"
+    if newest and day - newest > ALARM_AFTER:
+        return f"ALARM: no new batch for {(day - newest).days} days, {last}: is arXiv or this crawler ill?"
+    if is_weekend(day):
+        return f"{day:%A} {day} has no batch: arXiv announces on Sunday to Thursday evenings; {last}"
+    return f"no batch of {day:%A} {day}: a deferred mailing, or it is not out yet; {last}"

@@ -5,7 +5,9 @@ DigestError                 exit code
 │   └── ConfigError         2   digest.toml or the environment
 ├── InputError              65  a file or an answer cannot be read: give another one
 ├── TryAgain                75  not now: a lock, a limit, a full disk; run again later
-│   └── StoreBusy           75  another process holds the database
+│   ├── StoreBusy           75  another process holds the database
+│   ├── Deferred            75  arXiv is not to be asked before some time: go on from the cursor then
+│   └── NotAnAnswer         75  what came back is not what was asked for: cut, empty, another page
 ├── StoreError              1   the database cannot be used as it is
 │   └── NewerDatabase       1   it was written by a newer version of the program
 ├── DeliveryError           1   a part was not delivered
@@ -18,6 +20,8 @@ A message is one line: what, where, what to do.
 """
 
 from __future__ import annotations
+
+import errno
 
 
 class DigestError(Exception):
@@ -56,6 +60,14 @@ class StoreBusy(TryAgain):
     """Another process holds the database."""
 
 
+class Deferred(TryAgain):
+    """arXiv is not to be asked for some time; what was read so far is stored."""
+
+
+class NotAnAnswer(TryAgain):
+    """An answer that is not what was asked for, whatever its status: ask again."""
+
+
 class NewerDatabase(StoreError):
     """The database was written by a newer version of the program."""
 
@@ -78,3 +90,11 @@ class Refused(DeliveryError):
 
 class ModelError(DigestError):
     """The embedding model cannot be loaded."""
+
+
+def refused(error: OSError, advice: str = "check whose it is and what may be written there") -> DigestError:
+    """What the system refused as an error of ours; on a full disk it may work later, else see ``advice``."""
+    what = f"{error.filename or 'the system'}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TryAgain(f"{what}: make room and run again")
+    return DigestError(f"{what}: {advice}")

@@ -24,18 +24,22 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from digest.days import new_york_day
-from digest.errors import DeliveryError, NotSent, Uncertain
+from digest.errors import DeliveryError, NotSent, StoreError, Uncertain
 from digest.types import (
     Choice,
     Delivery,
     DeliveryState,
     Draft,
     Key,
+    KeyState,
     Language,
     Match,
+    Page,
     Paper,
+    Post,
     PostState,
     Stage,
     StageReport,
@@ -57,6 +61,7 @@ BACKGROUND = 20_000
 SEED_LIMIT = 3_000
 EMBED_BATCH = 256
 KEYS_EVERY = timedelta(days=7)
+ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
 SENTENCES = {"detailed": 2, "brief": 1}
 GENRE = "roundup"
@@ -102,13 +107,22 @@ def crawl(store: Store, sources: Sequence[Source], now: datetime) -> StageReport
     count = Counting("crawl", "new", "newer", "unchanged", "skipped")
     for source in sources:
         for page in source.fetch(store.cursor(source.name), now):
-            added = store.add_papers(source.name, page, now)
+            added = store.add_papers(source.name, _with_deleted(store, page), now)
             count.add("new", len(added.new))
             count.add("newer", len(added.newer))
             count.add("unchanged", added.unchanged)
             count.add("skipped", len(page.skipped))
             count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
+            count.notes.extend(page.notes)
     return count.report()
+
+
+def _with_deleted(store: Store, page: Page) -> Page:
+    """The page with the papers that arXiv deleted, marked withdrawn as far as they are stored."""
+    if not page.deleted:
+        return page
+    gone = (replace(paper, withdrawn=True) for paper in store.papers(page.deleted))
+    return replace(page, papers=(*page.papers, *gone))
 
 
 # embed
@@ -144,7 +158,7 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
         last = store.cursor(_keys_cursor(topic))
         if last is None or day - date.fromisoformat(last) >= KEYS_EVERY:
             count.notes += _key_notes(topic, _propose(store, topic, archive, now))
-        active = store.keys(topic.name, states=("active",))
+        active = store.keys(topic.name, states=ACTIVE)
         fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
             found = archive.match(topic, active)
@@ -246,7 +260,7 @@ class _Archive:
         yield from self._window
         yield from self._store.newest_until(self._day, BACKGROUND)
         for topic in self._plan.topics:
-            phrases = [key.text for key in self._store.keys(topic.name, states=("active",))]
+            phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
             yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
             yield from self._store.papers(topic.seed_papers)
 
@@ -402,7 +416,7 @@ def _send(
     store: Store, channel: Channel, delivery: Delivery, now: datetime
 ) -> tuple[DeliveryState, str | None]:
     try:
-        receipt = channel.send(store.post(delivery.post), delivery.part)
+        receipt = channel.send(_post(store, delivery), delivery.part)
     except DeliveryError as error:
         state: DeliveryState = "queued" if isinstance(error, NotSent) else "failed"
         state = "uncertain" if isinstance(error, Uncertain) else state
@@ -410,3 +424,10 @@ def _send(
         return state, f"{channel.name}: post {delivery.post} part {delivery.part + 1} {state}: {error}"
     store.record_delivery(delivery.id, "sent", now, receipt=receipt)
     return "sent", None
+
+
+def _post(store: Store, delivery: Delivery) -> Post:
+    post = store.post(delivery.post)
+    if post is None:  # a delivery refers to its post by a foreign key
+        raise StoreError(f"delivery {delivery.id} has lost its post {delivery.post}")
+    return post

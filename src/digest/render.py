@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from jinja2 import (
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
+from msgspec.structs import replace
 
 from digest.errors import UsageError
 from digest.links import Link, Venue, links, venue
@@ -89,11 +91,11 @@ class Item(Struct, frozen=True, kw_only=True):
 
 
 class Budget(Struct, frozen=True):
-    """How much of the papers is shown: second sentences up to this number of detailed papers,
-    sentences of this number of brief papers, authors or none."""
+    """How much is shown: the second sentence of the papers up to this number if they are detailed,
+    the first sentence of those up to this number, authors or none."""
 
     second: int
-    brief: int
+    first: int
     authors: bool
 
 
@@ -127,50 +129,52 @@ def write_post(
     ``papers`` holds every chosen paper, ``summaries`` the sentences taken from its abstract (by id).
     Raises UsageError naming file and line when a template cannot be used.
     """
-    parts: tuple[Part, ...] = ()
-    for budget in _budgets(choices):
-        items = [
-            _item(writer, topic, language, number, choice, papers[choice.paper], summaries, budget)
-            for number, choice in enumerate(choices, 1)
-        ]
-        parts = _rendered(writer, topic, slot, language, items)
-        if len(parts) == 1:
-            break
+    items = [_item(writer, language, number, one, papers[one.paper]) for number, one in enumerate(choices, 1)]
+    quotes = [_quotes(papers[one.paper], summaries.get(one.paper, ())) for one in choices]
+    budgets = _budgets(choices)
+
+    @cache
+    def parts(step: int) -> tuple[Part, ...]:
+        shown = [_within(budgets[step], item, has) for item, has in zip(items, quotes, strict=True)]
+        return _rendered(writer, topic, slot, language, shown)
+
+    steps = range(len(budgets))
+    first = bisect_left(steps, True, key=lambda step: len(parts(step)) == 1)  # each step is shorter
     return Draft(
         topics=(topic.name,),
         slot=slot,
         genre=GENRE,
         language=language,
         choices=tuple(choices),
-        parts=parts,
+        parts=parts(min(first, steps[-1])),
     )
 
 
-def _budgets(choices: Sequence[Choice]) -> Iterator[Budget]:
+def _budgets(choices: Sequence[Choice]) -> list[Budget]:
     """From everything to the least, one step at a time, the last papers losing first."""
     detailed = sum(choice.tier == "detailed" for choice in choices)
-    brief = len(choices) - detailed
-    for second in range(detailed, -1, -1):
-        yield Budget(second, brief, True)
-    for shown in range(brief - 1, -1, -1):
-        yield Budget(0, shown, True)
-    yield Budget(0, 0, False)
+    return [
+        *(Budget(second, len(choices), True) for second in range(detailed, -1, -1)),
+        *(Budget(0, first, True) for first in range(len(choices) - 1, detailed - 1, -1)),
+        Budget(0, detailed, False),
+    ]
 
 
-def _item(
-    writer: Writer,
-    topic: Topic,
-    language: Language,
-    number: int,
-    choice: Choice,
-    paper: Paper,
-    summaries: Mapping[str, Sequence[str]],
-    budget: Budget,
-) -> Item:
+def _within(budget: Budget, item: Item, quotes: Sequence[str]) -> Item:
+    """The item with what a budget leaves it; ``quotes`` are its quotations of 0, 1, 2... sentences."""
+    sentences = (item.number <= budget.first) + (item.tier == "detailed" and item.number <= budget.second)
+    return replace(
+        item,
+        quote=quotes[min(sentences, len(quotes) - 1)],
+        authors=item.authors if budget.authors else (),
+    )
+
+
+def _item(writer: Writer, language: Language, number: int, choice: Choice, paper: Paper) -> Item:
     evidence = choice.evidence
     shown = len(paper.authors) if len(paper.authors) <= AUTHORS_SHOWN else AUTHORS_SHOWN - 1
     near = evidence.neighbours[0] if evidence.neighbours else None
-    names = [writer.topics.get(name) for name in choice.topics] if len(choice.topics) > 1 else []
+    topics = [writer.topics[name] for name in choice.topics if name in writer.topics]
     return Item(
         number=number,
         tier=choice.tier,
@@ -179,9 +183,9 @@ def _item(
         title=readable(paper.title),
         short_title=readable(short_title(paper.title)),
         url=_url(paper.id),
-        authors=tuple(_name(name) for name in paper.authors[:shown]) if budget.authors else (),
+        authors=tuple(_name(name) for name in paper.authors[:shown]),
         more_authors=shown < len(paper.authors),
-        quote=_quote(paper, _kept(choice, number, topic, summaries.get(paper.id, ()), budget)),
+        quote="",
         silent=choice.silent,
         keys=(evidence.other_keys if choice.silent else evidence.seed_keys or evidence.other_keys)[
             :KEYS_SHOWN
@@ -189,28 +193,20 @@ def _item(
         near=Near(readable(short_title(near.title)), _url(near.paper)) if near else None,
         links=links(paper),
         venue=_venue(paper),
-        topics=tuple(one.title(language) for one in names if one is not None),
+        topics=tuple(topic.title(language) for topic in topics) if len(topics) > 1 else (),
         duplicates=choice.duplicates,
     )
 
 
-def _kept(
-    choice: Choice, number: int, topic: Topic, sentences: Sequence[str], budget: Budget
-) -> Sequence[str]:
-    """The sentences of a paper that a budget leaves it."""
-    if choice.tier == "detailed":
-        return sentences if number <= budget.second else sentences[:1]
-    return sentences[:1] if number - topic.limits.detailed <= budget.brief else ()
-
-
-def _quote(paper: Paper, sentences: Sequence[str]) -> str:
-    """The sentences as one quotation; […] stands where the abstract goes on between them."""
-    quote = ""
+def _quotes(paper: Paper, sentences: Sequence[str]) -> list[str]:
+    """The quotation of no sentence, of the first, of the first two...; […] stands for what is left out
+    between them."""
+    quotes = [""]
     for sentence, previous in zip(sentences, ("", *sentences), strict=False):
-        if quote:
-            quote += " " if f"{previous} {sentence}" in paper.abstract else " […] "
-        quote += readable(sentence)
-    return quote
+        together = f"{previous} {sentence}" in paper.abstract
+        gap = "" if not previous else " " if together else " […] "
+        quotes.append(quotes[-1] + gap + readable(sentence))
+    return quotes
 
 
 def _venue(paper: Paper) -> Venue | None:
@@ -235,14 +231,16 @@ _TURNS = re.compile(
 )
 
 
-_LOOSE = re.compile(r"(?:[\s,;:–—-]+(?:an?|and|as|at|by|for|from|in|into|of|on|or|the|to|via|with))*[\s,;:–—-]*$")
+_LOOSE = re.compile(
+    r"(?:[\s,;:–—-]+(?:an?|and|as|at|by|for|from|in|into|of|on|or|the|to|via|with))*[\s,;:–—-]*$"
+)
 _HEAD = re.compile(r".*?(?:[?!](?=\s)|(?=:\s))")
 
 
 def short_title(title: str) -> str:
     """A title for the line that names all papers: whole if short, else up to a colon or a preposition.
 
-    It is never cut inside a formula or a bracket, and never in the middle of a word.
+    It is never cut inside a formula or a bracket, in the middle of a word, or after the first word.
     """
     if len(title) <= SHORT_TITLE:
         return title
@@ -255,7 +253,7 @@ def short_title(title: str) -> str:
         if _whole(title[:turn]) and len(title[len(head) : turn].split()) > 2:
             return title[:turn].rstrip(",;: ")
     spaces = [space.start() for space in re.finditer(" ", title[:SHORT_TITLE])]
-    for space in reversed(spaces):
+    for space in reversed(spaces[1:]):
         if _whole(title[:space]):
             return _LOOSE.sub("", title[:space]) + "…"
     return title
@@ -316,15 +314,24 @@ def _fill(environment: Environment, name: str, **values: object) -> str:
         raise UsageError(
             f"{error.filename or name}, line {error.lineno}: {error.message}; correct the template"
         ) from error
-    except TemplateNotFound as error:
-        raise UsageError(
-            f"no template {error.message}; see the folder of packaged templates for the names"
-        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"template {name}: not UTF-8; save the file in this encoding") from error
     except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         place = _place(error.__traceback__)
+        if place is None and isinstance(error, TemplateNotFound):
+            raise UsageError(f"no template {name} in {_folders(environment)}; correct the folder") from error
         if place is None:
             raise
-        raise UsageError(f"{place}: {error}; correct the template") from error
+        raise UsageError(f"{place}: {_line(error)}; correct the template") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _folders(environment: Environment) -> str:
+    loader = environment.loader
+    return " or ".join(loader.searchpath) if isinstance(loader, FileSystemLoader) else "the templates"
 
 
 def _place(trace: TracebackType | None) -> str | None:

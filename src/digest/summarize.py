@@ -25,18 +25,19 @@ Terms = Counter[str]
 def summarize(paper: Paper, count: int) -> tuple[str, ...]:
     """Up to ``count`` sentences of the abstract, verbatim and in its order: the contribution, then results.
 
-    Empty when the abstract holds no sentence worth a quotation.
+    The first is always the contribution, so it can stand alone. Empty when the abstract holds no
+    sentence worth a quotation.
     """
     candidates = [one for one in sentences(paper.abstract) if _tells(one)]
     terms = [_terms(one) for one in candidates]
     central = _centrality(candidates, terms, _terms(paper.title))
     picked: list[int] = []
-    for place in range(min(count, len(candidates))):
-        cue = _contribution if place == 0 else _result
+    rest = list(range(len(candidates)))
+    while rest and len(picked) < count:
+        cue = _result if picked else _contribution
         scores = [central[n] + CUE * cue(candidates[n]) for n in range(len(candidates))]
-        rest = [n for n in range(len(candidates)) if n not in picked]
-        after = [n for n in rest if n > min(picked)] if picked else rest  # results follow what gave them
-        picked.append(max(after or rest, key=lambda n: _gain(n, scores, terms, picked)))
+        picked.append(max(rest, key=lambda n: _gain(n, scores, terms, picked)))
+        rest = [n for n in rest if n > picked[0] and n not in picked]  # results follow what gave them
     return tuple(candidates[n] for n in sorted(picked))
 
 
@@ -69,7 +70,7 @@ _STRONG = re.compile(
     rf"\b(?:is|are) (?:proposed|introduced|presented)\b|\b(?:called|named|termed|dubbed)\b",
     re.IGNORECASE,
 )
-_WEAK = re.compile(rf"{_WE}(?:\W+\w+){{0,3}}?\W+{_DO}|^(?:in )?{_WE[2:]}", re.IGNORECASE)
+_WEAK = re.compile(rf"{_WE}(?:\W+\w+){{0,3}}?\W+{_DO}|^(?:in )?{_WE}", re.IGNORECASE)
 _LATER = re.compile(
     r"^(?:furthermore|moreover|additionally|in addition|second(?:ly)?|third(?:ly)?|finally|lastly|also|"
     r"besides|then)\b|\bwe (?:also|then|further|additionally|finally)\b",

@@ -86,12 +86,16 @@ class Page(Struct, frozen=True):
     """What a source gives at a time: papers, what it had to skip, and how far it has read.
 
     ``cursor`` is the source's own note of where to go on; it is stored in the same transaction as
-    the papers. None says that the source has been read to its end.
+    the papers. A source that was read to its end says so in its last cursor; None says nothing.
+    ``deleted`` are ids of papers that arXiv has taken out of its records: they are marked withdrawn,
+    never erased. ``notes`` are sentences for a person, such as why a day is empty.
     """
 
     papers: tuple[Paper, ...]
     cursor: str | None
     skipped: tuple[Skipped, ...] = ()
+    deleted: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -286,11 +290,12 @@ class StageReport(Struct, frozen=True):
 
 
 class RunReport(Struct, frozen=True, kw_only=True):
-    """What a run did, stage by stage, and the ids of the posts it wrote."""
+    """What a run did, stage by stage, the ids of the posts it wrote, and the code it exits with."""
 
     as_of: datetime
     stages: tuple[StageReport, ...]
     posts: tuple[int, ...] = ()
+    exit_code: int = 0
 
 
 class Status(Struct, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ PUNCTUATION = {
 @cache
 def symbols() -> dict[str, str]:
     """Commands that stand for a fixed string: pylatexenc's, with our own before them."""
-    from pylatexenc.latex2text import get_default_latex_context_db  # noqa: PLC0415 - 50 ms
+    from pylatexenc.latex2text import get_default_latex_context_db
 
     table = {}
     for macro in get_default_latex_context_db().iter_macro_specs():

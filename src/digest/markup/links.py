@@ -12,7 +12,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from msgspec import Struct
 
-LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 SPACES = " \t\r\n\0\v"
 _OWN_SCHEME = re.compile(r"(tg|tonsite|ton):(?://)?", re.IGNORECASE | re.ASCII)
@@ -20,6 +20,11 @@ _HOST_PART = r"(?:[A-Za-z0-9.\-_!$,~*'();&+={}]|%[0-9A-Fa-f]{{2}}|[^\x00-\x7f])*
 _HOST = re.compile(_HOST_PART.format(""))
 _USER = re.compile(_HOST_PART.format(":"))
 _LARGEST_USER = (1 << 40) - 1  # TDLib, UserId.h
+
+
+def lower(text: str) -> str:
+    """Lower case as Telegram has it: of ASCII letters only."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 class LinkError(ValueError):
@@ -37,7 +42,7 @@ class _Url(Struct, frozen=True):
 
 def user_link(link: str) -> str | None:
     """The canonical ``tg://user?id=N`` if the link mentions a user, else None."""
-    found = re.match(r"tg:(?://)?user/?\?([^#]*)", link.translate(LOWER), re.DOTALL)
+    found = re.match(r"tg:(?://)?user/?\?([^#]*)", lower(link), re.DOTALL)
     for parameter in found[1].split("&") if found else ():
         name, _, value = parameter.partition("=")
         if name == "id":
@@ -61,7 +66,7 @@ def checked_link(link: str) -> str:
 
 def _own_link(scheme: str, rest: str) -> str:
     url = _parse(rest)
-    if rest[:7].translate(LOWER) == "http://" or url.scheme == "https" or url.user or url.port or url.ipv6:
+    if lower(rest[:7]) == "http://" or url.scheme == "https" or url.user or url.port or url.ipv6:
         raise LinkError("Wrong tg URL" if scheme == "tg" else "Wrong ton URL")
     if not re.fullmatch(r"[A-Za-z0-9_.\-]*" if scheme == "tonsite" else r"[A-Za-z0-9_\-]*", url.host):
         raise LinkError("Unallowed characters in URL host")
@@ -85,14 +90,14 @@ def _parse(link: str) -> _Url:
     if not ipv6:
         _check_part(_HOST, host, "host")
         _check_part(_USER, user, "userinfo")
-    return _Url(scheme, user, host.translate(LOWER), port, _path(rest), ipv6)
+    return _Url(scheme, user, lower(host), port, _path(rest), ipv6)
 
 
 def _scheme(link: str) -> tuple[str, str]:
     found = re.match(r"([^:/?#@\[\]]*)://", link)
     if not found:
         return "http", link
-    scheme = found[1].translate(LOWER)
+    scheme = lower(found[1])
     if scheme not in ("http", "https"):
         raise LinkError("Unsupported URL protocol")
     return scheme, link[found.end() :]

@@ -22,7 +22,7 @@ from digest.markup.formatted import (
     MarkupError,
     utf16_length,
 )
-from digest.markup.links import INTEGER, LOWER, LinkError, checked_link, user_link
+from digest.markup.links import INTEGER, LinkError, checked_link, lower, user_link
 from digest.markup.repair import STYLES, limited, repair_nesting, repaired, trimmed
 from digest.types import TextEntity
 
@@ -247,7 +247,7 @@ class _Scanner:
         end = _end(_NAME, self._html, begin + 1)
         if self._html[end] == "\0":
             self._refuse_at(begin, "Unclosed start tag")
-        name = self._html[begin + 1 : end].translate(LOWER)
+        name = lower(self._html[begin + 1 : end])
         if name not in _TYPES:
             self._refuse_at(begin, f'Unsupported start tag "{name}"')
         self._pos = end
@@ -296,7 +296,7 @@ class _Scanner:
             self._pos = _end(_TOKEN, self._html, begin)
             if self._html[self._pos] not in " \t\r\n\0\v>":
                 self._refuse_at(begin, "Unexpected end of name token")
-            return self._html[begin : self._pos].translate(LOWER)
+            return lower(self._html[begin : self._pos])
         end = _end(re.compile(f"[^{quote}\0]*"), self._html, begin + 1)
         self._pos = end + (self._html[end] == quote)
         return _decoded(self._html[begin + 1 : end])
@@ -306,7 +306,7 @@ class _Scanner:
         if not self._opened:
             self._refuse_at(begin, "Unexpected end tag")
         end = _end(_NAME, self._html, begin + 2)
-        name = self._html[begin + 2 : end].translate(LOWER)
+        name = lower(self._html[begin + 2 : end])
         self._pos = end
         self._skip_blanks()
         if self._html[self._pos] != ">":

@@ -37,6 +37,7 @@ _ORDER = {
 }
 _REMOVED = "\r\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u030a\u0333\u033f"
 _REMOVED_RE = re.compile(f"[{_REMOVED}]")
+_CHANGED_RE = re.compile(f"[\x00-\x09\x0b-\x1f{_REMOVED}]")
 _CLEAN = {code: " " for code in range(32) if code not in (10, 13)} | {ord(c): None for c in _REMOVED}
 _MARKS = re.compile("[\u200e\u200f](?=[\u200e\u200f])")
 _INVISIBLE = re.compile(
@@ -55,7 +56,9 @@ def repaired(text: str, entities: Sequence[TextEntity]) -> Formatted:
 def clean(text: str) -> str:
     """The text without the characters Telegram takes out: controls become spaces, carriage returns,
     bidirectional controls and a few combining marks go."""
-    return _MARKS.sub("\u200c", text.translate(_CLEAN))
+    if _CHANGED_RE.search(text):
+        text = text.translate(_CLEAN)
+    return _MARKS.sub("\u200c", text)
 
 
 def trimmed(formatted: Formatted) -> Formatted:

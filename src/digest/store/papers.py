@@ -1,0 +1,289 @@
+"""Papers: what a source gave is merged with what is known, a page and its cursor at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from hashlib import blake2b
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select, update
+
+from digest.store import sqlite, words
+from digest.store.base import StoreBase, chunks, insert_rows, numbers_of, put_cursor, renew_stamp
+from digest.store.tables import cursor, paper, paper_category, paper_version
+from digest.types import Page, Paper, Version
+
+TEXTS = "text"
+"""The stamp of all papers' texts."""
+
+
+class Added(Struct, frozen=True):
+    """What became of the papers of a page: ids never seen before, ids with a newer version, ids whose
+    categories or references changed, and how many brought nothing new."""
+
+    new: tuple[str, ...]
+    newer: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: int
+
+
+class PaperStore(StoreBase):
+    """Everything that is asked about papers as such."""
+
+    def add_papers(self, source: str, page: Page, now: datetime) -> Added:
+        """Store the papers of a page and the source's cursor in one transaction (see `merge`).
+
+        The same page again changes nothing. A cursor of None is stored as such.
+        """
+        with self._writing() as connection:
+            added = _add(connection, page.papers)
+            put_cursor(connection, source, page.cursor, now)
+        return added
+
+    def papers(self, ids: Sequence[str]) -> list[Paper]:
+        """These papers in the order asked for; those that are not stored are left out."""
+        with self._reading() as connection:
+            found = {old.id: old for _, old in _stored(connection, ids)}
+        return [found[id_] for id_ in ids if id_ in found]
+
+    def paper_numbers(self, ids: Iterable[str]) -> dict[str, int]:
+        """The row numbers of those of these papers that are stored."""
+        with self._reading() as connection:
+            return numbers_of(connection, ids)
+
+    def papers_by_number(self, numbers: Sequence[int]) -> list[Paper]:
+        """The papers with these row numbers in the order asked for, left out where there is none."""
+        found: dict[int, Paper] = {}
+        with self._reading() as connection:
+            for chunk in chunks(numbers):
+                found.update(_read(connection, select(paper).where(paper.c.number.in_(chunk))))
+        return [found[number] for number in numbers if number in found]
+
+    def announced_between(self, since: date, until: date) -> list[Paper]:
+        """All papers of these days (both included), oldest first; withdrawn ones left out."""
+        query = select(paper).where(paper.c.announced.between(since, until), ~paper.c.withdrawn)
+        return self._list(query.order_by(paper.c.announced, paper.c.number))
+
+    def newest_until(self, day: date, limit: int) -> list[Paper]:
+        """The last ``limit`` papers announced until a day, newest day first; withdrawn ones left out."""
+        return self._list(_newest_first(paper.c.announced <= day, limit))
+
+    def with_phrases(self, phrases: Sequence[str], until: date, limit: int) -> list[Paper]:
+        """Papers with any of these phrases in title or abstract, newest day first.
+
+        The words' index stems, so this finds candidates: more than hold the phrase to the letter.
+        """
+        if not phrases:
+            return []
+        holds = paper.c.number.in_(words.rows_with(phrases))
+        return self._list(_newest_first(holds & (paper.c.announced <= until), limit))
+
+    def day_counts(self, since: date, until: date) -> dict[date, int]:
+        """How many papers were announced on each of these days (withdrawn ones too), where any were."""
+        days = select(paper.c.announced, func.count()).where(paper.c.announced.between(since, until))
+        with self._reading() as connection:
+            rows = connection.execute(days.group_by(paper.c.announced).order_by(paper.c.announced))
+            return dict(rows.all())
+
+    def latest_announced(self, until: date) -> date | None:
+        """The last day until this one on which papers were announced."""
+        with self._reading() as connection:
+            latest: date | None = connection.scalar(
+                select(func.max(paper.c.announced)).where(paper.c.announced <= until)
+            )
+        return latest
+
+    def count_papers(self) -> int:
+        """How many papers are stored."""
+        with self._reading() as connection:
+            return connection.scalar(select(func.count()).select_from(paper)) or 0
+
+    def highest_number(self) -> int:
+        """The row number of the paper stored last; 0 where there is none."""
+        with self._reading() as connection:
+            return _highest(connection)
+
+    def cursor(self, source: str) -> str | None:
+        """How far a source was read, in its own words; None to begin at the beginning."""
+        with self._reading() as connection:
+            return connection.scalar(select(cursor.c.value).where(cursor.c.source == source))
+
+    def _list(self, query: Select[Any]) -> list[Paper]:
+        with self._reading() as connection:
+            return [found for _, found in _read(connection, query)]
+
+
+def merge(old: Paper, new: Paper) -> Paper:
+    """What is known of a paper once ``new`` was read.
+
+    A higher version replaces text and dates. The same version brings its categories (a later
+    cross-list), a withdrawal, and what was not known: sources differ in what they tell. A lower
+    version brings nothing. Day and type of the announcement are those of the first sight.
+    """
+    if new.version < old.version:
+        return old
+    versions = tuple(sorted({v.number: v for v in (*new.versions, *old.versions)}.values(), key=_number))
+    if new.version == old.version:
+        return replace(
+            old,
+            categories=new.categories,
+            authors=old.authors or new.authors,
+            comments=new.comments or old.comments,
+            journal_ref=new.journal_ref or old.journal_ref,
+            doi=new.doi or old.doi,
+            withdrawn=old.withdrawn or new.withdrawn,
+            versions=versions,
+        )
+    return replace(
+        new,
+        announced=old.announced,
+        announce_type=old.announce_type,
+        journal_ref=new.journal_ref or old.journal_ref,
+        doi=new.doi or old.doi,
+        versions=versions,
+    )
+
+
+def text_hash(text: str) -> bytes:
+    """The 16 bytes a text's vector goes by (BLAKE2b, RFC 7693)."""
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def as_paper(row: Row[Any], versions: tuple[Version, ...] = ()) -> Paper:
+    """A row of the whole table as a paper."""
+    return Paper(
+        id=row.id,
+        version=row.version,
+        title=row.title,
+        abstract=row.abstract,
+        authors=row.authors,
+        categories=tuple(row.categories.split()),
+        submitted=row.submitted,
+        updated=row.updated,
+        announced=row.announced,
+        announce_type=row.announce_type,
+        comments=row.comments,
+        journal_ref=row.journal_ref,
+        doi=row.doi,
+        withdrawn=row.withdrawn,
+        versions=versions,
+    )
+
+
+def _number(version: Version) -> int:
+    return version.number
+
+
+def _add(connection: Connection, papers: Sequence[Paper]) -> Added:
+    stored = {old.id: (number, old) for number, old in _stored(connection, [p.id for p in papers])}
+    after = {id_: old for id_, (_, old) in stored.items()}
+    for one in papers:
+        after[one.id] = merge(after[one.id], one) if one.id in after else one
+    new = [one for id_, one in after.items() if id_ not in stored]
+    changed = [(number, old, after[id_]) for id_, (number, old) in stored.items() if after[id_] != old]
+    _insert(connection, new)
+    _update(connection, changed)
+    newer = tuple(one.id for _, old, one in changed if one.version > old.version)
+    others = tuple(one.id for _, old, one in changed if one.version == old.version)
+    return Added(tuple(p.id for p in new), newer, others, len(papers) - len(new) - len(changed))
+
+
+def _insert(connection: Connection, papers: Sequence[Paper]) -> None:
+    if not papers:
+        return
+    first = _highest(connection) + 1
+    numbered = list(enumerate(papers, first))
+    insert_rows(connection, paper, [{"number": number, **_row(one)} for number, one in numbered])
+    insert_rows(
+        connection, paper_category, [row for number, one in numbered for row in _categories(number, one)]
+    )
+    _put_versions(connection, numbered)
+    words.add(connection, paper.c.number >= first)
+    renew_stamp(connection, TEXTS)
+
+
+def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]]) -> None:
+    if not changed:
+        return
+    words_changed = [number for number, old, new in changed if _words(old) != _words(new)]
+    words.remove(connection, words_changed)  # FTS5 must be given the old text to forget it
+    rows = [{"row": number, **_row(new)} for number, _, new in changed]
+    connection.execute(update(paper).where(paper.c.number == bindparam("row")), rows)
+    for chunk in chunks(words_changed):
+        words.add(connection, paper.c.number.in_(chunk))
+    for number, old, new in changed:
+        if old.categories != new.categories:
+            connection.execute(delete(paper_category).where(paper_category.c.paper == number))
+            insert_rows(connection, paper_category, _categories(number, new))
+    _put_versions(connection, [(number, new) for number, _, new in changed])
+    if any(old.text != new.text for _, old, new in changed):
+        renew_stamp(connection, TEXTS)
+
+
+def _words(one: Paper) -> tuple[str, str, tuple[str, ...]]:
+    return one.title, one.abstract, one.authors
+
+
+def _put_versions(connection: Connection, numbered: Sequence[tuple[int, Paper]]) -> None:
+    rows = [
+        {"paper": number, "number": version.number, "submitted": version.submitted}
+        for number, one in numbered
+        for version in one.versions
+    ]
+    if rows:
+        connection.execute(sqlite.insert(paper_version).on_conflict_do_nothing(), rows)
+
+
+def _highest(connection: Connection) -> int:
+    return connection.scalar(select(func.max(paper.c.number))) or 0
+
+
+def _newest_first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
+    papers = select(paper).where(condition, ~paper.c.withdrawn)
+    return papers.order_by(paper.c.announced.desc(), paper.c.number).limit(limit)
+
+
+def _stored(connection: Connection, ids: Iterable[str]) -> list[tuple[int, Paper]]:
+    queries = (select(paper).where(paper.c.id.in_(chunk)) for chunk in chunks(dict.fromkeys(ids)))
+    return [found for query in queries for found in _read(connection, query)]
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[tuple[int, Paper]]:
+    """The papers a query on the whole table finds, each with its number."""
+    rows = connection.execute(query).all()
+    versions: dict[int, list[Version]] = {}
+    for chunk in chunks([row.number for row in rows]):
+        found = select(paper_version).where(paper_version.c.paper.in_(chunk)).order_by(paper_version.c.number)
+        for number, version, submitted in connection.execute(found):
+            versions.setdefault(number, []).append(Version(version, submitted))
+    return [(row.number, as_paper(row, tuple(versions.get(row.number, ())))) for row in rows]
+
+
+def _row(one: Paper) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "version": one.version,
+        "title": one.title,
+        "abstract": one.abstract,
+        "authors": one.authors,
+        "categories": " ".join(one.categories),
+        "submitted": one.submitted,
+        "updated": one.updated,
+        "announced": one.announced,
+        "announce_type": one.announce_type,
+        "comments": one.comments,
+        "journal_ref": one.journal_ref,
+        "doi": one.doi,
+        "withdrawn": one.withdrawn,
+        "text_hash": text_hash(one.text),
+    }
+
+
+def _categories(number: int, one: Paper) -> list[dict[str, object]]:
+    return [
+        {"paper": number, "category": category, "is_primary": category == one.primary}
+        for category in dict.fromkeys(one.categories)
+    ]

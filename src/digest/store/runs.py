@@ -1,0 +1,92 @@
+"""Runs: what each command did and when, and what the archive holds now."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, Table, func, select
+
+from digest.store import sqlite
+from digest.store.base import StoreBase, read_as
+from digest.store.tables import delivery, match, paper, post, run, topic_key, vector
+from digest.store.vectors import id_of
+from digest.types import RunReport, Status
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One run of a command: as of when, begun and finished when, what it did, how it ended."""
+
+    id: int
+    command: str
+    as_of: datetime
+    started: datetime
+    finished: datetime
+    report: RunReport | None
+    exit_code: int
+
+
+class RunStore(StoreBase):
+    """The record of runs."""
+
+    def put_run(
+        self,
+        command: str,
+        report: RunReport,
+        now: datetime,
+        *,
+        started: datetime | None = None,
+        exit_code: int = 0,
+    ) -> None:
+        """Record a run that ends ``now``; a rerun as of the same moment takes its place."""
+        values = {
+            "started": started or report.as_of,
+            "finished": now,
+            "report": report,
+            "exit_code": exit_code,
+        }
+        row = sqlite.insert(run).values(command=command, as_of=report.as_of, **values)
+        with self._writing() as connection:
+            connection.execute(row.on_conflict_do_update(["command", "as_of"], set_=values))
+
+    def runs(self, limit: int = 10) -> list[Run]:
+        """The last runs, newest first."""
+        query = select(run).order_by(run.c.as_of.desc(), run.c.id.desc()).limit(limit)
+        with self._reading() as connection:
+            return read_as(Run, connection, query)
+
+    def status(self, model: str) -> Status:
+        """What the archive holds (vectors: of one model), posts and deliveries by state, the last runs."""
+        with self._reading() as connection:
+            archive = _archive(connection, model)
+            posts = _tally(connection, post.c.state)
+            deliveries = _tally(connection, delivery.c.state)
+        runs = tuple(map(_in_words, self.runs(5)))
+        return Status(archive=archive, posts=posts, deliveries=deliveries, runs=runs)
+
+
+def _archive(connection: Connection, model: str) -> dict[str, str | int]:
+    newest: date | None = connection.scalar(select(func.max(paper.c.announced)))
+    keys = _tally(connection, topic_key.c.state)
+    return {
+        "papers": _count(connection, paper),
+        "withdrawn": _count(connection, paper, paper.c.withdrawn),
+        "newest day": str(newest or "none"),
+        "vectors": _count(connection, vector, vector.c.model == id_of(model)),
+        "matches": _count(connection, match),
+        **{f"{state} keys": number for state, number in keys.items()},
+    }
+
+
+def _count(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+
+
+def _tally(connection: Connection, state: ColumnElement[str]) -> dict[str, int]:
+    rows = connection.execute(select(state, func.count()).group_by(state).order_by(state))
+    return dict(rows.all())
+
+
+def _in_words(one: Run) -> str:
+    notes = f"exit {one.exit_code}" if one.exit_code else "done"
+    return f"{one.as_of:%Y-%m-%d %H:%M} UTC  {one.command}: {notes}"

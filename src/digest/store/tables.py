@@ -1,0 +1,293 @@
+"""The tables, as the program sees them; ``migrations/`` makes them, and a test holds the two together.
+
+Texts that are only ever read whole by the program (authors, evidence, a report) are JSON; whatever
+is searched, counted or joined has a column. A paper has two names: ``id`` is arXiv's, ``number`` is
+the order in which it came here, the row number that the words' index and FAISS go by.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from digest.types import Choice, Evidence, KeyEvidence, RunReport, TextEntity
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware on both sides, and in UTC when it comes back; naive values are refused.
+
+    SQLite has no type for time and drops the zone. There it is kept as SQLAlchemy's text
+    (``2026-05-01 12:00:00.000000``): it sorts as time does, SQLite's own date functions read it, and
+    so does a person with the ``sqlite3`` shell; integers would save 18 bytes and lose the last two.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Refuse a naive time (ValueError), turn an aware one to UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, _: Dialect) -> datetime | None:
+        """Give the zone back that SQLite dropped."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A value of one msgspec type, kept as JSON text (UTF-8, nothing escaped that need not be)."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+        self._decode = msgspec.json.Decoder(kind).decode
+
+    def process_bind_param(self, value: Any | None, _: Dialect) -> str | None:
+        """The value as JSON text; None stays NULL."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, _: Dialect) -> Any | None:
+        """The value again, checked against its type."""
+        return None if value is None else self._decode(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, *rest: Any, null: bool = False, **options: Any) -> Column[str]:
+    return Column(name, Text, *rest, nullable=null, **options)
+
+
+def _number(name: str, *rest: Any, **options: Any) -> Column[int]:
+    return Column(name, Integer, *rest, nullable=False, **options)
+
+
+def _time(name: str, *, null: bool = False) -> Column[datetime]:
+    return Column(name, UtcDateTime, nullable=null)
+
+
+# Short columns first: SQLite reads a row from its start, and most scans need no abstract.
+paper = Table(
+    "paper",
+    metadata,
+    _number("number", primary_key=True),
+    _text("id", unique=True),
+    _number("version"),
+    Column("announced", Date, nullable=False),
+    _text("announce_type"),
+    Column("text_hash", LargeBinary(16), nullable=False),  # of what is embedded
+    Column("withdrawn", Boolean, nullable=False),
+    _time("submitted"),
+    _time("updated"),
+    _text("categories"),  # "cs.LG cs.CV", the primary one first
+    _text("title"),
+    Column("authors", Json(tuple[str, ...]), nullable=False),
+    _text("abstract"),
+    _text("comments", null=True),
+    _text("journal_ref", null=True),
+    _text("doi", null=True),
+    Index("ix_paper_announced", "announced", "text_hash"),
+    Index("ix_paper_text_hash", "text_hash"),
+)
+
+paper_version = Table(
+    "paper_version",
+    metadata,
+    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
+    _number("number"),
+    _time("submitted"),
+    PrimaryKeyConstraint("paper", "number"),
+    sqlite_with_rowid=False,
+)
+
+paper_category = Table(
+    "paper_category",
+    metadata,
+    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
+    _text("category"),
+    Column("is_primary", Boolean, nullable=False),
+    PrimaryKeyConstraint("paper", "category"),
+    sqlite_with_rowid=False,
+)
+
+# A random word, written anew whenever what it names has changed (see Store.vector_state).
+stamp = Table("stamp", metadata, _text("name", primary_key=True), _text("value"))
+
+model = Table(
+    "model", metadata, _number("id", primary_key=True), _text("name", unique=True), _number("dimension")
+)
+
+vector = Table(
+    "vector",
+    metadata,
+    _number("number", primary_key=True),
+    _number("model", ForeignKey("model.id")),
+    Column("text_hash", LargeBinary(16), nullable=False),
+    Column("data", LargeBinary, nullable=False),  # float32, little-endian
+    UniqueConstraint("model", "text_hash"),
+)
+
+topic = Table("topic", metadata, _text("name", primary_key=True))
+
+topic_key = Table(
+    "topic_key",
+    metadata,
+    _number("id", primary_key=True),
+    _text("topic", ForeignKey("topic.name")),
+    _text("normal"),
+    _text("text"),
+    _text("state"),
+    _text("origin"),
+    Column("evidence", Json(KeyEvidence)),
+    _time("created"),
+    UniqueConstraint("topic", "normal"),
+)
+
+# Rows are only ever added: what was decided about a key, by whom and on what evidence.
+key_decision = Table(
+    "key_decision",
+    metadata,
+    _number("id", primary_key=True),
+    _text("topic"),
+    _text("normal"),
+    _text("state"),
+    _text("decided_by"),
+    _time("decided_at"),
+    _text("reason"),
+    Column("evidence", Json(KeyEvidence)),
+    ForeignKeyConstraint(["topic", "normal"], ["topic_key.topic", "topic_key.normal"]),
+    Index("ix_key_decision_topic_normal", "topic", "normal"),
+)
+
+match = Table(
+    "match",
+    metadata,
+    _text("topic", ForeignKey("topic.name")),
+    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
+    Column("score", Float, nullable=False),
+    Column("silent", Boolean, nullable=False),
+    Column("evidence", Json(Evidence), nullable=False),
+    _text("scorer"),
+    PrimaryKeyConstraint("topic", "paper"),
+    Index("ix_match_paper", "paper"),
+)
+
+topic_fit = Table(
+    "topic_fit",
+    metadata,
+    _text("topic", ForeignKey("topic.name"), primary_key=True),
+    _text("fingerprint"),
+)
+
+post = Table(
+    "post",
+    metadata,
+    _number("id", primary_key=True),
+    _text("topic", ForeignKey("topic.name")),
+    Column("topics", Json(tuple[str, ...]), nullable=False),
+    Column("slot", Date, nullable=False),
+    _text("genre"),
+    _text("language"),
+    _text("state"),
+    _time("written_at"),
+    _time("decided_at", null=True),  # when the state was last changed
+    _number("seen"),  # the highest paper number when the post was written
+    UniqueConstraint("topic", "slot", "genre", "language"),
+)
+
+post_paper = Table(
+    "post_paper",
+    metadata,
+    _number("post", ForeignKey("post.id", ondelete="CASCADE")),
+    _number("position"),
+    _number("paper", ForeignKey("paper.number")),
+    _text("tier"),
+    Column("choice", Json(Choice), nullable=False),
+    PrimaryKeyConstraint("post", "position"),
+    Index("ix_post_paper_paper", "paper"),
+)
+
+part = Table(
+    "part",
+    metadata,
+    _number("post", ForeignKey("post.id", ondelete="CASCADE")),
+    _number("number"),  # from 0, as in Post.parts
+    _text("html"),
+    _text("text"),
+    Column("entities", Json(tuple[TextEntity, ...]), nullable=False),
+    _text("sha256"),
+    PrimaryKeyConstraint("post", "number"),
+)
+
+# No cascade: that something was sent must outlive everything else.
+delivery = Table(
+    "delivery",
+    metadata,
+    _number("id", primary_key=True),
+    _number("post"),
+    _number("part"),
+    _text("channel"),
+    _text("state"),
+    _number("attempts"),
+    _time("not_before", null=True),
+    _text("receipt", null=True),
+    _text("error", null=True),
+    _time("updated"),
+    ForeignKeyConstraint(["post", "part"], ["part.post", "part.number"]),
+    UniqueConstraint("post", "part", "channel"),
+    Index("ix_delivery_state_channel", "state", "channel"),
+)
+
+cursor = Table(
+    "cursor", metadata, _text("source", primary_key=True), _text("value", null=True), _time("updated")
+)
+
+run = Table(
+    "run",
+    metadata,
+    _number("id", primary_key=True),
+    _text("command"),
+    _time("as_of"),
+    _time("started"),
+    _time("finished"),
+    Column("report", Json(RunReport)),
+    _number("exit_code"),
+    UniqueConstraint("command", "as_of"),
+)

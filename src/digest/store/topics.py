@@ -1,0 +1,186 @@
+"""Topics: their keys with every decision about them, and the papers that match."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection, Select, delete, select, update
+
+from digest.store import sqlite
+from digest.store.base import StoreBase, chunks, columns, insert_rows, known_numbers, put_cursor, read_as
+from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
+from digest.types import Key, KeyEvidence, KeyState, Match
+
+_MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}.values()).join(
+    paper, paper.c.number == match.c.paper
+)
+
+CONFIGURATION = "configuration"
+PROGRAM = "digest"
+
+
+class KeyDecision(Struct, frozen=True, kw_only=True):
+    """What was decided about a key, by whom, when, why, and on what evidence."""
+
+    topic: str
+    normal: str
+    state: KeyState
+    decided_by: str
+    decided_at: datetime
+    reason: str
+    evidence: KeyEvidence | None = None
+
+
+class TopicStore(StoreBase):
+    """Keys and matches."""
+
+    def sync_seed_keys(self, topic_name: str, keys: Sequence[Key], now: datetime) -> None:
+        """Make the seed keys of a topic those of the configuration, whatever was decided before.
+
+        New ones become active seeds, those no longer configured are retired.
+        """
+        with self._writing() as connection:
+            ensure_topic(connection, topic_name)
+            stored = _keys(connection, topic_name)
+            for key in keys:
+                seed = replace(key, topic=topic_name, state="active", origin="seed")
+                _put(connection, stored.get(key.normal), seed, CONFIGURATION, "a seed key", now)
+            configured = {key.normal for key in keys}
+            for normal, old in stored.items():
+                if old.origin == "seed" and old.state == "active" and normal not in configured:
+                    retired = replace(old, state="retired")
+                    _put(connection, old, retired, CONFIGURATION, "no longer a seed key", now)
+
+    def keys(self, topic_name: str, states: Sequence[KeyState] | None = None) -> list[Key]:
+        """The keys of a topic, all or those in some states, in the order in which they came."""
+        with self._reading() as connection:
+            found = _keys(connection, topic_name).values()
+        return [key for key in found if states is None or key.state in states]
+
+    def propose_keys(
+        self, keys: Sequence[Key], now: datetime, *, cursor: tuple[str, str] | None = None
+    ) -> list[Key]:
+        """Store keys the program has found, and a cursor (name, value) with them; gives those that are new.
+
+        One that is still proposed gets the new evidence and state; what was once decided stays.
+        """
+        with self._writing() as connection:
+            known = {name: _keys(connection, name) for name in {key.topic for key in keys}}
+            found = {(key.topic, key.normal): key for key in keys}.values()
+            new = [key for key in found if key.normal not in known[key.topic]]
+            for key in found:
+                ensure_topic(connection, key.topic)
+                old = known[key.topic].get(key.normal)
+                if old is None or old.state == "proposed":
+                    _put(connection, old, key, PROGRAM, "found in the archive", now)
+            if cursor is not None:
+                put_cursor(connection, *cursor, now)
+        return new
+
+    def decide_key(
+        self, topic_name: str, text: str, normal: str, state: KeyState, *, by: str, reason: str, now: datetime
+    ) -> Key:
+        """Set the state of a key by its normal form, as a person wants it; an unknown one is added."""
+        with self._writing() as connection:
+            ensure_topic(connection, topic_name)
+            old = _keys(connection, topic_name).get(normal)
+            fresh = Key(topic=topic_name, text=text, normal=normal, state=state, origin="human")
+            key = fresh if old is None else replace(old, state=state)
+            _put(connection, old, key, by, reason, now)
+        return key
+
+    def key_history(self, topic_name: str, normal: str) -> list[KeyDecision]:
+        """All that was decided about a key, oldest first."""
+        query = select(*columns(key_decision, KeyDecision).values()).order_by(key_decision.c.id)
+        of_key = query.where(key_decision.c.topic == topic_name, key_decision.c.normal == normal)
+        with self._reading() as connection:
+            return read_as(KeyDecision, connection, of_key)
+
+    def put_matches(
+        self,
+        topic_name: str,
+        matches: Sequence[Match],
+        fingerprint: str,
+        *,
+        scored: Collection[str] | None = None,
+    ) -> None:
+        """Replace a topic's matches of the papers ``scored`` (by default those of ``matches``), and note
+        what they were computed from, in one transaction. Other papers keep the match they have."""
+        papers = {one.paper: one for one in matches}
+        with self._writing() as connection:
+            ensure_topic(connection, topic_name)
+            numbers = known_numbers(connection, [*papers, *(scored or ())])
+            for chunk in chunks(numbers.values()):
+                connection.execute(delete(match).where(match.c.topic == topic_name, match.c.paper.in_(chunk)))
+            rows = [_match_row(topic_name, numbers[id_], one) for id_, one in papers.items()]
+            insert_rows(connection, match, rows)
+            fit = sqlite.insert(topic_fit).values(topic=topic_name, fingerprint=fingerprint)
+            connection.execute(fit.on_conflict_do_update(["topic"], set_={"fingerprint": fingerprint}))
+
+    def fit_fingerprint(self, topic_name: str) -> str | None:
+        """What a topic's matches were last computed from; None where they never were."""
+        with self._reading() as connection:
+            return connection.scalar(select(topic_fit.c.fingerprint).where(topic_fit.c.topic == topic_name))
+
+    def matches(self, topic_name: str, since: date, until: date, min_score: float) -> list[Match]:
+        """A topic's matches among the papers announced on these days (both included), best first.
+
+        Papers that were withdrawn since they matched are left out.
+        """
+        query = _MATCHES.where(
+            match.c.topic == topic_name,
+            match.c.score >= min_score,
+            paper.c.announced.between(since, until),
+            ~paper.c.withdrawn,
+        )
+        return self._find(query.order_by(match.c.score.desc(), match.c.paper))
+
+    def matches_of(self, paper_id: str) -> list[Match]:
+        """A paper's match in each topic it was scored for."""
+        return self._find(_MATCHES.where(paper.c.id == paper_id).order_by(match.c.topic))
+
+    def _find(self, query: Select[Any]) -> list[Match]:
+        with self._reading() as connection:
+            return read_as(Match, connection, query)
+
+
+def ensure_topic(connection: Connection, name: str) -> None:
+    """Make a topic known."""
+    connection.execute(sqlite.insert(topic).values(name=name).on_conflict_do_nothing())
+
+
+def _keys(connection: Connection, topic_name: str) -> dict[str, Key]:
+    query = select(*columns(topic_key, Key).values()).where(topic_key.c.topic == topic_name)
+    return {key.normal: key for key in read_as(Key, connection, query.order_by(topic_key.c.id))}
+
+
+def _put(connection: Connection, old: Key | None, key: Key, by: str, reason: str, now: datetime) -> None:
+    """Write a key as it is to be; a decision is noted where its state or origin is new."""
+    if old == key:
+        return
+    values = {"text": key.text, "state": key.state, "origin": key.origin, "evidence": key.evidence}
+    if old is None:
+        new = {"topic": key.topic, "normal": key.normal, "created": now}
+        insert_rows(connection, topic_key, [{**new, **values}])
+    else:
+        where = (topic_key.c.topic == key.topic) & (topic_key.c.normal == key.normal)
+        connection.execute(update(topic_key).where(where).values(values))
+    if old is None or (old.state, old.origin) != (key.state, key.origin):
+        decision = {"topic": key.topic, "normal": key.normal, "state": key.state, "evidence": key.evidence}
+        about = {"decided_by": by, "decided_at": now, "reason": reason}
+        insert_rows(connection, key_decision, [{**decision, **about}])
+
+
+def _match_row(topic_name: str, number: int, one: Match) -> dict[str, object]:
+    return {
+        "topic": topic_name,
+        "paper": number,
+        "score": one.score,
+        "silent": one.silent,
+        "evidence": one.evidence,
+        "scorer": one.scorer,
+    }

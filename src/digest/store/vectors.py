@@ -1,0 +1,155 @@
+"""Vectors: one per text and model, never mixed, kept as little-endian float32.
+
+A vector belongs to a text (by its hash) and not to a paper, so a changed abstract has none until it
+is embedded, and a paper that returns to an old text has its vector back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+
+from digest.errors import StoreError
+from digest.store import sqlite
+from digest.store.base import StoreBase, chunks, insert_rows, read_stamp, renew_stamp
+from digest.store.papers import TEXTS, as_paper
+from digest.store.tables import model, paper, vector
+
+FloatMatrix = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+
+
+class VectorStore(StoreBase):
+    """Vectors in and out. Models go by the name they were made known with."""
+
+    def ensure_model(self, name: str, dimension: int) -> None:
+        """Make a model known; StoreError where it is known with another dimension."""
+        with self._writing() as connection:
+            known = connection.scalar(select(model.c.dimension).where(model.c.name == name))
+            if known is None:
+                insert_rows(connection, model, [{"name": name, "dimension": dimension}])
+            elif known != dimension:
+                raise StoreError(
+                    f"{self.file}: has vectors of {name} with {known} dimensions, not {dimension}: "
+                    "give the changed model a name of its own"
+                )
+
+    def model_dimension(self, name: str) -> int | None:
+        """The dimension of a model; None for one that never embedded anything here."""
+        with self._reading() as connection:
+            return connection.scalar(select(model.c.dimension).where(model.c.name == name))
+
+    def count_without_vector(self, name: str) -> int:
+        """How many texts wait to be embedded by a model, known or not."""
+        with self._reading() as connection:
+            waiting = select(func.count(paper.c.text_hash.distinct())).where(_without_vector(name))
+            return connection.scalar(waiting) or 0
+
+    def texts_without_vector(self, name: str, size: int) -> Iterator[list[tuple[bytes, str]]]:
+        """All texts that wait to be embedded, ``size`` at a time as (hash, text), newest papers first.
+
+        Store the vectors of one batch before taking the next. Nothing is held open in between, and the
+        next batch goes on where the last one ended, so that the whole costs one pass over the papers.
+        """
+        after: ColumnElement[bool] | None = None
+        while rows := self._waiting(name, size, after):
+            yield list({row.text_hash: (row.text_hash, as_paper(row).text) for row in rows}.values())
+            day, number = rows[-1].announced, rows[-1].number
+            after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
+
+    def add_vectors(self, name: str, rows: Iterable[tuple[bytes, FloatMatrix]]) -> None:
+        """Store (text hash, float32 [dimension]) pairs of a known model; a text keeps its first vector.
+
+        Raises StoreError for an unknown model, another dimension, and what is no finite number.
+        """
+        with self._writing() as connection:
+            known = connection.execute(select(model).where(model.c.name == name)).one_or_none()
+            if known is None:
+                raise StoreError(f"{self.file}: knows no model {name}: nothing was stored")
+            packed = [
+                {"model": known.id, "text_hash": text_hash, "data": _packed(row, known.dimension, name)}
+                for text_hash, row in rows
+            ]
+            if packed:
+                connection.execute(sqlite.insert(vector).on_conflict_do_nothing(), packed)
+                renew_stamp(connection, _stamp(name))
+
+    def vectors(self, name: str, ids: Sequence[str]) -> tuple[list[str], FloatMatrix]:
+        """Those of these papers that have a vector, in the order given, and float32 [n, dimension]."""
+        found: dict[str, bytes] = {}
+        joined = select(paper.c.id, vector.c.data).join(vector, vector.c.text_hash == paper.c.text_hash)
+        with self._reading() as connection:
+            dimension = connection.scalar(select(model.c.dimension).where(model.c.name == name)) or 0
+            for chunk in chunks(dict.fromkeys(ids)):
+                of_model = joined.where(paper.c.id.in_(chunk), vector.c.model == id_of(name))
+                found.update(connection.execute(of_model).all())
+        there = [id_ for id_ in ids if id_ in found]
+        return there, _matrix([found[id_] for id_ in there], dimension)
+
+    def all_vectors(self, name: str, size: int = 4096) -> Iterator[tuple[Numbers, FloatMatrix]]:
+        """The row numbers of all papers with a vector, int64 [n], and float32 [n, dimension], in batches
+        of about ``size``; the order is that in which the vectors were stored.
+
+        Nothing is held open in between. Read `vector_state` before, so that what is written meanwhile
+        makes the copy stale and not wrong.
+        """
+        dimension = self.model_dimension(name) or 0
+        after = 0
+        while rows := self._page(name, after, size):
+            after = rows[-1][0]
+            with_paper = [(number, data) for _, number, data in rows if number is not None]
+            if with_paper:
+                numbers, blobs = zip(*with_paper, strict=True)
+                yield np.array(numbers, dtype=np.int64), _matrix(blobs, dimension)
+
+    def vector_state(self, name: str) -> str:
+        """A word that changes whenever a paper's text or a vector of this model is added or changed."""
+        with self._reading() as connection:
+            return f"{read_stamp(connection, TEXTS)}.{read_stamp(connection, _stamp(name))}"
+
+    def _waiting(self, name: str, size: int, after: ColumnElement[bool] | None) -> Sequence[Row[Any]]:
+        query = select(paper).where(_without_vector(name)).limit(size)
+        query = query.order_by(paper.c.announced.desc(), paper.c.number)
+        with self._reading() as connection:
+            return connection.execute(query if after is None else query.where(after)).all()
+
+    def _page(self, name: str, after: int, size: int) -> Sequence[tuple[int, int | None, bytes]]:
+        of_model = vector.c.model + 0 == id_of(name)  # + 0: SQLite must go by number and not sort by it
+        stored = select(vector).where(of_model, vector.c.number > after)
+        page = stored.order_by(vector.c.number).limit(size).subquery()
+        query = select(page.c.number, paper.c.number, page.c.data).order_by(page.c.number)
+        with self._reading() as connection:
+            joined = query.join(paper, paper.c.text_hash == page.c.text_hash, isouter=True)
+            return connection.execute(joined).all()
+
+
+def _stamp(name: str) -> str:
+    return f"vector:{name}"
+
+
+def id_of(name: str) -> ColumnElement[int]:
+    """A model's id as a subquery; NULL, which equals nothing, for one that is not known."""
+    return select(model.c.id).where(model.c.name == name).scalar_subquery()
+
+
+def _without_vector(name: str) -> ColumnElement[bool]:
+    of_model = select(vector.c.text_hash).where(vector.c.model == id_of(name))
+    return ~of_model.where(vector.c.text_hash == paper.c.text_hash).exists()
+
+
+def _packed(row: FloatMatrix, dimension: int, name: str) -> bytes:
+    if row.shape != (dimension,):
+        raise StoreError(f"a vector of {name} has {dimension} dimensions, not the shape {row.shape}")
+    if not np.isfinite(row).all():
+        raise StoreError(f"a vector of {name} holds what is no finite number: the model's answer is broken")
+    return row.astype("<f4").tobytes()
+
+
+def _matrix(blobs: Iterable[bytes], dimension: int) -> FloatMatrix:
+    """float32 [n, dimension], in memory of its own that may be written."""
+    flat = np.frombuffer(bytearray().join(blobs), dtype="<f4")
+    return flat.astype(np.float32, copy=False).reshape(-1, dimension or 1)[:, :dimension]

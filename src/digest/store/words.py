@@ -1,0 +1,124 @@
+"""Search by words: SQLite's FTS5 over title, abstract and authors, stemmed, accents left aside.
+
+The index keeps no copy of the texts (external content). It is kept in step by statements beside
+those that write papers, in their transaction: one INSERT ... SELECT a page is faster than a trigger a row.
+FTS5's tokenizer does not split Han text, so a Chinese query finds only whole runs of characters.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    column,
+    exists,
+    literal_column,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.exc import OperationalError
+
+from digest.errors import InputError
+from digest.store.base import StoreBase, chunks
+from digest.store.tables import match, paper, paper_category
+from digest.types import Window
+
+EVERYTHING = Window()
+
+_index = table("paper_word", column("rowid"), column("rank"))
+
+
+class WordStore(StoreBase):
+    """Search by words, and the filters all searches share."""
+
+    def search_words(self, expression: str, k: int, window: Window = EVERYTHING) -> list[tuple[int, float]]:
+        """The ``k`` best papers for an FTS5 expression: (row number, BM25 score), best first.
+
+        A higher score is better; a word in the title counts 2, in the abstract 1, in the authors 0.5.
+        Withdrawn papers are left out. Raises InputError for what is no expression
+        (https://www.sqlite.org/fts5.html#full_text_query_syntax); quote single words with `fts_quote`.
+        """
+        found = (
+            select(_index.c.rowid, -_index.c.rank)
+            .select_from(_index)
+            .join(paper, paper.c.number == _index.c.rowid)
+        )
+        query = found.where(_holds(expression), *_within(window)).order_by(_index.c.rank).limit(k)
+        with self._reading() as connection:
+            try:
+                return [(number, score) for number, score in connection.execute(query)]
+            except UnicodeEncodeError as exc:  # half of a surrogate pair
+                raise InputError(f"this cannot be searched for: {expression!r} (it is no text)") from exc
+            except OperationalError as exc:
+                if getattr(exc.orig, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
+                    raise
+                raise InputError(f"this cannot be searched for: {expression!r} ({exc.orig})") from exc
+
+    def filter_numbers(self, numbers: Sequence[int], window: Window) -> list[int]:
+        """Those of these row numbers whose papers lie in the window and stand, in the order given."""
+        inside: set[int] = set()
+        with self._reading() as connection:
+            for chunk in chunks(numbers):
+                query = select(paper.c.number).where(paper.c.number.in_(chunk), *_within(window))
+                inside.update(connection.scalars(query))
+        return [number for number in numbers if number in inside]
+
+    def rebuild_words(self) -> None:
+        """Make the words' index anew from the papers; needed only after the file was repaired by hand."""
+        with self._writing() as connection:
+            connection.execute(text("INSERT INTO paper_word(paper_word) VALUES ('rebuild')"))
+
+
+def fts_quote(words: str) -> str:
+    """A string that FTS5 takes as these words in this order, whatever they hold."""
+    clean = words.encode(errors="ignore").decode().replace("\0", " ")
+    return '"' + clean.replace('"', '""') + '"'
+
+
+def rows_with(phrases: Iterable[str]) -> Select[Any]:
+    """The rows with any of these phrases in title or abstract."""
+    any_of = " OR ".join(map(fts_quote, phrases))
+    return select(_index.c.rowid).where(_holds(f"{{title abstract}} : ({any_of})"))
+
+
+def add(connection: Connection, papers: ColumnElement[bool]) -> None:
+    """Index papers that were written a moment ago."""
+    _write(connection, "rowid, title, abstract, authors", "number, title, abstract, authors", papers)
+
+
+def remove(connection: Connection, numbers: Sequence[int]) -> None:
+    """Take papers out of the index while their row still holds the words they were indexed with."""
+    fields = "paper_word, rowid, title, abstract, authors"
+    for chunk in chunks(numbers):
+        _write(connection, fields, "'delete', number, title, abstract, authors", paper.c.number.in_(chunk))
+
+
+def _write(connection: Connection, fields: str, values: str, papers: ColumnElement[bool]) -> None:
+    into = table("paper_word", *map(column, fields.split(", ")))
+    read: list[ColumnElement[Any]] = [literal_column(value) for value in values.split(", ")]
+    rows = select(*read).select_from(paper).where(papers)
+    connection.execute(into.insert().from_select(fields.split(", "), rows))
+
+
+def _holds(expression: str) -> ColumnElement[bool]:
+    return literal_column("paper_word").op("MATCH", is_comparison=True)(expression)
+
+
+def _within(window: Window) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [~paper.c.withdrawn]
+    if window.since:
+        conditions.append(paper.c.announced >= window.since)
+    if window.until:
+        conditions.append(paper.c.announced <= window.until)
+    if window.topic:
+        conditions.append(exists().where(match.c.topic == window.topic, match.c.paper == paper.c.number))
+    if window.categories:
+        listed = paper_category.c.category.in_(window.categories)
+        conditions.append(exists().where(paper_category.c.paper == paper.c.number, listed))
+    return conditions

@@ -1,0 +1,277 @@
+"""Migrations: any older file opens, a newer one is refused, and a failed upgrade changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Table, inspect
+
+from digest.data import data_dir
+from digest.errors import DigestError, NewerDatabase, StoreBusy, StoreError
+from digest.store import Store, migrate, sqlite
+from digest.store.tables import Json, UtcDateTime, metadata
+from digest.types import Evidence, Page, Paper, Version
+
+NOW = datetime(2026, 5, 5, tzinfo=UTC)
+PAPER = Paper(
+    id="2605.00001",
+    version=1,
+    title="Kept",
+    abstract="Whatever happens.",
+    authors=("A",),
+    categories=("cs.LG", "cs.CV"),
+    submitted=NOW,
+    updated=NOW,
+    announced=NOW.date(),
+    versions=(Version(1, NOW),),
+)
+
+ADD_A_COLUMN = """
+    with op.batch_alter_table("paper", recreate="always") as batch:
+        batch.add_column(sa.Column("licence", sa.Text()))
+"""
+BREAK_HALF_WAY = """
+    op.create_table("half", sa.Column("a", sa.Text()))
+    op.execute("DELETE FROM paper_category")
+    op.execute("INSERT INTO nowhere VALUES (1)")
+"""
+LEAVE_ORPHANS = """
+    op.execute("DELETE FROM paper")
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A database of this version with a paper in it."""
+    file = tmp_path / "digest.db"
+    with Store.open(f"sqlite:///{file}") as store:
+        store.add_papers("oai", Page((PAPER,), "here"), NOW)
+    return file
+
+
+def next_version(folder: Path, body: str) -> Path:
+    """The migrations of a later program."""
+    later = folder / "later"
+    shutil.copytree(data_dir("migrations"), later)
+    revision = f"{len(migrate.known_revisions(later)) + 1:04}"
+    before = migrate.known_revisions(later)[-1]
+    script = (
+        f'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "{revision}"\n'
+        f'down_revision = "{before}"\n\n\ndef upgrade():\n{body}'
+    )
+    (later / "versions" / f"{revision}_later.py").write_text(script)
+    return later
+
+
+def upgrade(file: Path, folder: Path, busy_timeout: float = 0.01) -> None:
+    engine = sqlite.new_engine(file, readonly=False, busy_timeout=busy_timeout)
+    try:
+        migrate.bring_up_to_date(engine, file, folder=folder)
+    finally:
+        engine.dispose()
+
+
+def content(file: Path) -> list[str]:
+    """Tables and rows, as SQL."""
+    with closing(sqlite3.connect(file)) as connection:
+        return list(connection.iterdump())
+
+
+def ask(file: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_the_migrations_make_the_tables_the_program_uses(file: Path) -> None:
+    """Alembic finds nothing to add, to drop or to change."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    engine = sqlite.new_engine(file, readonly=True, busy_timeout=1)
+    with engine.connect() as connection:
+
+        def include_name(name: str | None, kind: str, _: object) -> bool:
+            return not (kind == "table" and str(name).startswith("paper_word"))
+
+        options = {"compare_type": True, "include_name": include_name}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+        for table in metadata.tables.values():  # what Alembic does not compare
+            found = inspect(connection).get_pk_constraint(table.name)
+            assert found["constrained_columns"] == [column.name for column in table.primary_key]
+    engine.dispose()
+
+
+def test_a_drafted_migration_holds_plain_types_and_nothing_of_the_program(tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(data_dir("migrations"), folder)
+    table = Table("extra", metadata, Column("a", Json(Evidence)), Column("b", UtcDateTime))
+    try:
+        written = migrate.write_revision("extra", folder)
+    finally:
+        metadata.remove(table)
+    text = written.read_text()
+    assert written.name == "0002_extra.py"
+    assert "sa.Text()" in text
+    assert "sa.DateTime(timezone=True)" in text
+    assert "digest" not in text
+
+
+def test_migrations_import_nothing_of_the_program() -> None:
+    for script in data_dir("migrations").rglob("*.py"):
+        assert "import digest" not in script.read_text()
+        assert "from digest" not in script.read_text()
+
+
+def test_the_file_says_whose_it_is(file: Path) -> None:
+    assert ask(file, "PRAGMA application_id") == [(sqlite.APPLICATION_ID,)]
+    assert file.read_bytes()[68:72] == b"dgst"
+    assert ask(file, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_rebuilt_table_keeps_its_children(file: Path, tmp_path: Path) -> None:
+    """With foreign keys on, dropping the old table would cascade to them."""
+    before = ask(file, "SELECT * FROM paper_category"), ask(file, "SELECT * FROM paper_version")
+    upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
+    assert ask(file, "SELECT id, licence FROM paper") == [(PAPER.id, None)]
+    assert (ask(file, "SELECT * FROM paper_category"), ask(file, "SELECT * FROM paper_version")) == before
+    assert len(before[0]) == 2
+    found = "SELECT rowid FROM paper_word WHERE paper_word MATCH 'whatever'"
+    assert ask(file, found) == [(1,)]
+
+
+def test_the_same_upgrade_with_foreign_keys_on_would_lose_them(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the test above can fail."""
+    from contextlib import nullcontext
+
+    monkeypatch.setattr(sqlite, "foreign_keys_off", lambda _: nullcontext())
+    upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
+    assert ask(file, "SELECT * FROM paper_category") == []
+
+
+def test_foreign_keys_are_on_again_after_an_upgrade(file: Path, tmp_path: Path) -> None:
+    engine = sqlite.new_engine(file, readonly=False, busy_timeout=1)
+    migrate.bring_up_to_date(engine, file, folder=next_version(tmp_path, ADD_A_COLUMN))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [(BREAK_HALF_WAY, "no such table: nowhere"), (LEAVE_ORPHANS, "rows without their parent")],
+)
+def test_a_failed_upgrade_leaves_the_file_as_it_was(file: Path, tmp_path: Path, body: str, told: str) -> None:
+    before = content(file)
+    with pytest.raises(StoreError, match=f"could not be upgraded .*{told}") as error:
+        upgrade(file, next_version(tmp_path, body))
+    assert "\n" not in str(error.value)
+    assert content(file) == before
+    with Store.open(f"sqlite:///{file}") as store:
+        assert store.papers([PAPER.id]) == [PAPER]
+
+
+def test_an_upgrade_leaves_a_copy_of_the_older_file(file: Path, tmp_path: Path) -> None:
+    before = content(file)
+    upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
+    assert content(tmp_path / "digest.db.0001.bak") == before
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_newer_database_is_refused_and_left_alone(file: Path, tmp_path: Path) -> None:
+    upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
+    before = content(file)
+    for readonly in (False, True):
+        with pytest.raises(NewerDatabase, match=r"made by a newer version of digest \(0002\): upgrade"):
+            Store.open(f"sqlite:///{file}", readonly=readonly)
+    assert content(file) == before
+
+
+def test_an_older_database_is_not_upgraded_by_a_reader(file: Path, tmp_path: Path) -> None:
+    engine = sqlite.new_engine(file, readonly=True, busy_timeout=1)
+    with pytest.raises(StoreError, match="made by an older version of digest: run `digest run` once"):
+        migrate.bring_up_to_date(engine, file, readonly=True, folder=next_version(tmp_path, ADD_A_COLUMN))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("version", ["0001", None])
+def test_the_database_of_another_program_is_refused_and_left_alone(
+    tmp_path: Path, version: str | None
+) -> None:
+    file = tmp_path / "other.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE thing (a)")
+        if version:
+            other.execute("CREATE TABLE alembic_version (version_num)")
+            other.execute("INSERT INTO alembic_version VALUES (?)", [version])
+    before = file.read_bytes()
+    with pytest.raises(StoreError, match="is the database of another program"):
+        Store.open(f"sqlite:///{file}")
+    assert file.read_bytes() == before
+
+
+def test_an_upgrade_waits_for_nobody_for_ever(file: Path, tmp_path: Path) -> None:
+    later = next_version(tmp_path, ADD_A_COLUMN)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy, match="another process is writing"):
+            upgrade(file, later)
+
+
+def test_processes_that_meet_at_a_new_file_make_it_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from digest.store import Store\n"
+        "with Store.open(sys.argv[1], busy_timeout=30) as store: print(store.count_papers())\n"
+    )
+    path = {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+    command = [sys.executable, "-c", code, f"sqlite:///{tmp_path}/digest.db"]
+    running = [subprocess.Popen(command, env=path, stdout=subprocess.PIPE) for _ in range(3)]
+    assert [process.communicate(timeout=60)[0] for process in running] == [b"0\n"] * 3
+    assert [file.name for file in tmp_path.iterdir()] == ["digest.db"]
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(file: Path) -> None:
+    code = (
+        "import sys; from digest.store import Store\n"
+        "Store.open(sys.argv[1]).close(); print('alembic' in sys.modules, 'sqlalchemy.orm' in sys.modules)\n"
+    )
+    path = {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+    command = [sys.executable, "-c", code, f"sqlite:///{file}"]
+    assert subprocess.run(command, env=path, capture_output=True, check=True).stdout == b"False False\n"
+
+
+@pytest.mark.parametrize("layout", ["wheel", "checkout"])
+def test_the_data_is_found_in_a_wheel_and_in_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    from digest import data
+
+    package = tmp_path / "src" / "digest"
+    folder = package / "_migrations" if layout == "wheel" else tmp_path / "migrations"
+    folder.mkdir(parents=True)
+    package.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(data, "__file__", str(package / "data.py"))
+    assert data.data_dir("migrations") == folder
+    with pytest.raises(DigestError, match="the folder of templates is missing: install digest again"):
+        data.data_dir("templates")
+
+
+def test_a_naive_time_is_refused_and_an_aware_one_turned_to_utc() -> None:
+    from sqlalchemy.dialects.sqlite import dialect
+
+    kind = UtcDateTime()
+    with pytest.raises(ValueError, match="without a zone"):
+        kind.process_bind_param(NOW.replace(tzinfo=None), dialect())
+    east = NOW.astimezone(timezone(timedelta(hours=8)))
+    assert kind.process_bind_param(east, dialect()) == NOW
+    assert kind.process_result_value(NOW.replace(tzinfo=None), dialect()) == NOW
+    assert kind.process_bind_param(None, dialect()) is None
