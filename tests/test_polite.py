@@ -215,7 +215,7 @@ def test_the_program_says_who_it_is_and_takes_gzip(state: Path, clock: Time) -> 
 
 
 def test_an_unchanged_answer_is_asked_for_by_its_etag(gate: Gate) -> None:
-    with serving(http(b"<good/>", 200, "ETag: abc"), http(b"", 304)) as server:
+    with serving(http(b"<good/>", 200, "ETag: abc"), http(b"", 304, "Content-Encoding: gzip")) as server:
         assert gate.get_if_changed(server.url, {}, accept, None) == ("<good/>", "abc")
         assert gate.get_if_changed(server.url, {}, accept, "abc") == (None, "abc")
     assert "if-none-match: abc\r\n" in server.asked[1].lower()

@@ -394,7 +394,7 @@ def _body(answer: httpx.Response, deadline: _Deadline) -> bytes:
             raise _Failed(f"longer than {_BODY_CAP >> 20} MB")
     if deadline.reason:
         raise _Failed(deadline.reason)
-    if packed is not None and not packed.eof:
+    if packed is not None and not packed.eof and answer.num_bytes_downloaded:
         raise _Failed("cut in the middle")
     return bytes(body)
 
