@@ -9,6 +9,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before numpy: on matrices this small two threads
+    os.environ.setdefault(name, "1")  # take twice the CPU time of one
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1] / "src")  # for the processes that tests start
 for name in [name for name in os.environ if name.startswith("DIGEST_")]:
     del os.environ[name]  # a developer's own settings must not reach the tests

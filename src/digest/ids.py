@@ -36,9 +36,10 @@ _PREFIX = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _SUFFIX = re.compile(r"(?:\.pdf)?/?(?:[?#]\S*)?\Z", re.IGNORECASE)
-_NEW = re.compile(r"([0-9]{2})([0-9]{2})\.([0-9]{4,5})")
-_OLD = re.compile(r"([a-z][a-z-]*)(?:\.[A-Za-z]{2})?/([0-9]{2})([0-9]{2})([0-9]{3})", re.IGNORECASE)
-_VERSION = re.compile(r"v([1-9][0-9]{0,3})\Z", re.IGNORECASE)
+_NEW = re.compile(r"([0-9]{2})([0-9]{2})\.([0-9]{4,5})(?:v([1-9][0-9]{0,3}))?", re.IGNORECASE)
+_OLD = re.compile(
+    r"([a-z][a-z-]*)(?:\.[a-z]{2})?/([0-9]{2})([0-9]{2})([0-9]{3})(?:v([1-9][0-9]{0,3}))?", re.IGNORECASE
+)
 
 
 def parse(text: str) -> PaperId:
@@ -48,19 +49,16 @@ def parse(text: str) -> PaperId:
     Raises InputError: not an identifier, or one that arXiv cannot have given.
     """
     bare = text.strip()
-    prefix = _PREFIX.match(bare)
-    if prefix:
+    if prefix := _PREFIX.match(bare):
         bare = _SUFFIX.sub("", bare[prefix.end() :])
-    version = _VERSION.search(bare)
-    base = bare[: version.start()] if version else bare
-    number = int(version[1]) if version else None
-    if new := _NEW.fullmatch(base):
-        _check_new(text, *new.groups())
-        return PaperId(base, number)
-    if old := _OLD.fullmatch(base):
-        archive, year, month, serial = old.groups()
+    if new := _NEW.fullmatch(bare):
+        year, month, serial, version = new.groups()
+        _check_new(text, year, month, serial)
+        return PaperId(f"{year}{month}.{serial}", int(version) if version else None)
+    if old := _OLD.fullmatch(bare):
+        archive, year, month, serial, version = old.groups()
         _check_old(text, year, month, serial)
-        return PaperId(f"{archive.lower()}/{year}{month}{serial}", number)
+        return PaperId(f"{archive.lower()}/{year}{month}{serial}", int(version) if version else None)
     raise _wrong(text, "give one such as 2107.05580v2 or hep-th/9901001")
 
 

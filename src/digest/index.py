@@ -1,7 +1,7 @@
 """The nearest vectors by FAISS: a cache beside the database, rebuilt whenever it does not fit.
 
 Two files: ``index.faiss``, and ``index.json`` that says what the first was made of and its checksum.
-The vectors' home is the database; whatever is wrong with the files costs a rebuild (0.1 s for
+The vectors' home is the database; whatever is wrong with the files costs a rebuild (0.2 s for
 50,000 vectors) and a line in the log, never an answer.
 """
 

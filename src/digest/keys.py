@@ -35,6 +35,7 @@ TRAINED = 200
 """From so many own papers the scorer is a linear SVM, below it is their centroid."""
 PRIOR = 500.0
 LEAST_CONTRAST = 2.0
+"""In standard errors; 1.5 for fewer own papers than :data:`TRAINED`, where little is significant."""
 SIBLING = 0.8
 """Two keys whose papers overlap more (Jaccard) are one key."""
 COMPANIONS = 10
@@ -151,9 +152,11 @@ class _Scorer:
         return np.argsort(-told, kind="stable")[:COMPANIONS]
 
     def _threshold(self, scores: Scores, outside: NDArray[np.bool_]) -> float:
-        """The K-th best score outside, K twice the own papers, but a twelfth of a small archive."""
+        """The K-th best score outside, K twice the own papers, but at most a twelfth of the archive
+        (a sixth of a small one, where a topic is a large part)."""
         others = scores[outside]
-        count = min(2 * int(self.own.sum()), max(1, len(others) // 12))
+        most = max(len(others) // 12, min(len(others) // 6, 100), 1)
+        count = min(2 * int(self.own.sum()), most)
         return float(np.partition(others, -count)[-count])
 
 
@@ -200,6 +203,7 @@ def _candidates(
     size = int(own.sum())
     least = max(2 if size < 100 else 3, round(0.006 * size))
     postings = _postings(_phrases_of(archive, np.flatnonzero(own), seeds, stems, least), archive)
+    least_contrast = LEAST_CONTRAST if size >= TRAINED else 1.5
     lengths = np.array([normal.count(" ") + 1 for normal in archive.normals])
     found = []
     for normal, rows in postings.items():
@@ -207,16 +211,14 @@ def _candidates(
         if inside < least or not 2 <= added <= 3 * size:
             continue
         contrast = _contrast(inside, len(rows) - inside, lengths[own].sum(), lengths[~own].sum())
-        if contrast >= LEAST_CONTRAST and not any(_jaccard(rows, other) > SIBLING for other in known):
+        if contrast >= least_contrast and not any(_jaccard(rows, other) > SIBLING for other in known):
             found.append(_Candidate(normal, frozenset(rows), contrast))
     return found
 
 
 def _phrases_of(archive: Archive, rows: Rows, seeds: Sequence[str], stems: set[str], least: int) -> list[str]:
     """Phrases of at least so many papers that name no seed, one normal form per key."""
-    papers: Counter[tuple[str, ...]] = Counter()
-    for row in rows:
-        papers.update(set(phrases(archive.normals[row])))
+    papers = Counter(phrase for row in rows for phrase in set(phrases(archive.normals[row])))
     forms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
     for phrase in papers:
         forms[key_form(phrase)].append(phrase)
@@ -224,7 +226,7 @@ def _phrases_of(archive: Archive, rows: Rows, seeds: Sequence[str], stems: set[s
     return [
         " ".join(max(variants, key=lambda phrase: (papers[phrase], phrase)))
         for form, variants in forms.items()
-        if sum(papers[each] for each in variants) >= least
+        if sum(papers[variant] for variant in variants) >= least
         and not (len(form) == 1 and form[0] in stems)
         and not seed.find("", normal=" ".join(variants[0]))
     ]

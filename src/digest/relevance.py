@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from digest.archive import Archive, Floats, Rows
 from digest.mentions import IN_TITLE, Mentions, find_mentions, seed_keys
 from digest.phrases import NORMALISER
-from digest.ranking import MOST, Labels, Ranking, Scores, rank, topic_stems
+from digest.ranking import MOST, Labels, Ranking, rank, topic_stems
 from digest.ranking import SCORER as RANKER
 from digest.types import Evidence, Key, Match, Neighbour, Paper, Topic
 
@@ -25,8 +25,6 @@ SCORER = f"{RANKER}/{NORMALISER}"
 
 LEAST = 0.05
 """A paper without a key that scores less is no match."""
-STRAY = 0.05
-"""Below this share of own papers a mention loses weight: a text so unlike the topic only names it."""
 LIKED_WEIGHT, DISLIKED_WEIGHT = 3.0, 10.0
 SHOWN = 3
 
@@ -52,7 +50,7 @@ def match(
     if not rows or not labels.own.any():
         return []
     ranking = rank(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive))
-    scores = _with_mentions(ranking.looks, mentions.evidence)
+    scores = 1 - (1 - ranking.looks) * (1 - mentions.evidence)
     kept = np.array(
         [row for row in rows if scores[row] >= LEAST or mentions.evidence[row] > 0], dtype=np.int64
     )
@@ -95,10 +93,6 @@ def _labels(
     typical = np.where(own, mentions.evidence, 0) / IN_TITLE
     typical[chosen] = 1
     return Labels(own, weight, np.minimum(1, typical))
-
-
-def _with_mentions(looks: Scores, evidence: Scores) -> Scores:
-    return 1 - (1 - looks) * (1 - evidence * np.minimum(1, looks / STRAY))
 
 
 def _evidence(

@@ -86,9 +86,9 @@ class Page(Struct, frozen=True):
     """What a source gives at a time: papers, what it had to skip, and how far it has read.
 
     ``cursor`` is the source's own note of where to go on; it is stored in the same transaction as
-    the papers. None says that the source has been read to its end. ``deleted`` are ids of papers
-    that arXiv has taken out of its records: they are marked withdrawn, never erased. ``notes`` are
-    sentences for a person, such as why a day is empty.
+    the papers. A source that was read to its end says so in its last cursor; None says nothing.
+    ``deleted`` are ids of papers that arXiv has taken out of its records: they are marked withdrawn,
+    never erased. ``notes`` are sentences for a person, such as why a day is empty.
     """
 
     papers: tuple[Paper, ...]

@@ -63,8 +63,11 @@ def page(post: Post) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a crash, sees the old bytes or the new ones, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file so that a reader, or a crash, sees the old bytes or the new ones, never a part.
+
+    What a killed process has left of the new ones is written over by the next try. One writer at a time.
+    """
+    temporary = path.with_name(f".{path.name}.part")
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)

@@ -27,7 +27,8 @@ from digest.latex.symbols import (
 _SIGNS = frozenset("+-=<>")
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\s+|[{}^_~&]|[^\\{}^_~&\s]+|\\", re.DOTALL)
 _PLAIN_GROUP = re.compile(r"[\w\s.:/+'’-]*")
-_DASHES = re.compile(r"-{2,}")
+_QUOTES = re.compile("``|''")
+_DASHES = re.compile(r"(?<![<-])-{2,}(?![->])")  # not the arrows --> and <--
 _QUOTED = re.compile(r"(?<![\w`])`([^`']{1,80})'(?![\w'])")
 _LOOSE = re.compile(r"(?<=[(\[⌊⌈⟨]) +| +(?=[)\]⌋⌉⟩,;])")  # TeX does not show these spaces
 _MARKED = re.compile(r"[\\$`~^{]|--")
@@ -162,12 +163,18 @@ class _Reader:
             if not option:
                 piece = _DASHES.sub(lambda dash: "–" if len(dash[0]) == 2 else "—", piece)
         if "``" in piece or ("''" in piece and self.quotes):
-            self.quotes += piece.count("``")
-            piece = piece.replace("``", "“")
-            while self.quotes and "''" in piece:
-                piece = piece.replace("''", "”", 1)
-                self.quotes -= 1
+            piece = _QUOTES.sub(self.quote, piece)
         return piece
+
+    def quote(self, match: re.Match[str]) -> str:
+        """Two primes close a quotation only where one is open: 5'' stays."""
+        if match[0] == "``":
+            self.quotes += 1
+            return "“"
+        if not self.quotes:
+            return match[0]
+        self.quotes -= 1
+        return "”"
 
     # Commands -------------------------------------------------------------------------------------
 
@@ -205,11 +212,8 @@ class _Reader:
 
     def hat(self, name: str) -> str:
         if name == "not":
-            shown: list[str] = []
             self.blank()
-            if self.peek() not in ("", "}"):
-                self.one(shown)
-            return self.over(HATS[name], "".join(shown).strip())
+            return self.over(HATS[name], self.element())
         return self.over(HATS[name], self.argument())
 
     @staticmethod
@@ -285,11 +289,15 @@ class _Reader:
             return ""
         if self.peek()[0] != "\\":
             return self.formula(self.take(1))
+        return self.element()
+
+    def element(self) -> str:
+        """The next single element, unless it lies too deep."""
         shown: list[str] = []
-        self.depth += 1
-        if self.depth <= _DEEPEST:
+        if self.peek() not in ("", "}") and self.depth < _DEEPEST:
+            self.depth += 1
             self.one(shown)
-        self.depth -= 1
+            self.depth -= 1
         return "".join(shown).strip()
 
     def raw(self) -> str:

@@ -22,7 +22,8 @@ _LETTERS = {
     "j": "ȷ",
 }  # fmt: skip
 _ACCENT = re.compile(
-    r"""(?P<apostrophe>(?<=[A-Za-z])\\'(?=(?:s|re|ve|ll|m)(?![^\W_])))      # it\'s, an escape too many
+    r"""(?P<newline>\\\\)
+    | (?P<apostrophe>(?<=[A-Za-z])\\'(?=(?:s|re|ve|ll|m)(?![^\W_])))      # it\'s, an escape too many
     | (?P<quote>(?<![\w}])\\"(?=[^"\\{}]{1,60}\\"(?![\w{\\])) | \\"(?=[\s.,;:!?)]|\Z))     # \"so\", the same
     | (?P<open>\{)?
       (?: \\(?P<sign>['`^"~=.])
@@ -54,6 +55,8 @@ def accents(text: str) -> str:
 
 def _letter(match: re.Match[str]) -> str:
     """The letter that an accent command stands for, or the command itself."""
+    if match["newline"]:
+        return match[0]
     if match["apostrophe"] or match["quote"]:
         return match[0][1:]
     if match["letter"]:
@@ -97,8 +100,9 @@ _MATHS = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MATHS_SIGN = re.compile(r"\\(?![%&#$ ])|[\^_={}<>|]")
-_PRICE = re.compile(r"\s*\d[^{}\\^_=]*?(?<![A-Za-z])[A-Za-z]{3,}")
-_WORD = re.compile(r"[A-Za-z]{3,}")
+_PRICE = re.compile(r"\s*\d[^{}\\^_=]*?(?<![A-Za-z])[A-Za-z]{3,}")  # $5 million and ...
+_AMOUNT = re.compile(r"\d[\d.,]* ?\w+")  # $30 FPS$
+_PROSE = re.compile(r"[A-Za-z]{3,},? [A-Za-z]{2,} [A-Za-z]{2,}")
 
 
 def maths(text: str) -> Iterator[Span]:
@@ -121,13 +125,13 @@ def maths(text: str) -> Iterator[Span]:
 def _is_maths(inner: str, after: str) -> bool:
     """Do dollars around ``inner`` mean maths? pandoc's rule (no space inside the dollars, no digit
     after them; https://pandoc.org/MANUAL.html#math), eased where only maths can be meant."""
-    if inner.isspace() or _PRICE.match(inner):
+    if inner.isspace() or (_PRICE.match(inner) and (after.isalnum() or not _AMOUNT.fullmatch(inner))):
         return False
     if _MATHS_SIGN.search(inner):
         return True
-    if len(_WORD.findall(inner)) > 2 or (inner[0].isdigit() and after.isdigit()):
+    if _PROSE.search(inner) or (inner[0].isdigit() and after.isdigit()):
         return False
-    if inner[-1].isspace() and not inner[0].isspace():
+    if inner[0].isspace() != inner[-1].isspace():
         return not inner[0].isdigit() and not after.isalnum() and len(inner.split()) == 1
     return True
 

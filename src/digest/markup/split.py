@@ -2,9 +2,9 @@
 
 Whole blocks are packed first. Only a block that is too big for a message alone is cut, at the
 coarsest boundary that will do: blank line, line, sentence, clause, space, grapheme. A boundary does
-not count inside a grapheme, a word, a link, a hashtag or an arXiv id, nor inside a formatted stretch
-that would fit a message whole; what does not fit is cut all the same, and formatting is closed
-before the cut and opened again after it.
+not count inside a grapheme, nor inside a word, link, hashtag, arXiv id or formatted stretch that
+would fit a message whole; what would not is cut all the same, and formatting is closed before the
+cut and opened again after it.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ _LEVELS = tuple(
 )
 _GRAPHEME = _LEVELS[-1]
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_TOKENS = tuple(
+_NAMES = tuple(  # links, domains and addresses, hashtags, arXiv ids
     map(
         regex.compile,
         (
             r"https?://[!-~\p{Latin}\p{Cyrillic}]+",
-            r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?",  # domain, address
+            r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?",
             r"[#@$][\p{L}\p{N}_]+",
             r"(?<![A-Za-z0-9_.-])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
-            rf"(?:(?![{_SPACELESS}])[\p{{L}}\p{{M}}\p{{N}}_'’-])+(?:[.,]\d+)*",  # word or number
         ),
     )
 )
+_WORD = regex.compile(rf"(?:(?![{_SPACELESS}])[\p{{L}}\p{{M}}\p{{N}}_'’-])+(?:[.,]\d+)*")
 
 
 def split(blocks: Sequence[str], *, limit: int = TEXT_LIMIT, numbered: bool = False) -> tuple[Part, ...]:
@@ -134,7 +134,7 @@ class _Packer:
 
     def _boundaries(self, start: int, end: int, level: int) -> Iterator[int]:
         """Where the stretch may be cut: first at all levels with formatting kept whole, then with
-        tokens kept whole, then with graphemes, then anywhere."""
+        words, then with names, then with graphemes, then anywhere."""
         kept, pattern = divmod(level, len(_LEVELS))
         if kept >= len(self._protected):
             yield from range(start + 1, end + 1)
@@ -146,18 +146,18 @@ class _Packer:
         yield end
 
     @cached_property
-    def _protected(self) -> tuple[bytearray, bytearray, bytearray]:
-        """For each position whether it is inside a formatted stretch, a token, a grapheme; each
-        with those after it."""
-        text = self.measure.text
-        graphemes = bytearray(len(text) + 1)
-        _mark(graphemes, (found.span() for found in _GRAPHEME.finditer(text)))
-        tokens = bytearray(graphemes)
-        for token in _TOKENS:
-            _mark(tokens, (found.span() for found in token.finditer(text)))
-        formatting = bytearray(tokens)
-        _mark(formatting, (span for span in self.measure.spans if self.measure.fits(*span)))
-        return formatting, tokens, graphemes
+    def _protected(self) -> list[bytearray]:
+        """For each position whether it is inside a formatted stretch, a word, a name, a grapheme;
+        each with those after it. Only a grapheme counts where it would not fit a part whole."""
+        text, fits = self.measure.text, self.measure.fits
+        layers = [bytearray(len(text) + 1)]
+        _mark(layers[0], (found.span() for found in _GRAPHEME.finditer(text)))
+        names = (found.span() for name in _NAMES for found in name.finditer(text))
+        words = (found.span() for found in _WORD.finditer(text))
+        for spans in (names, words, self.measure.spans):
+            layers.append(bytearray(layers[-1]))
+            _mark(layers[-1], (span for span in spans if fits(*span)))
+        return layers[::-1]
 
 
 def _mark(positions: bytearray, spans: Iterator[tuple[int, int]]) -> None:

@@ -8,6 +8,7 @@ import lzma
 import os
 import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -175,16 +176,19 @@ _SUFFIXES = frozenset({"Jr", "Jr.", "Sr", "Sr.", "II", "III", "IV"})
 
 def _authors(record: Record) -> tuple[str, ...]:
     """Names as they are said, first name first."""
-    if record.authors_parsed:
-        names = [_name(parts) for parts in record.authors_parsed]
-        return tuple(name for name in names if name)
-    return _split_authors(record.authors) if record.authors else ()
+    if not record.authors_parsed:
+        return _split_authors(record.authors) if record.authors else ()
+    names = [_name(parts) for parts in record.authors_parsed]
+    together = " | ".join(names)
+    if clean(together) is not together:  # one look for all of them
+        names = [clean(name) for name in names]
+    return tuple(name for name in names if name)
 
 
 def _name(parts: list[str]) -> str:
     """A name from [last, first, suffix, affiliation ...]."""
-    last, first, suffix = (*parts, "", "", "")[:3]
-    return clean(f"{first} {last} {suffix}" if suffix else f"{first} {last}")
+    last, first, suffix = parts[:3] if len(parts) > 2 else (*parts, "", "", "")[:3]
+    return f"{first} {last} {suffix}" if suffix else f"{first} {last}"
 
 
 def _split_authors(text: str) -> tuple[str, ...]:
@@ -368,7 +372,8 @@ class _Reading:
             self.skip(f"longer than {_LONGEST_LINE >> 20} MB")
         elif line and not line.isspace():
             try:
-                self.papers.append(paper_from_record(_decode(line), self.source.announced))
+                record = _decode(line.removeprefix(BOM_UTF8) if number == 1 else line)
+                self.papers.append(paper_from_record(record, self.source.announced))
                 self.good = True
             except (msgspec.DecodeError, InputError, ValueError, RecursionError) as error:
                 self.skip(str(error))

@@ -87,13 +87,12 @@ def known_numbers(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def renew_stamp(connection: Connection, *names: str) -> None:
+def renew_stamp(connection: Connection, name: str) -> None:
     """Mark what is named as changed. A random word and no counter: after a backup was put back, a
     counter may reach the same value again with other content."""
-    rows = [{"name": name, "value": uuid4().hex} for name in names]
-    new = sqlite.insert(stamp)
-    if rows:
-        connection.execute(new.on_conflict_do_update(["name"], set_={"value": new.excluded.value}), rows)
+    value = uuid4().hex
+    new = sqlite.insert(stamp).values(name=name, value=value)
+    connection.execute(new.on_conflict_do_update(["name"], set_={"value": value}))
 
 
 def read_stamp(connection: Connection, name: str) -> str:

@@ -16,6 +16,9 @@ from digest.store.base import StoreBase, chunks, insert_rows, numbers_of, put_cu
 from digest.store.tables import cursor, paper, paper_category, paper_version
 from digest.types import Page, Paper, Version
 
+TEXTS = "text"
+"""The stamp of all papers' texts."""
+
 
 class Added(Struct, frozen=True):
     """What became of the papers of a page: ids never seen before, ids with a newer version, ids whose
@@ -199,7 +202,7 @@ def _insert(connection: Connection, papers: Sequence[Paper]) -> None:
     )
     _put_versions(connection, numbered)
     words.add(connection, paper.c.number >= first)
-    renew_stamp(connection, "paper", "text")
+    renew_stamp(connection, TEXTS)
 
 
 def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]]) -> None:
@@ -216,7 +219,8 @@ def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]])
             connection.execute(delete(paper_category).where(paper_category.c.paper == number))
             insert_rows(connection, paper_category, _categories(number, new))
     _put_versions(connection, [(number, new) for number, _, new in changed])
-    renew_stamp(connection, "paper", *(["text"] if any(o.text != n.text for _, o, n in changed) else []))
+    if any(old.text != new.text for _, old, new in changed):
+        renew_stamp(connection, TEXTS)
 
 
 def _words(one: Paper) -> tuple[str, str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
@@ -121,6 +122,10 @@ def one_line_errors(file: Path | None, *, readonly: bool = False) -> Iterator[No
         if known := _explain(exc, file, readonly):
             raise known from exc
         raise
+    except msgspec.DecodeError as exc:
+        raise StoreError(
+            f"{file}: holds what was not written by digest ({exc}): put a backup in its place"
+        ) from exc
 
 
 def _explain(exc: sqlite3.Error, file: Path | None, readonly: bool) -> DigestError | None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from digest.errors import StoreError
 from digest.store import sqlite
 from digest.store.base import StoreBase, chunks, insert_rows, read_stamp, renew_stamp
-from digest.store.papers import as_paper
+from digest.store.papers import TEXTS, as_paper
 from digest.store.tables import model, paper, vector
 
 FloatMatrix = npt.NDArray[np.float32]
@@ -109,7 +109,7 @@ class VectorStore(StoreBase):
     def vector_state(self, name: str) -> str:
         """A word that changes whenever a paper's text or a vector of this model is added or changed."""
         with self._reading() as connection:
-            return f"{read_stamp(connection, 'text')}.{read_stamp(connection, _stamp(name))}"
+            return f"{read_stamp(connection, TEXTS)}.{read_stamp(connection, _stamp(name))}"
 
     def _waiting(self, name: str, size: int, after: ColumnElement[bool] | None) -> Sequence[Row[Any]]:
         query = select(paper).where(_without_vector(name)).limit(size)
@@ -118,7 +118,8 @@ class VectorStore(StoreBase):
             return connection.execute(query if after is None else query.where(after)).all()
 
     def _page(self, name: str, after: int, size: int) -> Sequence[tuple[int, int | None, bytes]]:
-        stored = select(vector).where(vector.c.model == id_of(name), vector.c.number > after)
+        of_model = vector.c.model + 0 == id_of(name)  # + 0: SQLite must go by number and not sort by it
+        stored = select(vector).where(of_model, vector.c.number > after)
         page = stored.order_by(vector.c.number).limit(size).subquery()
         query = select(page.c.number, paper.c.number, page.c.data).order_by(page.c.number)
         with self._reading() as connection:
@@ -136,7 +137,8 @@ def id_of(name: str) -> ColumnElement[int]:
 
 
 def _without_vector(name: str) -> ColumnElement[bool]:
-    return ~exists().where(vector.c.model == id_of(name), vector.c.text_hash == paper.c.text_hash)
+    of_model = select(vector.c.text_hash).where(vector.c.model == id_of(name))
+    return ~of_model.where(vector.c.text_hash == paper.c.text_hash).exists()
 
 
 def _packed(row: FloatMatrix, dimension: int, name: str) -> bytes:
