@@ -31,7 +31,7 @@ NOW = datetime(2026, 6, 3, 6, 0, tzinfo=UTC)
 
 def make_gate(folder: Path) -> Gate:
     clock = Time()
-    return Gate("t", gap=0, state=folder / "gate.json", clock=clock, sleep=clock.sleep, random=lambda: 1.0)
+    return Gate("t", gap=3, state=folder / "gate.json", clock=clock, sleep=clock.sleep, random=lambda: 1.0)
 
 
 @pytest.fixture
