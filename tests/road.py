@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from msgspec import structs
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from digest import cli, config, pipeline
 from digest.app import App
@@ -146,23 +146,21 @@ class Watched:
 
 def watch(app: App, moment: Moments) -> None:
     """Make the end of each call of the store, each statement that writes, each commit and each renaming
-    of a file a moment. Audit hooks stay for good: only for a process that ends afterwards."""
+    of a file a moment, from the making of the database on. For a process that ends afterwards."""
 
     def wrote(_: Any, __: Any, statement: str, *___: Any) -> None:
         verb = statement.split(maxsplit=1)[0]
-        if verb in ("INSERT", "UPDATE", "DELETE"):
+        if verb in ("CREATE", "INSERT", "UPDATE", "DELETE"):
             moment(f"within a transaction, after {verb}")
 
     def heard(name: str, _: Any) -> None:
         if name == "os.rename":
             moment("before a file gets its name")
 
-    moment("before the store is opened")
-    store = app.store
-    event.listen(store._engine, "after_cursor_execute", wrote)
-    event.listen(store._engine, "commit", lambda _: moment("before a commit"))
+    event.listen(Engine, "after_cursor_execute", wrote)
+    event.listen(Engine, "commit", lambda _: moment("before a commit"))
     sys.addaudithook(heard)
-    app.store = Watched(store, moment)  # type: ignore[assignment]
+    app.store = Watched(app.store, moment)  # type: ignore[assignment]
 
 
 def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Path | None = None) -> None:
