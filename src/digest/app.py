@@ -207,8 +207,10 @@ class App:
 
     def run(self, source: str | None) -> RunReport:
         """All stages in order. A source that cannot be read now stops none of the others: posts are
-        written from what the archive holds, and the run ends with 75 unless today's batch is there."""
+        written from what the archive holds, and the run ends with 75 unless today's batch is there. A
+        model that is not there is told before the first."""
         with self._alone():
+            _ = self.plan, self.writer
             crawled = self._crawl_or_say_why([self.source(source)])
             stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
