@@ -174,7 +174,7 @@ class Control:
         with self.world.lock:
             self.world.flood.on = on
 
-    def early(self) -> list[tuple[str, str, float]]:
+    def early(self) -> list[tuple[str, int, float]]:
         """What was posted while the bot was told to wait: method, chat, seconds too early."""
         with self.world.lock:
             return list(self.world.flood.early)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import asdict
 
 from botserver.request import ApiError, Call, bad_request
-from digest.markup.formatted import ENTITY_LIMIT, SOURCE_BYTES, Formatted, MarkupError, utf16_length
+from digest.markup.formatted import SOURCE_BYTES, Formatted, MarkupError, utf16_length
 from digest.markup.links import LinkError, checked_link, user_link
 from digest.markup.parse import scan
 from digest.markup.repair import limited, repaired, trimmed
@@ -23,7 +23,7 @@ from digest.types import TextEntity
 
 tdlib: Any = None
 if importlib.util.find_spec("tdjson"):
-    import tdlib  # type: ignore[no-redef]
+    import tdlib
 
 ENTITY_BYTES = 9500
 """Where the server says ENTITIES_TOO_LONG (https://github.com/tdlib/telegram-bot-api/issues/165)."""
@@ -149,27 +149,37 @@ def _given_entities(text: str) -> tuple[TextEntity, ...]:
 def _given_entity(given: Any) -> TextEntity | None:
     if not isinstance(given, dict):
         raise _unreadable("expected an Object")
-    offset, length = _number(given, "offset"), _number(given, "length")
-    kind = _string(given, "type")
-    if kind in _PLAIN:
-        return TextEntity(kind, offset, length)
-    if kind == "pre":
-        return TextEntity(kind, offset, length, language=given.get("language") or None)
-    if kind == "text_link":
-        return TextEntity(kind, offset, length, url=_string(given, "url"))
-    if kind == "text_mention":
-        user = given.get("user")
-        if not isinstance(user, dict):
-            raise _unreadable('Field "user" must be of type Object')
-        return TextEntity("text_link", offset, length, url=f"tg://user?id={_number(user, 'id')}")
-    if kind == "custom_emoji":
-        return TextEntity(kind, offset, length, custom_emoji_id=str(_number(given, "custom_emoji_id")))
-    if kind == "date_time":
-        how = given.get("date_time_format") or None
-        return TextEntity(kind, offset, length, unix_time=_number(given, "unix_time"), date_time_format=how)
+    offset, length, kind = _number(given, "offset"), _number(given, "length"), _string(given, "type")
     if kind in _DETECTED:
         return None
-    raise _unreadable("Unsupported type specified")
+    if kind not in (*_PLAIN, *_FIELDS):
+        raise _unreadable("Unsupported type specified")
+    return TextEntity(_RENAMED.get(kind, kind), offset, length, **_FIELDS.get(kind, _no_fields)(given))
+
+
+def _no_fields(given: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def _mention(given: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(user := given.get("user"), dict):
+        raise _unreadable('Field "user" must be of type Object')
+    return {"url": f"tg://user?id={_number(user, 'id')}"}
+
+
+def _date(given: dict[str, Any]) -> dict[str, Any]:
+    how = given.get("date_time_format") or None
+    return {"unix_time": _number(given, "unix_time"), "date_time_format": how}
+
+
+_RENAMED = {"text_mention": "text_link"}
+_FIELDS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "pre": lambda given: {"language": given.get("language") or None},
+    "text_link": lambda given: {"url": _string(given, "url")},
+    "text_mention": _mention,
+    "custom_emoji": lambda given: {"custom_emoji_id": str(_number(given, "custom_emoji_id"))},
+    "date_time": _date,
+}
 
 
 def _unreadable(why: str) -> ApiError:
@@ -211,8 +221,7 @@ def repaired_by_tdlib(given: Formatted) -> Formatted:
     entities = [_td_entity(entity) for entity in given.entities]
     text = {"@type": "formattedText", "text": given.text.translate(_HIDDEN), "entities": entities}
     answer = tdlib.execute(type_="parseMarkdown", text=text)
-    fixed = _of_tdlib(answer | {"text": answer.get("text", "").translate(_SHOWN)})
-    return fixed
+    return _of_tdlib(answer | {"text": answer.get("text", "").translate(_SHOWN)})
 
 
 def repaired_by_digest(given: Formatted) -> Formatted:
@@ -264,15 +273,14 @@ def _check_offsets(text: str, entities: Sequence[TextEntity]) -> None:
         if begin > whole:
             raise bad_request(f"Entity begins after the end of the text at UTF-16 offset {begin}")
         if begin not in starts:
-            raise bad_request(
-                f"Entity begins in a middle of a UTF-16 symbol at byte offset {starts_after(text, begin)}"
-            )
+            at = _end_of_character(text, begin)
+            raise bad_request(f"Entity begins in a middle of a UTF-16 symbol at byte offset {at}")
         about = f"Entity beginning at UTF-16 offset {begin}"
         if end > whole:
             raise bad_request(f"{about} ends after the end of the text at UTF-16 offset {end}")
         if end not in starts:
             raise bad_request(
-                f"{about} ends in a middle of a UTF-16 symbol at byte offset {starts_after(text, end)}"
+                f"{about} ends in a middle of a UTF-16 symbol at byte offset {_end_of_character(text, end)}"
             )
 
 
@@ -284,7 +292,7 @@ def _boundaries(text: str) -> set[int]:
     return found
 
 
-def starts_after(text: str, offset: int) -> int:
+def _end_of_character(text: str, offset: int) -> int:
     """The byte at which the character ends in whose middle the offset is."""
     units = size = 0
     for character in text:
@@ -293,6 +301,3 @@ def starts_after(text: str, offset: int) -> int:
         units += 1 + (ord(character) > 0xFFFF)
         size += len(character.encode())
     return size
-
-
-__all__ = ["ENTITY_BYTES", "ENTITY_LIMIT", "Text", "finish", "read"]
