@@ -45,6 +45,8 @@ class Control:
         with self.world.lock:
             chat_id = id or _IDS.get(type, 0) - next(self._ids)
             chat = Chat(chat_id, type, **({"title": f"Chat {abs(chat_id) % 1000}"} | fields))
+            if chat.is_forum:
+                chat.next_id = 2  # 1 is its General topic
             if type == "private":
                 self.person(chat_id, chat.title)
                 chat.status = "member"

@@ -104,7 +104,7 @@ def get_chat_administrators(world: World, call: Call) -> Any:
 def _member(world: World, chat: Chat, user: int, status: str) -> dict[str, Any]:
     found: dict[str, Any] = {"status": status, "user": world.users[user]}
     if status == "administrator":
-        found |= {right: False for right in _FULL_RIGHTS}
+        found.update((right, False) for right in _FULL_RIGHTS)
         found |= {"can_manage_chat": True} | (chat.rights if user == world.bot["id"] else {})
     elif status == "creator":
         found["is_anonymous"] = False

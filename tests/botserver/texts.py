@@ -18,7 +18,7 @@ from botserver.request import ApiError, Call, bad_request
 from digest.markup.formatted import SOURCE_BYTES, Formatted, MarkupError, utf16_length
 from digest.markup.links import LinkError, checked_link, user_link
 from digest.markup.parse import scan
-from digest.markup.repair import limited, repaired, trimmed
+from digest.markup.repair import limited, repair_nesting, repaired, trimmed
 from digest.types import TextEntity
 
 tdlib: Any = None
@@ -33,6 +33,7 @@ _SIGNS = "*_~|`[]()"
 _HIDDEN = str.maketrans({sign: chr(0xE0F0 + at) for at, sign in enumerate(_SIGNS)})
 _SHOWN = str.maketrans({chr(0xE0F0 + at): sign for at, sign in enumerate(_SIGNS)})
 _LARGEST = 1_000_000
+_MIDDLE = "a middle of a UTF-16 symbol"
 _PLAIN = (
     "bold",
     "italic",
@@ -217,11 +218,14 @@ def _repaired(given: Formatted) -> Formatted:
 
 
 def repaired_by_tdlib(given: Formatted) -> Formatted:
-    """TDLib's answer. It is asked by a request that reads Markdown too, whose signs are hidden."""
-    entities = [_td_entity(entity) for entity in given.entities]
-    text = {"@type": "formattedText", "text": given.text.translate(_HIDDEN), "entities": entities}
-    answer = tdlib.execute(type_="parseMarkdown", text=text)
-    return _of_tdlib(answer | {"text": answer.get("text", "").translate(_SHOWN)})
+    """TDLib's answer. It is asked by a request that reads Markdown too, whose signs are hidden: behind
+    plus signs, as they must not change the byte offsets in errors, and to see the text as it becomes,
+    behind characters of no use."""
+    whole = {"@type": "formattedText", "text": given.text, "entities": list(map(_td_entity, given.entities))}
+    entities = _of_tdlib(tdlib.repair(whole)).entities
+    hidden = {"@type": "formattedText", "text": given.text.translate(_HIDDEN), "entities": []}
+    text = _of_tdlib(tdlib.execute(type_="parseMarkdown", text=hidden)).text
+    return Formatted(text.translate(_SHOWN), entities)
 
 
 def repaired_by_digest(given: Formatted) -> Formatted:
@@ -266,38 +270,29 @@ def _check_offsets(text: str, entities: Sequence[TextEntity]) -> None:
         for name, value in (("offset", entity.offset), ("length", entity.length)):
             if not 0 <= value <= _LARGEST:
                 raise bad_request(f"Receive an entity with incorrect {name} {value}")
-    whole = utf16_length(text)
-    starts = _boundaries(text)
-    for entity in sorted((e for e in entities if e.length), key=lambda e: (e.offset, -e.length)):
-        begin, end = entity.offset, entity.offset + entity.length
-        if begin > whole:
-            raise bad_request(f"Entity begins after the end of the text at UTF-16 offset {begin}")
-        if begin not in starts:
-            at = _end_of_character(text, begin)
-            raise bad_request(f"Entity begins in a middle of a UTF-16 symbol at byte offset {at}")
-        about = f"Entity beginning at UTF-16 offset {begin}"
-        if end > whole:
-            raise bad_request(f"{about} ends after the end of the text at UTF-16 offset {end}")
-        if end not in starts:
-            raise bad_request(
-                f"{about} ends in a middle of a UTF-16 symbol at byte offset {_end_of_character(text, end)}"
-            )
-
-
-def _boundaries(text: str) -> set[int]:
-    found, at = {0}, 0
-    for character in text:
-        at += 1 + (ord(character) > 0xFFFF)
-        found.add(at)
-    return found
-
-
-def _end_of_character(text: str, offset: int) -> int:
-    """The byte at which the character ends in whose middle the offset is."""
+    coming, open_ = repair_nesting(entities)[::-1], list[TextEntity]()
     units = size = 0
-    for character in text:
-        if units >= offset:
-            break
-        units += 1 + (ord(character) > 0xFFFF)
+    for character in [*text, ""]:
+        while open_ and _end(open_[-1]) <= units:
+            entity = open_.pop()
+            if _end(entity) != units:
+                raise bad_request(f"{_about(entity)} ends in {_MIDDLE} at byte offset {size}")
+        while coming and coming[-1].offset <= units:
+            if coming[-1].offset != units:
+                raise bad_request(f"Entity begins in {_MIDDLE} at byte offset {size}")
+            open_.append(coming.pop())
+        units += utf16_length(character)
         size += len(character.encode())
-    return size
+    if coming:
+        raise bad_request(f"Entity begins after the end of the text at UTF-16 offset {coming[-1].offset}")
+    if open_:
+        entity = open_[-1]
+        raise bad_request(f"{_about(entity)} ends after the end of the text at UTF-16 offset {_end(entity)}")
+
+
+def _end(entity: TextEntity) -> int:
+    return entity.offset + entity.length
+
+
+def _about(entity: TextEntity) -> str:
+    return f"Entity beginning at UTF-16 offset {entity.offset}"
