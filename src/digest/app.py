@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from digest.errors import InputError, TryAgain, UsageError, refused
+from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
 from digest.types import (
     Hit,
     Key,
@@ -221,8 +221,9 @@ class App:
             crawled = self._crawl_or_say_why([self.source(source)])
             stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
-            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else 0
-            return self._record("run", [*stages, wrote, self._deliver()], posts, exit_code)
+            sent = self._deliver()
+            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else _exit_code(sent)
+            return self._record("run", [*stages, wrote, sent], posts, exit_code)
 
     def crawl(self, source: str | None) -> RunReport:
         """The first stage alone."""
@@ -243,7 +244,8 @@ class App:
                 wrote, posts = self._write()
                 return self._record(name, [wrote], posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
-            return self._record(name, [stages[name]()])
+            done = stages[name]()
+            return self._record(name, [done], exit_code=_exit_code(done))
 
     def _crawl(self, sources: Sequence[Source]) -> StageReport:
         from digest import pipeline
@@ -404,6 +406,13 @@ def _sample() -> Source:
     from digest.sources.sample import sample
 
     return sample()
+
+
+def _exit_code(done: StageReport) -> int:
+    """75 where something is to be sent again later, 1 where a person must look at what was sent."""
+    if done.counts.get("queued"):
+        return TryAgain.exit_code
+    return DeliveryError.exit_code if done.counts.keys() & {"uncertain", "failed"} else 0
 
 
 @contextmanager

@@ -217,6 +217,7 @@ def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> No
         with opened(context, as_of) as app:
             done = app.stage(name)
             show(context, done, lambda: report.run(done))
+        context.exit(done.exit_code)
 
 
 _stage("embed", "Embed papers that have no vector yet.")

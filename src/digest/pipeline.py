@@ -429,7 +429,7 @@ def _send(
 ) -> tuple[DeliveryState, str | None]:
     try:
         receipt = channel.send(_post(store, delivery), delivery.part)
-    except DeliveryError as error:
+    except (DeliveryError, StoreError) as error:  # a damaged post must not hold up the others
         state: DeliveryState = "queued" if isinstance(error, NotSent) else "failed"
         state = "uncertain" if isinstance(error, Uncertain) else state
         store.record_delivery(delivery.id, state, now, error=str(error))
