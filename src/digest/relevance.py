@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digest.archive import Archive, Floats, Rows
 from digest.mentions import IN_TITLE, REPEATED, Mentions, find_mentions, seed_keys
@@ -167,11 +166,16 @@ def _scores(ranking: Ranking, mentions: Mentions, row: int) -> dict[str, float]:
     }
 
 
+def _vectors(archive: Archive, rows: Rows) -> Floats:
+    if archive.vectors is not None:
+        return archive.vectors[rows]
+    return archive.latent(archive.features[rows])
+
+
 def _neighbours(archive: Archive, labels: Labels, rows: Rows) -> list[tuple[Neighbour, ...]]:
     """Per row its nearest own papers, by sentence vectors or else by LSA."""
-    vectors: Floats = archive.latent(archive.features) if archive.vectors is None else archive.vectors
     own = labels.rows
-    similarity: NDArray[np.float32] = vectors[rows] @ vectors[own].T
+    similarity = _vectors(archive, rows) @ _vectors(archive, own).T
     similarity[rows[:, None] == own[None, :]] = -1
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :SHOWN]
     return [
