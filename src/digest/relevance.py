@@ -26,9 +26,9 @@ SCORER = f"{RANKER}/{NORMALISER}"
 
 LEAST = 0.05
 """A paper without a key that scores less is no match."""
-SILENT_ODDS = 0.25
-"""Silent papers on topic that are expected for each paper that names it well. Expert lists have
-twice as many; they gathered them for years, with more than a topic's seed keys."""
+SILENT_ODDS, GATHERED_ODDS, GATHERED = 0.25, 0.6, 1000
+"""Silent papers on topic that are expected for each paper that names it well. Expert lists hold .56
+to .69, gathered for years; so does an archive of fewer papers than arXiv announces in two days."""
 UNNAMED_SHARE, LEAST_UNNAMED = 0.01, 10
 """The share of papers a topic without keys is expected to have, and their least number."""
 POOL = 3000
@@ -129,7 +129,7 @@ def _expected_silent(labels: Labels, mentions: Mentions, pool: Rows) -> float:
     if not mentions.named.any():
         return max(LEAST_UNNAMED, UNNAMED_SHARE * len(pool))
     well_named = (labels.typical[pool] >= REPEATED / IN_TITLE).sum()
-    return SILENT_ODDS * float(well_named)
+    return (GATHERED_ODDS if len(pool) < GATHERED else SILENT_ODDS) * float(well_named)
 
 
 def _belief(looks: Scores, expected: float, mentions: Mentions, pool: Rows) -> Scores:
