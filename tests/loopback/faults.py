@@ -117,7 +117,6 @@ WIRE: dict[str, Fault] = {
     "200, other xml": _instead(b"<?xml version='1.0'?>\n<note>Back soon</note>\n"),
     "empty body": _instead(b""),
     "white space": _instead(b"\n\n"),
-    "204": _status(204),
     "cut body": lambda answer, _: replace(answer, sent=len(answer.body) * 2 // 3),
     "cut xml": lambda answer, _: replace(answer, body=answer.body[: len(answer.body) * 2 // 3]),
     "cut gzip": lambda answer, _: _packed(
