@@ -49,10 +49,19 @@ class Crawler:
     """A digest home, its archive, and the gate of its machine."""
 
     def __init__(
-        self, home: Path, base: str, clock: FastClock, *, sets: Sequence[str] = SETS, patience: float = 3600.0
+        self,
+        home: Path,
+        base: str,
+        clock: FastClock,
+        *,
+        sets: Sequence[str] = SETS,
+        patience: float = 3600.0,
+        total: float = 1.5,
+        state: Path | None = None,
     ) -> None:
         self.home, self.base, self.clock, self.sets = home, base, clock, tuple(sets)
-        self.patience = patience
+        self.patience, self.total, self.state = patience, total, state or home / "gate.json"
+        self.page_size = 40
         self._gate: Gate | None = None
 
     @property
@@ -60,9 +69,10 @@ class Crawler:
         """The gate; what it remembers is in its file, which other processes may share. It is closed
         after each answer and holds no connection."""
         if self._gate is None:
-            state = self.home / "gate.json"
-            timing = {"gap": GAP, "patience": self.patience, "total": 1.5}
-            self._gate = Gate("digest/test", state=state, clock=self.clock, sleep=self.clock.sleep, **timing)
+            timing = {"gap": GAP, "patience": self.patience, "total": self.total}
+            self._gate = Gate(
+                "digest/test", state=self.state, clock=self.clock, sleep=self.clock.sleep, **timing
+            )
         return self._gate
 
     def close(self) -> None:
@@ -77,7 +87,7 @@ class Crawler:
             return Oai(self.gate, f"{self.base}/oai", self.sets)
         if name == "rss":
             return Rss(self.gate, f"{self.base}/rss", CATEGORIES, lambda ids: set(store.paper_numbers(ids)))
-        return Api(self.gate, f"{self.base}/api/query", CATEGORIES, page_size=11)
+        return Api(self.gate, f"{self.base}/api/query", CATEGORIES, page_size=self.page_size)
 
     def crawl(self, now: datetime, source: str = "oai") -> StageReport:
         """One crawl, as `digest crawl` does it."""

@@ -7,7 +7,8 @@ To try the program without a network (docs/offline.md):
 and put what it prints into the environment of `digest crawl`. For the tests it is also the server
 from which arXiv's faults come (`loopback.faults`), and the witness of how politely it was asked.
 
-While it runs: POST /replay/as-of?2026-05-13, POST /replay/fault?429, GET /replay/requests.
+While it runs: POST /replay/as-of?2026-05-13, POST /replay/fault?429, POST
+/replay/quiet (no more faults), GET /replay/requests.
 """
 
 from __future__ import annotations
@@ -323,6 +324,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.arxiv.as_of = moment(text)
             elif path == "/replay/fault":
                 self.arxiv.faults.order(text)
+            elif path == "/replay/quiet":
+                self.arxiv.faults = Faults()
             elif path == "/replay/requests":
                 return json.dumps([asdict(one) for one in self.arxiv.requests]).encode()
         return json.dumps({"as_of": self.arxiv.as_of.isoformat()}).encode()

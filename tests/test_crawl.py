@@ -265,6 +265,7 @@ def test_a_fault_costs_time_and_no_paper(
     """After the run it strikes, and another one on that day, the archive holds what was announced. What
     a cut feed or a shifted list leaves out comes with the harvest of the next day."""
     arxiv.faults.order(fault, service)
+    crawler.page_size = 11
     now = at(arxiv, MONDAY)
     crawler.crawl_until_done(now, service)
     crawler.crawl_until_done(now, service)

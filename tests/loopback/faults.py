@@ -197,7 +197,7 @@ class Faults:
                 return self._ordered.pop(at)[0]
         if self._random.random() >= self._rate:
             return None
-        drawn = [name for name in fitting if self._among is None or name in self._among]
+        drawn = fitting if self._among is None else [name for name in self._among if name in fitting]
         return self._random.choice(drawn) if drawn else None
 
     @property
