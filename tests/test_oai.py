@@ -31,7 +31,7 @@ NOW = datetime(2026, 6, 3, 6, 0, tzinfo=UTC)
 
 def make_gate(folder: Path) -> Gate:
     clock = Time()
-    return Gate("t", gap=0, state=folder / "gate.json", clock=clock, sleep=clock.sleep, random=lambda: 1.0)
+    return Gate("t", gap=3, state=folder / "gate.json", clock=clock, sleep=clock.sleep, random=lambda: 1.0)
 
 
 @pytest.fixture
@@ -115,10 +115,19 @@ def test_a_later_version_never_counts_as_new() -> None:
     assert (paper.announced, paper.announce_type) == (date(2026, 6, 1), "replace")
 
 
+def test_a_paper_that_was_held_for_weeks_is_told_by_the_month_of_its_id() -> None:
+    april = (("v1", "Wed, 08 Apr 2026 16:22:45 GMT"),)
+    held = one(Raw(id="2605.08093", changed="2026-05-12", versions=april))
+    assert (held.announced, held.announce_type) == (date(2026, 5, 12), "new")
+    assert one(Raw(id="2605.08093", changed="2026-06-01", versions=april)).announce_type == "new"
+    assert one(Raw(id="2604.08093", changed="2026-05-12", versions=april)).announce_type == "replace"
+
+
 def test_an_old_paper_whose_record_changed_is_no_news() -> None:
-    paper = one(Raw(changed="2026-06-16"))
-    assert (paper.announced, paper.announce_type) == (date(2026, 6, 1), "replace")
-    assert one(Raw(changed="2026-06-15")).announce_type == "new"
+    may = (("v1", "Wed, 20 May 2026 10:00:00 GMT"),)
+    paper = one(Raw(id="2605.12345", changed="2026-06-04", versions=may))
+    assert (paper.announced, paper.announce_type) == (date(2026, 5, 20), "replace")
+    assert one(Raw(id="2605.12345", changed="2026-06-03", versions=may)).announce_type == "new"
 
 
 def test_the_day_before_is_new_yorks_when_it_is_told_by_the_first_version() -> None:

@@ -159,7 +159,7 @@ class Known:
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gate]:
     clock = Time()
-    gate = Gate("t", gap=0, state=tmp_path / "gate.json", clock=clock, sleep=clock.sleep, random=lambda: 1.0)
+    gate = Gate("t", gap=3, state=tmp_path / "gate.json", clock=clock, sleep=clock.sleep, random=lambda: 1.0)
     yield gate
     gate.close()
 
