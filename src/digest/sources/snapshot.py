@@ -150,9 +150,7 @@ def _time(text: str) -> datetime:
     """
     try:
         if text[-4:] == " GMT":
-            day = _date(text[:-13])
-            hour, minute, second = int(text[-12:-10]), int(text[-9:-7]), int(text[-6:-4])
-            return datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=UTC)
+            return datetime.fromisoformat(f"{_date(text[:-13])}T{text[-12:-4]}+00:00")
     except (ValueError, KeyError):
         pass
     try:
@@ -163,9 +161,9 @@ def _time(text: str) -> datetime:
 
 
 @lru_cache(maxsize=1 << 14)
-def _date(text: str) -> date:
-    """A day such as "Mon, 2 Apr 2007"; arXiv has seen 13,000 of them."""
-    return date(int(text[-4:]), _MONTHS[text[-8:-5]], int(text[5:-9]))
+def _date(text: str) -> str:
+    """The ISO date of a day such as "Mon, 2 Apr 2007"; arXiv has seen 13,000 of them."""
+    return date(int(text[-4:]), _MONTHS[text[-8:-5]], int(text[5:-9])).isoformat()
 
 
 def _day(time: datetime) -> date:
