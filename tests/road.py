@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import event
+from msgspec import structs
+from sqlalchemy import Engine, event
 
-from digest import config, pipeline
+from digest import cli, config, pipeline
 from digest.app import App
 from digest.embed import DEFAULT_MODEL, load_embedder, model_name
 from digest.sources.sample import sample
@@ -32,7 +33,15 @@ BATCH = 64
 """Papers a page and texts a batch, so that the sample takes several of each."""
 
 # For a server of forks: what a road imports, so that each process need not.
-PRELOAD = ["road", "alembic.command", "alembic.config", "digest.choose", "digest.keys", "digest.relevance"]
+PRELOAD = [
+    "road",
+    "digest.cli",
+    "alembic.command",
+    "alembic.config",
+    "digest.choose",
+    "digest.keys",
+    "digest.relevance",
+]
 PRELOAD += ["digest.render", "digest.report", "digest.summarize", "digest.channels.files", "filelock"]
 PRELOAD += ["scipy.sparse", "scipy.stats", "sklearn.decomposition", "sklearn.feature_extraction.text"]
 PRELOAD += ["sklearn.linear_model", "sklearn.naive_bayes", "sklearn.svm"]
@@ -67,9 +76,17 @@ def embed_sample(file: Path) -> None:
     part.replace(file)
 
 
-def app(home: Path, now: datetime, embedder: Remembered, environ: Mapping[str, str] | None = None) -> App:
-    """The program over the default configuration, with remembered vectors."""
-    made = App(config.load(None, home, environ or {}), now, quiet=True)
+def app(
+    home: Path,
+    now: datetime,
+    embedder: Remembered,
+    environ: Mapping[str, str] | None = None,
+    topics: Sequence[str] = (),
+) -> App:
+    """The program over the default configuration, with remembered vectors and all topics or some."""
+    settings = config.load(None, home, environ or {})
+    kept = {name: topic for name, topic in settings.topics.items() if not topics or name in topics}
+    made = App(structs.replace(settings, topics=kept), now, quiet=True)
     made.embedder = embedder
     return made
 
@@ -80,6 +97,16 @@ def stages(app: App, *sources: Snapshot) -> RunReport:
     reports += [app._embed(), app._match()]
     wrote, posts = app._write()
     return RunReport(as_of=app.now, stages=(*reports, wrote, app._deliver()), posts=tuple(posts))
+
+
+def command(arguments: Sequence[str], folder: Path, environ: Mapping[str, str], out: Path, err: Path) -> None:
+    """What `python -m digest` does, with its output to files."""
+    os.chdir(folder)
+    os.environ.update(environ)
+    for number, file in ((1, out), (2, err)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.argv = ["digest", *arguments]
+    cli.main()
 
 
 # --- killing it -----------------------------------------------------------------------------------
@@ -119,28 +146,26 @@ class Watched:
 
 def watch(app: App, moment: Moments) -> None:
     """Make the end of each call of the store, each statement that writes, each commit and each renaming
-    of a file a moment. Audit hooks stay for good: only for a process that ends afterwards."""
+    of a file a moment, from the making of the database on. For a process that ends afterwards."""
 
     def wrote(_: Any, __: Any, statement: str, *___: Any) -> None:
         verb = statement.split(maxsplit=1)[0]
-        if verb in ("INSERT", "UPDATE", "DELETE"):
+        if verb in ("CREATE", "INSERT", "UPDATE", "DELETE"):
             moment(f"within a transaction, after {verb}")
 
     def heard(name: str, _: Any) -> None:
         if name == "os.rename":
             moment("before a file gets its name")
 
-    moment("before the store is opened")
-    store = app.store
-    event.listen(store._engine, "after_cursor_execute", wrote)
-    event.listen(store._engine, "commit", lambda _: moment("before a commit"))
+    event.listen(Engine, "after_cursor_execute", wrote)
+    event.listen(Engine, "commit", lambda _: moment("before a commit"))
     sys.addaudithook(heard)
-    app.store = Watched(store, moment)  # type: ignore[assignment]
+    app.store = Watched(app.store, moment)  # type: ignore[assignment]
 
 
 def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Path | None = None) -> None:
     """One `digest run`, killed at the fatal moment; the moments it passed are written to a file."""
-    pipeline.EMBED_BATCH = BATCH
+    pipeline.EMBED_BATCH = pipeline.BACKGROUND = BATCH
     moment = Moments(fatal)
     with app(home, now, Remembered.load(vectors)) as made:
         made.source = lambda name: replace(sample(), page_size=BATCH)  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from digest.sources import Source
     from digest.sources.polite import Gate
     from digest.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 class App:
@@ -112,6 +115,10 @@ class App:
         from digest import __version__
         from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
 
+        if self.settings.contact is None:
+            logger.warning(
+                "no contact", extra={"hint": "set contact: arXiv blocks whom it cannot reach first"}
+            )
         gap = self.settings.arxiv.gap_seconds
         state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")
         gate = Gate(user_agent(__version__, self.settings.contact), gap=gap, state=state)
@@ -207,8 +214,10 @@ class App:
 
     def run(self, source: str | None) -> RunReport:
         """All stages in order. A source that cannot be read now stops none of the others: posts are
-        written from what the archive holds, and the run ends with 75 unless today's batch is there."""
+        written from what the archive holds, and the run ends with 75 unless today's batch is there. A
+        model that is not there is told before the first."""
         with self._alone():
+            _ = self.plan, self.writer
             crawled = self._crawl_or_say_why([self.source(source)])
             stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
