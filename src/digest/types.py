@@ -32,14 +32,14 @@ SeedKeys = Annotated[tuple[Phrase, ...], Meta(min_length=1, description="a list 
 Languages = Annotated[tuple[Language, ...], Meta(min_length=1, description="a list of en, ru, zh")]
 
 
-class Version(Struct, frozen=True):
+class Version(Struct, frozen=True, gc=False):
     """One version of a paper and when it was submitted."""
 
     number: int
     submitted: datetime
 
 
-class Paper(Struct, frozen=True, kw_only=True):
+class Paper(Struct, frozen=True, kw_only=True, gc=False):
     """One paper of arXiv in its newest known version.
 
     ``title`` and ``abstract`` keep their LaTeX; accents are decoded, white space is collapsed, the

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Text, exists, or_
 
 from digest.errors import StoreError
 from digest.store import sqlite
-from digest.store.base import StoreBase, chunks, columns, insert_rows, known_numbers, read_as
+from digest.store.base import StoreBase, columns, insert_rows, known_numbers, read_as
 from digest.store.tables import delivery, paper, part, post, post_paper
 from digest.store.topics import ensure_topic
 from digest.types import Choice, Delivery, DeliveryState, Draft, Language, Part, Post, PostState
@@ -255,13 +255,13 @@ def _read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Post
     rows = connection.execute(select(post).where(*conditions).order_by(post.c.slot, post.c.id)).all()
     papers: dict[int, list[str]] = {row.id: [] for row in rows}
     parts: dict[int, list[Part]] = {row.id: [] for row in rows}
-    for chunk in chunks(papers):
-        listed = select(post_paper.c.post, paper.c.id).join(paper, paper.c.number == post_paper.c.paper)
-        of_posts = listed.where(post_paper.c.post.in_(chunk)).order_by(post_paper.c.position)
-        for id_, paper_id in connection.execute(of_posts):
-            papers[id_].append(paper_id)
-        for row in connection.execute(select(part).where(part.c.post.in_(chunk)).order_by(part.c.number)):
-            parts[row.post].append(_part(row))
+    listed = select(post_paper.c.post, paper.c.id).join(paper, paper.c.number == post_paper.c.paper)
+    of_posts = listed.where(sqlite.is_one_of(post_paper.c.post, papers)).order_by(post_paper.c.position)
+    for id_, paper_id in connection.execute(of_posts):
+        papers[id_].append(paper_id)
+    theirs = select(part).where(sqlite.is_one_of(part.c.post, parts)).order_by(part.c.number)
+    for row in connection.execute(theirs):
+        parts[row.post].append(_part(row))
     return [_post(row, papers[row.id], parts[row.id]) for row in rows]
 
 

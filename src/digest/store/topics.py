@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, select, update
 
 from digest.store import sqlite
-from digest.store.base import StoreBase, chunks, columns, insert_rows, known_numbers, put_cursor, read_as
+from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, read_as
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
 from digest.types import Key, KeyEvidence, KeyState, Match
 
@@ -114,8 +114,8 @@ class TopicStore(StoreBase):
         with self._writing() as connection:
             ensure_topic(connection, topic_name)
             numbers = known_numbers(connection, [*papers, *(scored or ())])
-            for chunk in chunks(numbers.values()):
-                connection.execute(delete(match).where(match.c.topic == topic_name, match.c.paper.in_(chunk)))
+            again = sqlite.is_one_of(match.c.paper, numbers.values())
+            connection.execute(delete(match).where(match.c.topic == topic_name, again))
             rows = [_match_row(topic_name, numbers[id_], one) for id_, one in papers.items()]
             insert_rows(connection, match, rows)
             fit = sqlite.insert(topic_fit).values(topic=topic_name, fingerprint=fingerprint)
