@@ -188,7 +188,8 @@ class Gate:
     A request that fails is made again, ``tries`` times in all, as long as the pauses stay within
     ``patience`` seconds; else Deferred is raised and the file remembers until when. A server that
     cannot be reached is tried three times within about ten seconds: no network is no fault of arXiv's.
-    ``total`` is the most seconds a response may take. Clock, sleep and random number are given for the tests' sake.
+    ``total`` is the most seconds a response may take. Clock, sleep and random number are given for the
+    tests' sake.
     """
 
     def __init__(
