@@ -26,6 +26,7 @@ import struct
 import sys
 import threading
 import urllib.request
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,7 +62,7 @@ class BotApi(Control):
         self.token = token
         self.world.flood.on = flood
         self._server = _Server(self, port)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
@@ -170,14 +171,14 @@ class _Handler(BaseHTTPRequestHandler):
         self, token: str, request: Request, query: str, body: bytes
     ) -> tuple[int, bytes, dict[str, str]]:
         """Do what is asked: status, body, headers."""
-        api = self.server.api
+        api, headers = self.server.api, dict[str, str]()
         with api.world.lock:
             try:
                 _check_token(token, api.token)
                 kind = self.headers.get("Content-Type", "")
                 call = read_call(request.method, query, kind, body)
                 request.args = dict(call.args)
-                answer = 200, _packed({"ok": True, "result": run(api.world, call)}), {}
+                answer = 200, _packed({"ok": True, "result": run(api.world, call)}), headers
             except ApiError as error:
                 answer = _refusal(error)
                 api.world.record("refused", method=request.method, code=error.code, why=error.description)
@@ -185,13 +186,11 @@ class _Handler(BaseHTTPRequestHandler):
             return answer
 
     def _undone(self, fault: Fault) -> tuple[int, bytes, dict[str, str]]:
-        world = self.server.api.world
         if fault.plan.answer != "429":
             return _refusal(ApiError(500, "Internal Server Error: restart"))
+        world = self.server.api.world
         with world.lock:
-            world.flood.block(fault.seconds, world.now())
-        wait = int(fault.seconds)
-        return _refusal(ApiError(429, f"Too Many Requests: retry after {wait}", retry_after=wait))
+            return _refusal(world.flood.block(fault.seconds, world.now()))
 
     def _spoiled(self, fault: Fault, status: int, body: bytes, headers: dict[str, str]) -> None:
         """Answer as the fault will have it."""
@@ -316,10 +315,8 @@ def main() -> None:
     given = parser.parse_args()
     with BotApi(given.token, flood=not given.no_flood, port=given.port, log=given.state) as api:
         print(api.url, flush=True)
-        try:
+        with suppress(KeyboardInterrupt):
             threading.Event().wait()
-        except KeyboardInterrupt:
-            pass
 
 
 if __name__ == "__main__":

@@ -144,6 +144,7 @@ class World:
         self.pressed: dict[str, Pressed] = {}
         self.updates: deque[tuple[float, dict[str, Any]]] = deque()
         self.next_update = 100_000_001
+        self.next_id = 1
         self.allowed: list[str] = []
         self.poller = 0
         self.webhook = ""
@@ -229,7 +230,7 @@ class World:
         """A new message at the end of a chat."""
         message = Message(
             chat=chat.id,
-            message_id=chat.next_id,
+            message_id=self._next_id(chat),
             date=int(self.now()),
             by=fields.pop("by", self.bot["id"]),
             content=dict(content),
@@ -237,10 +238,15 @@ class World:
             protected=fields.pop("protected", False) or chat.protected,
             **fields,
         )
-        chat.next_id += 1
         chat.messages[message.message_id] = message
         self.record("message", **asdict(message))
         return message
+
+    def _next_id(self, chat: Chat) -> int:
+        """Channels and supergroups count for themselves; private chats and groups share the bot's count."""
+        counter = chat if chat.type in ("channel", "supergroup") else self
+        counter.next_id += 1
+        return counter.next_id - 1
 
     def shown(self, message: Message) -> dict[str, Any]:
         """A Message as the API writes it. In a channel it has no author but the channel."""

@@ -45,6 +45,8 @@ class Control:
         with self.world.lock:
             chat_id = id or _IDS.get(type, 0) - next(self._ids)
             chat = Chat(chat_id, type, **({"title": f"Chat {abs(chat_id) % 1000}"} | fields))
+            if chat.is_forum:
+                chat.next_id = 2  # 1 is its General topic
             if type == "private":
                 self.person(chat_id, chat.title)
                 chat.status = "member"
@@ -174,7 +176,7 @@ class Control:
         with self.world.lock:
             self.world.flood.on = on
 
-    def early(self) -> list[tuple[str, str, float]]:
+    def early(self) -> list[tuple[str, int, float]]:
         """What was posted while the bot was told to wait: method, chat, seconds too early."""
         with self.world.lock:
             return list(self.world.flood.early)

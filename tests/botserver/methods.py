@@ -33,6 +33,10 @@ _NOT_MODIFIED = (
     "Message is not modified: specified new message content and reply markup are exactly the same as a "
     "current content and reply markup of the message"
 )
+_WEBHOOK = (
+    "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+)
+_OTHER_POLLER = "terminated by other getUpdates request; make sure that only one bot instance is running"
 
 
 # --- who and where ----------------------------------------------------------------------------------
@@ -100,8 +104,8 @@ def get_chat_administrators(world: World, call: Call) -> Any:
 def _member(world: World, chat: Chat, user: int, status: str) -> dict[str, Any]:
     found: dict[str, Any] = {"status": status, "user": world.users[user]}
     if status == "administrator":
-        rights = chat.rights if user == world.bot["id"] else {}
-        found |= dict.fromkeys(_FULL_RIGHTS, False) | {"can_manage_chat": True} | rights
+        found.update((right, False) for right in _FULL_RIGHTS)
+        found |= {"can_manage_chat": True} | (chat.rights if user == world.bot["id"] else {})
     elif status == "creator":
         found["is_anonymous"] = False
     elif status == "kicked":
@@ -174,10 +178,9 @@ def _edit(
     made, text = content(message)
     kept = check_markup(markup, chat)
     shown = message.preview if preview is None else preview
-    world.flood.check(call.method, str(chat.id), world.now())
     if (made, kept, shown) == (message.content, message.markup, message.preview):
         raise bad_request(_NOT_MODIFIED)
-    world.flood.take(chat.id, "edit", world.now())
+    world.flood.take(call.method, chat.id, world.now())
     message.edits.append(message.content)
     message.content, message.markup, message.preview = made, kept, shown
     message.edit_date = int(world.now())
@@ -197,6 +200,10 @@ def _editable(world: World, chat: Chat, message: Message) -> bool:
 
 def delete_message(world: World, call: Call) -> Any:
     """https://core.telegram.org/bots/api#deletemessage"""
+    if not call.arg("chat_id"):
+        raise bad_request("Chat identifier is not specified")
+    if not call.integer("message_id"):
+        raise bad_request("Message identifier is not specified")
     chat = world.writable(call.arg("chat_id"))
     message = chat.live(call.integer("message_id"))
     if message is None:
@@ -206,20 +213,24 @@ def delete_message(world: World, call: Call) -> Any:
         raise bad_request("Message can't be deleted")
     if world.now() - message.date >= DELETE_WITHIN:
         raise bad_request("Message can't be deleted for everyone")
-    world.flood.check(call.method, str(chat.id), world.now())
+    world.flood.check(call.method, chat.id, world.now())
     message.deleted = True
     world.record("delete", chat=chat.id, message_id=message.message_id)
     return True
 
 
 def pin_chat_message(world: World, call: Call) -> Any:
-    """https://core.telegram.org/bots/api#pinchatmessage - a service message says it, with its own id."""
+    """https://core.telegram.org/bots/api#pinchatmessage
+
+    A service message says it, which has an id of its own and, unlike posts, comes back as an update
+    (https://github.com/tdlib/telegram-bot-api/issues/731)."""
     chat, message = _pinned(world, call, "pin")
     if message.message_id not in chat.pinned:
-        world.flood.check(call.method, str(chat.id), world.now())
+        world.flood.check(call.method, chat.id, world.now())
         chat.pinned.append(message.message_id)
         silent = call.true("disable_notification")
-        world.add(chat, {"pinned_message": message.message_id}, silent=silent)
+        said = world.add(chat, {"pinned_message": message.message_id}, silent=silent)
+        world.tell("channel_post" if chat.is_channel else "message", world.shown(said))
     return True
 
 
@@ -261,8 +272,7 @@ def answer_callback_query(world: World, call: Call) -> Any:
 def get_updates(world: World, call: Call) -> Any:
     """https://core.telegram.org/bots/api#getupdates - of two pollers the older one is sent away."""
     if world.webhook:
-        text = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
-        raise ApiError(409, f"Conflict: {text}")
+        raise ApiError(409, f"Conflict: {_WEBHOOK}")
     if isinstance(allowed := call.parsed("allowed_updates", "allowed updates"), list):
         world.allowed = allowed
     _confirm(world, call.integer("offset"))
@@ -272,8 +282,7 @@ def get_updates(world: World, call: Call) -> Any:
     while not world.pending() and (left := until - time.monotonic()) > 0 and not world.closing:
         world.lock.wait(left)
         if world.poller != mine:
-            text = "terminated by other getUpdates request; make sure that only one bot instance is running"
-            raise ApiError(409, f"Conflict: {text}")
+            raise ApiError(409, f"Conflict: {_OTHER_POLLER}")
     limit = call.integer("limit", 100)
     return world.pending()[: limit if 1 <= limit <= 100 else 100]
 

@@ -108,8 +108,7 @@ def _post(world: World, call: Call, what: str, content: Callable[[], Content], *
     reply_to = _found_reply(chat, replied)
     made, text = content()
     kept = check_markup(markup, chat)
-    world.flood.check(call.method, str(chat.id), world.now())
-    world.flood.take(chat.id, "send", world.now())
+    world.flood.take(call.method, chat.id, world.now())
     silent, protected = call.true("disable_notification"), call.true("protect_content")
     return world.add(
         chat,
@@ -200,7 +199,7 @@ def _photo(world: World, call: Call) -> list[dict[str, Any]]:
     if width + height > 10_000 or max(width, height) > 20 * min(width, height):
         raise bad_request("PHOTO_INVALID_DIMENSIONS")
     digest = hashlib.sha256(file.content).hexdigest()
-    photo = {
+    photo: dict[str, Any] = {
         "file_id": f"AgACAgIAAx{digest[:40]}",
         "file_unique_id": f"AQAD{digest[:12]}",
         "width": width,

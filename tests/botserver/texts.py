@@ -8,22 +8,22 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import asdict
 
 from botserver.request import ApiError, Call, bad_request
-from digest.markup.formatted import ENTITY_LIMIT, SOURCE_BYTES, Formatted, MarkupError, utf16_length
+from digest.markup.formatted import SOURCE_BYTES, Formatted, MarkupError, utf16_length
 from digest.markup.links import LinkError, checked_link, user_link
 from digest.markup.parse import scan
-from digest.markup.repair import limited, repaired, trimmed
+from digest.markup.repair import limited, repair_nesting, repaired, trimmed
 from digest.types import TextEntity
 
 tdlib: Any = None
 if importlib.util.find_spec("tdjson"):
-    import tdlib  # type: ignore[no-redef]
+    import tdlib
 
 ENTITY_BYTES = 9500
 """Where the server says ENTITIES_TOO_LONG (https://github.com/tdlib/telegram-bot-api/issues/165)."""
@@ -33,6 +33,7 @@ _SIGNS = "*_~|`[]()"
 _HIDDEN = str.maketrans({sign: chr(0xE0F0 + at) for at, sign in enumerate(_SIGNS)})
 _SHOWN = str.maketrans({chr(0xE0F0 + at): sign for at, sign in enumerate(_SIGNS)})
 _LARGEST = 1_000_000
+_MIDDLE = "a middle of a UTF-16 symbol"
 _PLAIN = (
     "bold",
     "italic",
@@ -149,27 +150,37 @@ def _given_entities(text: str) -> tuple[TextEntity, ...]:
 def _given_entity(given: Any) -> TextEntity | None:
     if not isinstance(given, dict):
         raise _unreadable("expected an Object")
-    offset, length = _number(given, "offset"), _number(given, "length")
-    kind = _string(given, "type")
-    if kind in _PLAIN:
-        return TextEntity(kind, offset, length)
-    if kind == "pre":
-        return TextEntity(kind, offset, length, language=given.get("language") or None)
-    if kind == "text_link":
-        return TextEntity(kind, offset, length, url=_string(given, "url"))
-    if kind == "text_mention":
-        user = given.get("user")
-        if not isinstance(user, dict):
-            raise _unreadable('Field "user" must be of type Object')
-        return TextEntity("text_link", offset, length, url=f"tg://user?id={_number(user, 'id')}")
-    if kind == "custom_emoji":
-        return TextEntity(kind, offset, length, custom_emoji_id=str(_number(given, "custom_emoji_id")))
-    if kind == "date_time":
-        how = given.get("date_time_format") or None
-        return TextEntity(kind, offset, length, unix_time=_number(given, "unix_time"), date_time_format=how)
+    offset, length, kind = _number(given, "offset"), _number(given, "length"), _string(given, "type")
     if kind in _DETECTED:
         return None
-    raise _unreadable("Unsupported type specified")
+    if kind not in (*_PLAIN, *_FIELDS):
+        raise _unreadable("Unsupported type specified")
+    return TextEntity(_RENAMED.get(kind, kind), offset, length, **_FIELDS.get(kind, _no_fields)(given))
+
+
+def _no_fields(given: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def _mention(given: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(user := given.get("user"), dict):
+        raise _unreadable('Field "user" must be of type Object')
+    return {"url": f"tg://user?id={_number(user, 'id')}"}
+
+
+def _date(given: dict[str, Any]) -> dict[str, Any]:
+    how = given.get("date_time_format") or None
+    return {"unix_time": _number(given, "unix_time"), "date_time_format": how}
+
+
+_RENAMED = {"text_mention": "text_link"}
+_FIELDS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "pre": lambda given: {"language": given.get("language") or None},
+    "text_link": lambda given: {"url": _string(given, "url")},
+    "text_mention": _mention,
+    "custom_emoji": lambda given: {"custom_emoji_id": str(_number(given, "custom_emoji_id"))},
+    "date_time": _date,
+}
 
 
 def _unreadable(why: str) -> ApiError:
@@ -207,12 +218,14 @@ def _repaired(given: Formatted) -> Formatted:
 
 
 def repaired_by_tdlib(given: Formatted) -> Formatted:
-    """TDLib's answer. It is asked by a request that reads Markdown too, whose signs are hidden."""
-    entities = [_td_entity(entity) for entity in given.entities]
-    text = {"@type": "formattedText", "text": given.text.translate(_HIDDEN), "entities": entities}
-    answer = tdlib.execute(type_="parseMarkdown", text=text)
-    fixed = _of_tdlib(answer | {"text": answer.get("text", "").translate(_SHOWN)})
-    return fixed
+    """TDLib's answer. It is asked by a request that reads Markdown too, whose signs are hidden: behind
+    plus signs, as they must not change the byte offsets in errors, and to see the text as it becomes,
+    behind characters of no use."""
+    whole = {"@type": "formattedText", "text": given.text, "entities": list(map(_td_entity, given.entities))}
+    entities = _of_tdlib(tdlib.repair(whole)).entities
+    hidden = {"@type": "formattedText", "text": given.text.translate(_HIDDEN), "entities": []}
+    text = _of_tdlib(tdlib.execute(type_="parseMarkdown", text=hidden)).text
+    return Formatted(text.translate(_SHOWN), entities)
 
 
 def repaired_by_digest(given: Formatted) -> Formatted:
@@ -257,42 +270,29 @@ def _check_offsets(text: str, entities: Sequence[TextEntity]) -> None:
         for name, value in (("offset", entity.offset), ("length", entity.length)):
             if not 0 <= value <= _LARGEST:
                 raise bad_request(f"Receive an entity with incorrect {name} {value}")
-    whole = utf16_length(text)
-    starts = _boundaries(text)
-    for entity in sorted((e for e in entities if e.length), key=lambda e: (e.offset, -e.length)):
-        begin, end = entity.offset, entity.offset + entity.length
-        if begin > whole:
-            raise bad_request(f"Entity begins after the end of the text at UTF-16 offset {begin}")
-        if begin not in starts:
-            raise bad_request(
-                f"Entity begins in a middle of a UTF-16 symbol at byte offset {starts_after(text, begin)}"
-            )
-        about = f"Entity beginning at UTF-16 offset {begin}"
-        if end > whole:
-            raise bad_request(f"{about} ends after the end of the text at UTF-16 offset {end}")
-        if end not in starts:
-            raise bad_request(
-                f"{about} ends in a middle of a UTF-16 symbol at byte offset {starts_after(text, end)}"
-            )
-
-
-def _boundaries(text: str) -> set[int]:
-    found, at = {0}, 0
-    for character in text:
-        at += 1 + (ord(character) > 0xFFFF)
-        found.add(at)
-    return found
-
-
-def starts_after(text: str, offset: int) -> int:
-    """The byte at which the character ends in whose middle the offset is."""
+    coming, open_ = repair_nesting(entities)[::-1], list[TextEntity]()
     units = size = 0
-    for character in text:
-        if units >= offset:
-            break
-        units += 1 + (ord(character) > 0xFFFF)
+    for character in [*text, ""]:
+        while open_ and _end(open_[-1]) <= units:
+            entity = open_.pop()
+            if _end(entity) != units:
+                raise bad_request(f"{_about(entity)} ends in {_MIDDLE} at byte offset {size}")
+        while coming and coming[-1].offset <= units:
+            if coming[-1].offset != units:
+                raise bad_request(f"Entity begins in {_MIDDLE} at byte offset {size}")
+            open_.append(coming.pop())
+        units += utf16_length(character)
         size += len(character.encode())
-    return size
+    if coming:
+        raise bad_request(f"Entity begins after the end of the text at UTF-16 offset {coming[-1].offset}")
+    if open_:
+        entity = open_[-1]
+        raise bad_request(f"{_about(entity)} ends after the end of the text at UTF-16 offset {_end(entity)}")
 
 
-__all__ = ["ENTITY_BYTES", "ENTITY_LIMIT", "Text", "finish", "read"]
+def _end(entity: TextEntity) -> int:
+    return entity.offset + entity.length
+
+
+def _about(entity: TextEntity) -> str:
+    return f"Entity beginning at UTF-16 offset {entity.offset}"
