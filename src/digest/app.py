@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
+from digest.clock import Clock
 from digest.errors import InputError, StoreError, TryAgain, UsageError
 from digest.types import (
     Hit,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from digest.channels import Channel
+    from digest.channels.telegram import Bot, TelegramChannel
+    from digest.config import Channel as ChannelSettings
     from digest.config import Settings
     from digest.embed import Embedder
     from digest.index import VectorIndex
@@ -47,6 +51,7 @@ class App:
     def __init__(self, settings: Settings, now: datetime, *, quiet: bool = False) -> None:
         self.settings = settings
         self.now = now
+        self.clock = Clock()
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -161,9 +166,36 @@ class App:
 
     def channels(self) -> list[Channel]:
         """The configured channels."""
+        return [self._channel(name, chosen) for name, chosen in self.settings.channels.items()]
+
+    def _channel(self, name: str, chosen: ChannelSettings) -> Channel:
+        if chosen.type == "telegram":
+            return self._telegram_channel(name, chosen)
         from digest.channels.files import FileChannel
 
-        return [FileChannel(name, channel.folder) for name, channel in self.settings.channels.items()]
+        assert chosen.folder is not None
+        return FileChannel(name, chosen.folder)
+
+    def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
+        from digest.channels.quiet import QuietHours
+        from digest.channels.telegram import TelegramChannel
+
+        assert chosen.chat is not None
+        hours, zone = chosen.quiet_hours, chosen.time_zone
+        quiet = QuietHours.parse(hours, zone) if hours and zone else None
+        probe = self.settings.telegram.on_uncertain == "probe"
+        return TelegramChannel(name, self.bot, chosen.chat, thread=chosen.thread, quiet=quiet, probe=probe)
+
+    @cached_property
+    def bot(self) -> Bot:
+        """The bot of all Telegram channels; it is asked nothing before it is needed."""
+        from digest.channels.telegram import Bot, Token
+        from digest.config import bot_token
+
+        chosen = self.settings.telegram
+        bot = Bot(lambda: Token(bot_token(chosen, os.environ)), chosen.url, chosen.speaks_to)
+        self._open.callback(bot.close)
+        return bot
 
     @cached_property
     def model(self) -> str:
@@ -257,9 +289,9 @@ class App:
         return pipeline.write(self.store, self.plan, self.writer, self.now)
 
     def _deliver(self) -> StageReport:
-        from digest import pipeline
+        from digest import delivery
 
-        return pipeline.deliver(self.store, self.channels(), self.now)
+        return delivery.deliver(self.store, self.channels(), self.clock)
 
     def _record(self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = ()) -> RunReport:
         report = RunReport(as_of=self.now, stages=tuple(stages), posts=tuple(posts))

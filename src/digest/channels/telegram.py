@@ -19,8 +19,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from digest.channels import QuietHours, Seen
-from digest.errors import ConfigError, DeliveryError, Moved, NotSent, Paused, Refused, Stopped, TryAgain, Uncertain
+from digest.channels import Seen
+from digest.channels.quiet import QuietHours
+from digest.errors import (
+    ConfigError,
+    DeliveryError,
+    Moved,
+    NotSent,
+    Paused,
+    Refused,
+    Stopped,
+    TryAgain,
+    Uncertain,
+)
 from digest.types import Part, Post
 
 if TYPE_CHECKING:
@@ -143,7 +154,9 @@ class Bot:
     def tell(self, text: str) -> None:
         """A plain message to the editor, where there is one."""
         if self.editor_chat is not None:
-            self.call("send_message", chat_id=self.editor_chat, text=text[:4000], link_preview_options=_no_preview())
+            self.call(
+                "send_message", chat_id=self.editor_chat, text=text[:4000], link_preview_options=_no_preview()
+            )
 
     def _run(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         from telegram.error import TelegramError

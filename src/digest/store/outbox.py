@@ -69,20 +69,23 @@ class OutboxStore(StoreBase):
         message: int | None = None,
         error: str | None = None,
         not_before: datetime | None = None,
+        rest: datetime | None = None,
     ) -> None:
         """Write down how sending ended, also after it was held as uncertain meanwhile.
 
-        ``message`` is the number the part has in its chat; a part that is queued again waits until
-        ``not_before``. Raises StoreError for a part that nobody was sending: what was sent never becomes
-        anything else.
+        ``message`` is the number the part has in its chat, which rests until ``rest``; a part that is
+        queued again waits until ``not_before``. Raises StoreError for a part that nobody was sending:
+        what was sent never becomes anything else.
         """
         ended = {"receipt": receipt, "error": error, "not_before": not_before}
         with self._writing() as connection:
             if not _move(connection, id_, ("sending", "uncertain"), state, now, ended):
                 raise StoreError(f"{self.file}: delivery {id_} was not being sent and cannot become {state}")
-            if message is not None:
-                stands = connection.scalar(select(delivery.c.chat).where(delivery.c.id == id_))
-                _note_message(connection, stands, message)
+            where = connection.scalar(select(delivery.c.chat).where(delivery.c.id == id_))
+            if where is not None and message is not None:
+                _note_message(connection, where, message)
+            if where is not None and rest is not None:
+                _put(connection, chat, chat.c.id, where, {"rest": rest})
 
     def set_delivery_state(
         self,
@@ -268,11 +271,10 @@ def _move(
     return connection.execute(query.values(state=to_state, updated=now, **values)).rowcount == 1
 
 
-def _note_message(connection: Connection, id_: str | None, message: int) -> None:
-    if id_ is not None:
-        newest = func.max(func.coalesce(chat.c.last, 0), message)
-        row = sqlite.insert(chat).values(id=id_, last=message)
-        connection.execute(row.on_conflict_do_update(["id"], set_={"last": newest}))
+def _note_message(connection: Connection, id_: str, message: int) -> None:
+    newest = func.max(func.coalesce(chat.c.last, 0), message)
+    row = sqlite.insert(chat).values(id=id_, last=message)
+    connection.execute(row.on_conflict_do_update(["id"], set_={"last": newest}))
 
 
 def _put(
