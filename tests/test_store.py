@@ -872,6 +872,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "note_message": lambda store: store.note_message("-1", 7),
     "pause_channel": lambda store: store.pause_channel("news", "-1", "kicked", NOW),
     "resume_channel": lambda store: store.resume_channel("news"),
+    "put_cursor": lambda store: store.put_cursor("updates", "7", NOW),
     "put_review": lambda store: store.put_review(Review(1, "v", "7", 1)),
     "put_run": lambda store: store.put_run("run", REPORT, NOW),
     "rebuild_words": lambda store: store.rebuild_words(),

@@ -23,7 +23,7 @@ from digest.toml import KeyPath
 from digest.types import Days, Language, Languages, Phrase, Topic
 
 Source = Literal["oai", "rss", "api", "sample"]
-Approval = Literal["automatic", "manual"]
+Approval = Literal["if-public", "automatic", "manual"]
 TopicName = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*\Z", description="small letters, digits, - and _")
 ]
@@ -166,6 +166,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     topics: Topics
     channels: Mapping[str, Channel]
 
+    @property
+    def posts_wait(self) -> bool:
+        """Whether each post waits until a person approves it."""
+        public = any(channel.type == "telegram" for channel in self.channels.values())
+        return self.approval == "manual" or (self.approval == "if-public" and public)
+
 
 def load(config: Path | None, home: Path | None, environ: Mapping[str, str]) -> Settings:
     """Settings from the file, the environment and the defaults, in this order of weight: environment,
@@ -173,11 +179,8 @@ def load(config: Path | None, home: Path | None, environ: Mapping[str, str]) -> 
     home = find_home(home, environ)
     file = find_config(config, home, environ)
     text = toml.read(file) if file else ""
-    given = toml.parse(text, file)
-    data = _merge(toml.parse(default_text(), Path("default.toml")), given)
+    data = _merge(toml.parse(default_text(), Path("default.toml")), toml.parse(text, file))
     variables, unknown = _from_environment(data, environ)
-    if "approval" not in given and ("approval",) not in variables and _is_public(data):
-        data["approval"] = "manual"
     mistakes = [*_check(data, Settings, ()), *_check_names(data, home)]
     if lines := [*_at_their_lines(mistakes, file, text, variables), *unknown]:
         raise ConfigError("\n".join(lines))
@@ -411,7 +414,8 @@ def _check_channel(name: str, channel: dict[str, Any]) -> Iterator[_Mistake]:
         what = f"{toml.dotted((*path, other))} is not for a channel of type {toml.show(channel['type'])}"
         yield _Mistake((*path, other), what)
     kinds = {field.name: field.type for field in _fields(Channel)}
-    for key in (key for key, must in own.items() if must and key not in channel):
+    given = channel.keys() | {_nearest(key, kinds) for key in channel.keys() - kinds.keys()}
+    for key in (key for key, must in own.items() if must and key not in given):
         yield _Mistake(path, f"{toml.dotted(path)} has no {key}; give {words(kinds[key])}")
     if "quiet_hours" in channel and "time_zone" not in channel:
         yield _Mistake(path, f"{toml.dotted(path)} has quiet_hours and no time_zone; give {words(Zone)}")
@@ -450,12 +454,6 @@ def _overlap(some: Any, others: Any) -> bool:
     if not isinstance(some, list) or not isinstance(others, list):
         return True
     return any(one in others for one in some)
-
-
-def _is_public(data: dict[str, Any]) -> bool:
-    """Whether any channel is read by others than the owner of this machine."""
-    channels = data["channels"].values() if isinstance(data["channels"], dict) else ()
-    return any(isinstance(channel, dict) and channel.get("type") == "telegram" for channel in channels)
 
 
 def _check_gap(path: KeyPath, gap: float, arxiv: dict[str, Any]) -> Iterator[_Mistake]:

@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, exists,
 
 from digest.errors import StoreError
 from digest.store import sqlite
-from digest.store.base import StoreBase, columns, read_as
+from digest.store.base import StoreBase, columns, put_cursor, read_as
 from digest.store.tables import chat, delivery, pause, post, review, sender
 from digest.types import Chat, Delivery, DeliveryState, Pause, Review, Turn
 
@@ -215,6 +215,11 @@ class OutboxStore(StoreBase):
             return next(iter(read_as(Pause, connection, wanted)), None)
 
     # Reviews.
+
+    def put_cursor(self, name: str, value: str, now: datetime) -> None:
+        """Note how far what is named was read."""
+        with self._writing() as connection:
+            put_cursor(connection, name, value, now)
 
     def put_review(self, one: Review) -> None:
         """A post was shown to an editor."""
