@@ -271,7 +271,7 @@ def test_the_environment_stands_before_the_file(tmp_path: Path) -> None:
             "smaple",
             'DIGEST_SOURCE must be "oai" or "rss" or "api" or "sample", not "smaple"',
         ),
-        ("DIGEST_APPROVAL", "no", 'DIGEST_APPROVAL must be "automatic" or "manual", not "no"'),
+        ("DIGEST_APPROVAL", "no", 'DIGEST_APPROVAL must be "if-public" or "automatic" or "manual", not "no"'),
         (
             "DIGEST_LOOKBACK_DAYS",
             "week",
@@ -309,6 +309,7 @@ def test_the_environment_corrects_the_files_mistake(tmp_path: Path) -> None:
 TOPIC = '[topics.cats]\nterm = "cat"\nseed_keys = ["cat"]\n'
 DAYS = "a whole number of days from 1 to 3650"
 TOP = "approval, arxiv, channels, contact, database, embed, lookback_days, posts, source, telegram, topics"
+DOUBLE = "channels.d would post again what c posts to the same chat; give the two other topics or languages"
 NEWS = '[channels.c]\ntype = "telegram"\nchat = "@news"\n'
 CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
 
@@ -350,8 +351,8 @@ CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
         ("[channels.c]\ntype='mail'", '2: channels.c.type must be "file" or "telegram", not "mail"'),
         (NEWS + "folder='x'", '4: channels.c.folder is not for a channel of type "telegram"'),
         (
-            CHANNEL + "chat='@x'",
-            '4: channels.c.chat must be "@name" or a chat\'s number in quotes such as "-1001234567890", not "@x"\ndigest.toml:4: channels.c.chat is not for a channel of type "file"',
+            "[channels.c]\ntype='telegram'\nchat='@x'",
+            f'3: channels.c.chat must be {config.words(config.Address)}, not "@x"',
         ),
         (CHANNEL + "chat='@news'", '4: channels.c.chat is not for a channel of type "file"'),
         (
@@ -377,7 +378,7 @@ CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
         ),
         (
             NEWS + NEWS.replace(".c]", ".d]"),
-            "4: channels.d would post again what c posts to the same chat; give the two other topics or languages",
+            f"4: {DOUBLE}",
         ),
         ("[telegram]\ntoken='7:x'", "2: unknown key telegram.token; did you mean token_file?"),
         (

@@ -3,6 +3,9 @@ is read from the server."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -265,6 +268,19 @@ def test_others_messages_between_are_no_answer(desk: Office, api: BotApi) -> Non
     assert [text for text in desk.posted() if "hand" not in text] == ["first ever", *TEXTS]
 
 
+def test_numbers_of_deleted_messages_are_no_answer(desk: Office, api: BotApi) -> None:
+    desk.write("first ever", day=-1)
+    desk.deliver()
+    for _ in range(5):
+        api.remove(desk.chat, api.post(desk.chat))
+    desk.write(*THREE)
+    api.fault("drop_after", methods=["sendMessage"])
+    desk.deliver()
+    wait(desk, minutes=3)
+    desk.deliver()
+    assert desk.posted() == ["first ever", *TEXTS]
+
+
 def held(desk: Office, reason: str) -> None:
     wait(desk, minutes=3)
     for _ in range(2):
@@ -366,7 +382,7 @@ def test_while_another_process_has_its_turn_nothing_is_claimed(desk: Office, api
     now = desk.clock.now()
     desk.store.take_turn("telegram", "another", now, now + delivery.TURN)
     report = desk.deliver()
-    assert "another process is sending" in report.notes[0]
+    assert "another process is sending" in "".join(report.notes)
     assert api.requests() == []
     wait(desk, minutes=3)
     assert desk.deliver().counts == {"sent": 3}
@@ -396,6 +412,52 @@ def test_what_another_process_is_sending_is_not_taken_for_lost(desk: Office, tmp
         second = Office(store, desk.api, desk.chat)
         second.deliver()
         assert second.states() == ["sending"]
+
+
+# --- killed, and two at once ----------------------------------------------------------------------
+
+
+def sender(desk: Office, *moment: str) -> subprocess.Popen[bytes]:
+    """A process that delivers."""
+    arguments = [f"sqlite:///{desk.store.file}", desk.api.url, str(desk.chat), str(EDITOR), *moment]
+    return subprocess.Popen([sys.executable, str(Path(__file__).with_name("sender.py")), *arguments])
+
+
+@pytest.mark.parametrize(("moment", "arrived"), [("claimed", False), ("asked", True), ("answered", True)])
+def test_a_sender_killed_around_a_request_leaves_it_uncertain_and_the_next_looks(
+    desk: Office, api: BotApi, moment: str, arrived: bool
+) -> None:
+    desk.write("first ever", day=-1)
+    desk.deliver()
+    desk.write(*THREE)
+    if moment == "asked":
+        api.fault("hang_after:1", methods=["sendMessage"])
+    assert sender(desk, moment).wait(60) == -signal.SIGKILL
+    assert desk.posted() == ["first ever", TEXTS[0]][: 1 + arrived]
+    assert "another process is sending" in desk.deliver().notes[0]
+    wait(desk, minutes=2)
+    assert desk.deliver().counts.get("uncertain", 0) <= 1
+    wait(desk, minutes=3)
+    desk.deliver()
+    assert desk.posted() == ["first ever", *TEXTS]
+    assert desk.states() == ["sent"] * 4
+
+
+def test_two_senders_at_once_send_each_part_once_and_in_order(desk: Office, api: BotApi) -> None:
+    api.flood(False)
+    for day in range(8):
+        desk.write(f"{day} one", f"{day} two", day=day)
+    running = [sender(desk) for _ in range(3)]
+    assert [one.wait(60) for one in running] == [0, 0, 0]
+    desk.deliver()
+    assert desk.posted() == [f"{day} {part}" for day in range(8) for part in ("one", "two")]
+
+
+@pytest.mark.slow
+def test_days_of_faults_and_kills_leave_each_part_once_or_held() -> None:
+    script = Path(__file__).with_name("soak_telegram.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # --- quiet hours ----------------------------------------------------------------------------------
