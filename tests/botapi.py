@@ -25,12 +25,14 @@ import socket
 import struct
 import sys
 import threading
+import traceback
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlsplit
 
 if __name__ == "__main__":
@@ -47,8 +49,17 @@ _BODY_LIMIT = 50 * 1024 * 1024
 _PATH = re.compile(r"/bot([^/]*)/(?:test/)?([^/]*)")
 _GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
-    b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx/1.18.0</center>\r\n</body>\r\n</html>\r\n"
+    b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx/1.18.0</center>\r\n"
+    b"</body>\r\n</html>\r\n"
 )
+
+
+class Answer(NamedTuple):
+    """What goes out."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
 
 
 class BotApi(Control):
@@ -61,6 +72,10 @@ class BotApi(Control):
         super().__init__(World(token, log))
         self.token = token
         self.world.flood.on = flood
+        self.is_down = False
+        self._listen(port)
+
+    def _listen(self, port: int) -> None:
         self._server = _Server(self, port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -77,14 +92,28 @@ class BotApi(Control):
     def stop(self) -> None:
         """End all that is under way."""
         self.world.close()
+        if not self.is_down:
+            self.down()
+
+    def down(self) -> None:
+        """Answer no one: connections are refused from now on, and open ones are closed when next used."""
+        self.is_down = True
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
+    def up(self) -> None:
+        """Serve again, at the same address."""
+        self.is_down = False
+        self._listen(self._server.server_port)
+        self.start()
+
     __enter__ = start
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.stop()
+        if self.crashed and kind is None:
+            raise RuntimeError(f"the server itself failed:\n{self.crashed[0]}")
 
 
 class Remote:
@@ -114,9 +143,9 @@ class _Server(ThreadingHTTPServer):
         self.api = api
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are part of the play."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError | ValueError):
-            super().handle_error(request, client_address)
+        """Clients that go away are part of the play; all else is a fault of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            self.api.crashed.append(traceback.format_exc())
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -135,15 +164,18 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if length > _BODY_LIMIT:
             self.close_connection = True
-            self._error(ApiError(413, "Request Entity Too Large"))
+            self._reply(_refusal(ApiError(413, "Request Entity Too Large")))
             return
         body = self.rfile.read(length)
+        if len(body) < length or self.server.api.is_down:  # the client went in the middle of its request
+            self._close()
+            return
         if address.path.startswith("/control/"):
             self._control(address.path.removeprefix("/control/"), body)
         elif found := _PATH.fullmatch(address.path):
             self._call(found[1], found[2].lower(), address.query, body)
         else:
-            self._error(ApiError(404, "Not Found"))
+            self._reply(_refusal(ApiError(404, "Not Found")))
 
     do_POST = do_GET  # noqa: N815 - the name of the base class
 
@@ -158,41 +190,39 @@ class _Handler(BaseHTTPRequestHandler):
             if fault:
                 api.world.record("fault", name=fault.name, method=method)
         if fault is None:
-            self._reply(*self._done(token, request, query, body))
+            self._reply(self._done(token, request, query, body))
             return
         if fault.plan.wait_before and not self._silent(fault.seconds, stay=fault.plan.done):
             return
         answer = self._done(token, request, query, body) if fault.plan.done else self._undone(fault)
         if fault.plan.wait_after and not self._silent(fault.seconds, stay=False):
             return
-        self._spoiled(fault, *answer)
+        self._spoiled(fault, answer)
 
-    def _done(
-        self, token: str, request: Request, query: str, body: bytes
-    ) -> tuple[int, bytes, dict[str, str]]:
-        """Do what is asked: status, body, headers."""
-        api, headers = self.server.api, dict[str, str]()
+    def _done(self, token: str, request: Request, query: str, body: bytes) -> Answer:
+        """Do what is asked."""
+        api = self.server.api
         with api.world.lock:
             try:
                 _check_token(token, api.token)
                 kind = self.headers.get("Content-Type", "")
                 call = read_call(request.method, query, kind, body)
                 request.args = dict(call.args)
-                answer = 200, _packed({"ok": True, "result": run(api.world, call)}), headers
+                answer = _json({"ok": True, "result": run(api.world, call)})
             except ApiError as error:
                 answer = _refusal(error)
                 api.world.record("refused", method=request.method, code=error.code, why=error.description)
-            request.status = answer[0]
+            request.status = answer.status
             return answer
 
-    def _undone(self, fault: Fault) -> tuple[int, bytes, dict[str, str]]:
+    def _undone(self, fault: Fault) -> Answer:
         if fault.plan.answer != "429":
             return _refusal(ApiError(500, "Internal Server Error: restart"))
         world = self.server.api.world
         with world.lock:
             return _refusal(world.flood.block(fault.seconds, world.now()))
 
-    def _spoiled(self, fault: Fault, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _spoiled(self, fault: Fault, answer: Answer) -> None:
         """Answer as the fault will have it."""
         match fault.plan.answer:
             case "close":
@@ -202,41 +232,38 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 self._close()
             case "cut":
-                self._head(status, len(body), headers)
-                self.wfile.write(body[: len(body) // 2])
+                self._head(answer)
+                self.wfile.write(answer.body[: len(answer.body) // 2])
                 self._close()
             case "drip":
-                self._drip(fault.seconds, status, body, headers)
+                self._drip(fault.seconds, answer)
             case "502":
-                self._reply(502, _GATEWAY, {"Content-Type": "text/html"})
+                self._reply(Answer(502, _GATEWAY, {"Content-Type": "text/html"}))
             case "500":
-                self._error(ApiError(500, "Internal Server Error: restart"))
+                self._reply(_refusal(ApiError(500, "Internal Server Error: restart")))
             case _:
-                self._reply(status, body, headers)
+                self._reply(answer)
 
     # --- on the wire ---
 
-    def _reply(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self._head(status, len(body), headers)
-        self.wfile.write(body)
+    def _reply(self, answer: Answer) -> None:
+        self._head(answer)
+        self.wfile.write(answer.body)
 
-    def _head(self, status: int, length: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Type": "application/json"} | headers).items():
+    def _head(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in ({"Content-Type": "application/json"} | answer.headers).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(length))
+        self.send_header("Content-Length", str(len(answer.body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
 
-    def _error(self, error: ApiError) -> None:
-        self._reply(*_refusal(error))
-
-    def _drip(self, seconds: float, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self._head(status, len(body), headers)
-        step = max(1, len(body) // 10)
-        for at in range(0, len(body), step):
-            self.wfile.write(body[at : at + step])
+    def _drip(self, seconds: float, answer: Answer) -> None:
+        self._head(answer)
+        step = max(1, len(answer.body) // 10)
+        for at in range(0, len(answer.body), step):
+            self.wfile.write(answer.body[at : at + step])
             if not self._silent(seconds / 10, stay=False):
                 return
 
@@ -274,9 +301,9 @@ class _Handler(BaseHTTPRequestHandler):
             kwargs = given.get("kwargs", {}) | {key: json.loads(value) for key, value in query.items()}
             result = function(self.server.api, *given.get("args", ()), **kwargs)
         except (ValueError, TypeError, KeyError) as error:
-            self._reply(400, _packed({"error": str(error)}), {})
+            self._reply(_json({"error": str(error)}, 400))
         else:
-            self._reply(200, _packed(result), {})
+            self._reply(_json(result))
 
 
 def _check_token(token: str, known: str) -> None:
@@ -287,16 +314,16 @@ def _check_token(token: str, known: str) -> None:
         raise ApiError(401, "Unauthorized")
 
 
-def _refusal(error: ApiError) -> tuple[int, bytes, dict[str, str]]:
+def _refusal(error: ApiError) -> Answer:
     said: dict[str, Any] = {"ok": False, "error_code": error.code, "description": error.description}
     if error.parameters:
         said["parameters"] = error.parameters
     wait = error.parameters.get("retry_after")
-    return error.code, _packed(said), {"Retry-After": str(wait)} if wait else {}
+    return _json(said, error.code, {"Retry-After": str(wait)} if wait else {})
 
 
-def _packed(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, default=_plain).encode()
+def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, json.dumps(value, ensure_ascii=False, default=_plain).encode(), dict(headers or {}))
 
 
 def _plain(value: Any) -> Any:

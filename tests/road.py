@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import event
 
-from digest import config, pipeline
+from digest import cli, config, pipeline
 from digest.app import App
 from digest.embed import DEFAULT_MODEL, load_embedder, model_name
 from digest.sources.sample import sample
@@ -32,7 +32,15 @@ BATCH = 64
 """Papers a page and texts a batch, so that the sample takes several of each."""
 
 # For a server of forks: what a road imports, so that each process need not.
-PRELOAD = ["road", "alembic.command", "alembic.config", "digest.choose", "digest.keys", "digest.relevance"]
+PRELOAD = [
+    "road",
+    "digest.cli",
+    "alembic.command",
+    "alembic.config",
+    "digest.choose",
+    "digest.keys",
+    "digest.relevance",
+]
 PRELOAD += ["digest.render", "digest.report", "digest.summarize", "digest.channels.files", "filelock"]
 PRELOAD += ["scipy.sparse", "scipy.stats", "sklearn.decomposition", "sklearn.feature_extraction.text"]
 PRELOAD += ["sklearn.linear_model", "sklearn.naive_bayes", "sklearn.svm"]
@@ -80,6 +88,16 @@ def stages(app: App, *sources: Snapshot) -> RunReport:
     reports += [app._embed(), app._match()]
     wrote, posts = app._write()
     return RunReport(as_of=app.now, stages=(*reports, wrote, app._deliver()), posts=tuple(posts))
+
+
+def command(arguments: Sequence[str], folder: Path, environ: Mapping[str, str], out: Path, err: Path) -> None:
+    """What `python -m digest` does, with its output to files."""
+    os.chdir(folder)
+    os.environ.update(environ)
+    for number, file in ((1, out), (2, err)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.argv = ["digest", *arguments]
+    cli.main()
 
 
 # --- killing it -----------------------------------------------------------------------------------

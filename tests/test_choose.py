@@ -320,3 +320,12 @@ def test_a_day_without_a_post_says_why(changes: dict[str, object], expected: str
     )
     slot = changes.pop("slot", date(2026, 5, 12))
     assert empty_reason(of, slot, **changes) == expected  # type: ignore[arg-type]
+
+
+def test_the_surest_paper_stands_first_whatever_variety_picked() -> None:
+    near, sure, other = paper(1), paper(2), paper(3)
+    vectors = {near.id: unit(1, 0.6), sure.id: unit(1, 0), other.id: unit(0, 1)}
+    result = chosen(
+        (near, match(near, 0.8)), (sure, match(sure, 0.9)), (other, match(other, 0.6)), vectors=vectors
+    )
+    assert ids(result) == [sure.id, near.id, other.id]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -304,6 +305,31 @@ def test_the_environment_corrects_the_files_mistake(tmp_path: Path) -> None:
     assert load(tmp_path, "lookback_days = 0", {"DIGEST_LOOKBACK_DAYS": "2"}).lookback_days == 2
 
 
+LOOPBACK = {f"DIGEST_ARXIV_{name}_URL": f"http://127.0.0.1:8000/{name}" for name in ("OAI", "RSS", "API")}
+
+
+def test_less_than_three_seconds_between_requests_is_for_servers_on_this_machine(tmp_path: Path) -> None:
+    fast = {"DIGEST_ARXIV_GAP_SECONDS": "0.1"}
+    assert load(tmp_path, "", {**LOOPBACK, **fast}).arxiv.gap_seconds == 0.1
+    for real in LOOPBACK:
+        some = {name: url for name, url in LOOPBACK.items() if name != real}
+        [line] = mistakes(tmp_path, "", {**some, **fast})
+        assert line.startswith(
+            "environment: DIGEST_ARXIV_GAP_SECONDS must be at least 3, not 0.1: arXiv asks"
+        )
+    [line] = mistakes(tmp_path, "[arxiv]\n\ngap_seconds = 2")
+    assert line.startswith("digest.toml:3: arxiv.gap_seconds must be at least 3, not 2")
+    assert load(tmp_path, "[arxiv]\ngap_seconds = 3").arxiv.gap_seconds == 3
+
+
+@pytest.mark.parametrize(
+    "url", ["arxiv.org/oai", "ftp://arxiv.org/", "https://", "https://a b/", "https://a/?x=1"]
+)
+def test_an_address_must_be_one(tmp_path: Path, url: str) -> None:
+    [line] = mistakes(tmp_path, "", {"DIGEST_ARXIV_OAI_URL": url})
+    assert "DIGEST_ARXIV_OAI_URL must be an address such as" in line
+
+
 # --- mistakes in the file ------------------------------------------------------------------------
 
 TOPIC = '[topics.cats]\nterm = "cat"\nseed_keys = ["cat"]\n'
@@ -549,6 +575,13 @@ KEYS = [
     for pattern in (r"^\w+(?= = )", r"(?<=^\[)\w+(?=[.\]])", r"(?<=^\[posts\.)\w+", r"(?<=[{,] )\w+(?= = )")
     for match in re.finditer(pattern, config.default_text(), re.MULTILINE)
 ]
+ADDRESSES = ("oai_url", "rss_url", "api_url")  # "aai_url" may be the first or the last
+
+
+def near(key: str, wrong: str) -> float:
+    return SequenceMatcher(None, key, wrong).ratio()
+
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz_"
 
 
@@ -575,6 +608,7 @@ def test_any_typo_in_any_key_of_the_default_file_is_one_line_with_the_right_key(
 ) -> None:
     start, name, wrong = typo
     assume(wrong not in ("", name, "en", "ru", "zh"))
+    assume(name not in ADDRESSES or max(ADDRESSES, key=lambda key: near(key, wrong)) == name)
     text = config.default_text()
     file = tmp_path_factory.getbasetemp() / "digest.toml"
     file.write_text(text[:start] + wrong + text[start + len(name) :], "utf-8")

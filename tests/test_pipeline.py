@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise, product
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
 import pytest
@@ -31,6 +29,8 @@ DAY = timedelta(days=1)
 POSTED = sorted(product(("xai", "unlearning", "diffusion"), ("en", "ru", "zh")))
 
 Made = Callable[..., App]
+Fork = Callable[..., int]
+Unbroken = tuple[list[str], tuple[object, ...]]
 
 
 @pytest.fixture(scope="session")
@@ -277,46 +277,20 @@ def test_a_second_process_is_told_to_try_again(made: Made, home: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def forks() -> Callable[..., int]:
-    """Runs a function in a process of its own, forked from one without threads; gives its exit code."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(road.PRELOAD)
-    folder = Path(__file__).parent
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder.parent / "src"), str(folder)]))
-        ensure_running()
-
-    def fork(target: Callable[..., None], *arguments: object) -> int:
-        process = context.Process(target=target, args=arguments)
-        process.start()
-        process.join(120)
-        code = process.exitcode
-        assert code is not None, "it hangs"
-        process.close()
-        return code
-
-    return fork
-
-
-@pytest.fixture(scope="session")
-def unbroken(
-    tmp_path_factory: pytest.TempPathFactory, vectors: Path, forks: Callable[..., int]
-) -> tuple[list[str], tuple[object, ...]]:
+def unbroken(tmp_path_factory: pytest.TempPathFactory, vectors: Path, fork: Fork) -> Unbroken:
     """The moments of a run that nobody kills, and what it leaves."""
     folder = tmp_path_factory.mktemp("unbroken")
-    assert forks(road.run, folder / "home", FRIDAY, vectors, None, folder / "moments") == 0
+    assert fork(road.run, folder / "home", FRIDAY, vectors, None, folder / "moments") == 0
     return (folder / "moments").read_text().split("\n"), road.left_by(folder / "home")
 
 
-def killed_and_run_again(
-    home: Path, vectors: Path, forks: Callable[..., int], moment: int
-) -> tuple[object, ...]:
-    assert forks(road.run, home, FRIDAY, vectors, moment) == -signal.SIGKILL
-    assert forks(road.run, home, FRIDAY, vectors, None) == 0
+def killed_and_run_again(home: Path, vectors: Path, fork: Fork, moment: int) -> tuple[object, ...]:
+    assert fork(road.run, home, FRIDAY, vectors, moment) == -signal.SIGKILL
+    assert fork(road.run, home, FRIDAY, vectors, None) == 0
     return road.left_by(home)
 
 
-def test_a_run_can_be_killed_in_every_stage(unbroken: tuple[list[str], tuple[object, ...]]) -> None:
+def test_a_run_can_be_killed_in_every_stage(unbroken: Unbroken) -> None:
     """The moments at which the tests below kill are where they should be."""
     moments, _ = unbroken
     stages = ["add_papers", "add_vectors", "propose_keys", "put_matches", "add_posts", "claim_delivery"]
@@ -330,41 +304,41 @@ def test_a_run_can_be_killed_in_every_stage(unbroken: tuple[list[str], tuple[obj
 @pytest.mark.parametrize("twelfth", range(12))
 def test_a_killed_run_that_is_run_again_leaves_what_an_unbroken_one_does(
     twelfth: int,
-    unbroken: tuple[list[str], tuple[object, ...]],
+    unbroken: Unbroken,
     tmp_path: Path,
     vectors: Path,
-    forks: Callable[..., int],
+    fork: Fork,
 ) -> None:
     moments, left = unbroken
     moment = (2 * twelfth + 1) * len(moments) // 24
-    assert killed_and_run_again(tmp_path / "home", vectors, forks, moment) == left, moments[moment]
+    assert killed_and_run_again(tmp_path / "home", vectors, fork, moment) == left, moments[moment]
 
 
 @pytest.mark.slow
 def test_whenever_a_run_is_killed_running_again_leaves_the_same(
-    unbroken: tuple[list[str], tuple[object, ...]],
+    unbroken: Unbroken,
     tmp_path: Path,
     vectors: Path,
-    forks: Callable[..., int],
+    fork: Fork,
 ) -> None:
     moments, left = unbroken
     different = [
         (number, moment)
         for number, moment in enumerate(moments)
-        if killed_and_run_again(tmp_path / str(number), vectors, forks, number) != left
+        if killed_and_run_again(tmp_path / str(number), vectors, fork, number) != left
     ]
     assert different == []
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it is sent", "after it is sent"])
 def test_a_channel_that_cannot_repeat_is_never_sent_a_part_twice(
-    after: bool, made: Made, home: Path, vectors: Path, forks: Callable[..., int]
+    after: bool, made: Made, home: Path, vectors: Path, fork: Fork
 ) -> None:
     """The part that was on its way is held for a person; all others arrive, once."""
     with made(home, FRIDAY) as app:
         app.stage("write")
     sent, fatal = home / "sent.txt", 4
-    assert forks(deliver_and_die, home, vectors, sent, fatal, after) == -signal.SIGKILL
+    assert fork(deliver_and_die, home, vectors, sent, fatal, after) == -signal.SIGKILL
     with made(home, FRIDAY) as app:
         app.channels = lambda: [Outbox("files", sent)]  # type: ignore[method-assign]
         report = app.stage("deliver").stages[0]

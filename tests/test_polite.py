@@ -58,7 +58,7 @@ def gate(state: Path, clock: Time) -> Gate:
 
 
 def make(
-    state: Path, clock: Time, *, gap: float = 2.0, patience: float = 10_000.0, total: float = 20.0
+    state: Path, clock: Time, *, gap: float = 3.0, patience: float = 10_000.0, total: float = 20.0
 ) -> Gate:
     return Gate(
         "digest/test", gap=gap, state=state, patience=patience, total=total, clock=clock, sleep=clock.sleep,
@@ -73,7 +73,7 @@ def test_between_the_end_of_an_answer_and_the_next_request_lies_the_gap(gate: Ga
     with serving(GOOD) as server:
         for _ in range(3):
             assert gate.get(server.url, {"a": "b c"}, accept) == "<good/>"
-    assert clock.slept == [2.0, 2.0]
+    assert clock.slept == [3.0, 3.0]
     assert server.targets == ["/x?a=b+c"] * 3
 
 
@@ -85,14 +85,14 @@ def test_the_gap_begins_when_the_answer_ends(gate: Gate, clock: Time) -> None:
     with serving(slow) as server:
         gate.get(server.url, {}, accept)
         gate.get(server.url, {}, accept)
-    assert clock.slept == [2.0]
+    assert clock.slept == [3.0]
 
 
 def test_all_gates_of_a_machine_keep_one_gap(state: Path, clock: Time) -> None:
     with serving(GOOD) as server:
         make(state, clock).get(server.url, {}, accept)
         make(state, clock).get(server.url, {}, accept)
-    assert clock.slept == [2.0]
+    assert clock.slept == [3.0]
 
 
 def test_after_the_gap_nobody_waits(gate: Gate, clock: Time) -> None:
@@ -108,7 +108,7 @@ def test_a_clock_that_was_set_back_costs_one_gap_at_most(gate: Gate, clock: Time
         gate.get(server.url, {}, accept)
         clock.now -= 1_000_000
         gate.get(server.url, {}, accept)
-    assert clock.slept == [2.0]
+    assert clock.slept == [3.0]
 
 
 def test_after_a_process_that_died_while_it_asked_a_whole_gap_is_waited(
@@ -120,7 +120,7 @@ def test_after_a_process_that_died_while_it_asked_a_whole_gap_is_waited(
         state.write_text(json.dumps({**stored, "busy": True}))
         clock.now += 1000
         gate.get(server.url, {}, accept)
-    assert clock.slept == [2.0]
+    assert clock.slept == [3.0]
 
 
 @pytest.mark.parametrize("damage", [b"{", b"[]", b'{"busy": 3}', b"\xff" * 3000])
@@ -131,9 +131,9 @@ def test_a_damaged_state_file_costs_a_gap_and_is_mended(
     state.write_bytes(damage)
     with serving(GOOD) as server:
         gate.get(server.url, {}, accept)
-    assert clock.slept == [2.0]
+    assert clock.slept == [3.0]
     assert not gate.state().busy
-    assert gate.state().next_allowed_at == clock.now + 2
+    assert gate.state().next_allowed_at == clock.now + 3
 
 
 def test_less_than_three_seconds_is_for_this_machine_only(state: Path, clock: Time) -> None:
@@ -215,7 +215,7 @@ def test_the_program_says_who_it_is_and_takes_gzip(state: Path, clock: Time) -> 
 
 
 def test_an_unchanged_answer_is_asked_for_by_its_etag(gate: Gate) -> None:
-    with serving(http(b"<good/>", 200, "ETag: abc"), http(b"", 304)) as server:
+    with serving(http(b"<good/>", 200, "ETag: abc"), http(b"", 304, "Content-Encoding: gzip")) as server:
         assert gate.get_if_changed(server.url, {}, accept, None) == ("<good/>", "abc")
         assert gate.get_if_changed(server.url, {}, accept, "abc") == (None, "abc")
     assert "if-none-match: abc\r\n" in server.asked[1].lower()
@@ -243,6 +243,9 @@ def reset_in_the_body(connection: socket.socket) -> None:
 FAULTS: dict[str, bytes | Behaviour] = {
     "429": http(b"", 429),
     "500": http(b"oh", 500),
+    "204": http(b"", 204),
+    "304 unasked": http(b"", 304),
+    "507": http(b"", 507),
     "502": http(b"", 502),
     "503": http(b"", 503),
     "504": http(b"", 504),
@@ -339,7 +342,7 @@ def test_retry_after_is_obeyed_in_seconds_and_as_a_date(gate: Gate, clock: Time)
 def test_retry_after_nothing_still_waits_for_the_gap(gate: Gate, clock: Time) -> None:
     with serving(http(b"", 503, "Retry-After: 0"), GOOD) as server:
         gate.get(server.url, {}, accept)
-    assert clock.slept == [2.0]
+    assert clock.slept == [3.0]
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-5", "1e9", "٣", "Mon, 99 Foo 2026 25:00:00 GMT", None])
@@ -360,6 +363,11 @@ def test_pauses_double_up_to_a_quarter_of_an_hour_and_are_drawn_from_the_upper_h
     longest = min(900, 30 * 2 ** (tries - 1))
     assert longest / 2 <= backoff(tries, draw) <= longest
     assert backoff(tries, 0.0) == longest / 2
+
+
+def test_pauses_are_as_short_as_the_gap_where_it_may_be_short() -> None:
+    assert backoff(1, 1.0, 0.3) == pytest.approx(3.0)
+    assert backoff(1, 1.0, 60.0) == 30.0
 
 
 def test_a_pause_beyond_the_patience_ends_the_run_and_the_next_one_keeps_it(state: Path, clock: Time) -> None:
@@ -467,7 +475,7 @@ def test_redirects_on_the_same_server_are_followed_each_after_a_gap(gate: Gate, 
     with serving(http(b"", 301, "Location: /y?z=1"), http(b"", 308, "Location: w"), GOOD) as server:
         assert gate.get(server.url, {}, accept) == "<good/>"
     assert server.targets == ["/x", "/y?z=1", "/w"]
-    assert clock.slept == [2.0, 2.0]
+    assert clock.slept == [3.0, 3.0]
 
 
 def test_a_loop_of_redirects_ends_after_three(gate: Gate) -> None:
@@ -501,9 +509,9 @@ def test_redirects_lead_nowhere_but_inside_arxiv(target: str, inside: bool) -> N
         assert inside
 
 
-def test_a_server_answers_one_connection_at_a_time(gate: Gate) -> None:
+def test_no_connection_is_kept_between_requests(gate: Gate) -> None:
     with Server(GOOD) as server:
         gate.get(server.url, {}, accept)
         gate.get(server.url, {}, accept)
         gate.close()
-    assert all("connection: " in head.lower() for head in server.asked)
+    assert all("connection: close\r\n" in head.lower() for head in server.asked)

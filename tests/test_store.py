@@ -276,6 +276,18 @@ def test_a_lower_version_never_overwrites(store: Store) -> None:
     assert store.papers([paper().id]) == [paper(version=2, title="Second")]
 
 
+def test_a_source_that_tells_no_versions_knows_no_date_of_submission(store: Store) -> None:
+    told = paper(comments="9 pages")
+    feed = replace(told, submitted=NOW, updated=NOW, comments=None, versions=())
+    store.add_papers("rss", page(feed), NOW)
+    store.add_papers("oai", page(told), NOW)
+    assert store.papers([told.id]) == [told]
+    store.add_papers("rss", page(replace(feed, version=2, title="Better")), NOW)
+    [stored] = store.papers([told.id])
+    assert (stored.version, stored.title, stored.comments) == (2, "Better", "9 pages")
+    assert (stored.submitted, stored.updated) == (told.submitted, NOW)
+
+
 def test_the_same_version_may_bring_a_cross_list_references_and_a_withdrawal(store: Store) -> None:
     store.add_papers("rss", page(paper(authors=(), title="Kept")), NOW)
     later = paper(title="Ignored", categories=("cs.LG", "cs.CL"), comments="c", journal_ref="j", doi="d")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from digest.clock import Clock
-from digest.errors import InputError, StoreError, TryAgain, UsageError
+from digest.errors import InputError, TryAgain, UsageError, refused
 from digest.types import (
     Delivery,
     DeliveryState,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from digest.sources import Source
     from digest.sources.polite import Gate
     from digest.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 class App:
@@ -123,6 +126,10 @@ class App:
         from digest import __version__
         from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
 
+        if self.settings.contact is None:
+            logger.warning(
+                "no contact", extra={"hint": "set contact: arXiv blocks whom it cannot reach first"}
+            )
         gap = self.settings.arxiv.gap_seconds
         state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")
         gate = Gate(user_agent(__version__, self.settings.contact), gap=gap, state=state)
@@ -244,11 +251,16 @@ class App:
     # The road.
 
     def run(self, source: str | None) -> RunReport:
-        """All stages in order."""
+        """All stages in order. A source that cannot be read now stops none of the others: posts are
+        written from what the archive holds, and the run ends with 75 unless today's batch is there. A
+        model that is not there is told before the first."""
         with self._alone():
-            stages = [self._crawl([self.source(source)]), self._embed(), self._match()]
+            _ = self.plan, self.writer
+            crawled = self._crawl_or_say_why([self.source(source)])
+            stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
-            return self._record("run", [*stages, wrote, self._deliver()], posts)
+            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else 0
+            return self._record("run", [*stages, wrote, self._deliver()], posts, exit_code)
 
     def crawl(self, source: str | None) -> RunReport:
         """The first stage alone."""
@@ -276,6 +288,19 @@ class App:
 
         return pipeline.crawl(self.store, sources, self.now)
 
+    def _crawl_or_say_why(self, sources: Sequence[Source]) -> StageReport:
+        try:
+            return self._crawl(sources)
+        except TryAgain as error:
+            return StageReport("crawl", 0.0, {"deferred": 1}, (str(error),))
+
+    def _batch_is_missing(self, crawled: StageReport) -> bool:
+        """Whether a crawl was put off on a day whose batch has not come in some other way."""
+        from digest.days import is_weekend, new_york_day
+
+        day = new_york_day(self.now)
+        return "deferred" in crawled.counts and not is_weekend(day) and not self.store.day_counts(day, day)
+
     def _embed(self) -> StageReport:
         from digest import pipeline
 
@@ -299,9 +324,11 @@ class App:
 
         return delivery.deliver(self.store, self.channels(), self.clock)
 
-    def _record(self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = ()) -> RunReport:
-        report = RunReport(as_of=self.now, stages=tuple(stages), posts=tuple(posts))
-        self.store.put_run(command, report, self.now)
+    def _record(
+        self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = (), exit_code: int = 0
+    ) -> RunReport:
+        report = RunReport(as_of=self.now, stages=tuple(stages), posts=tuple(posts), exit_code=exit_code)
+        self.store.put_run(command, report, self.now, exit_code=exit_code)
         return report
 
     @contextmanager
@@ -323,7 +350,7 @@ class App:
         try:
             self.settings.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{self.settings.home}: {error.strerror}; choose another --home") from error
+            raise refused(error, "choose another --home") from error
 
     # The archive.
 

@@ -106,8 +106,9 @@ def choose(
     topic's channels have seen, ``posted_vectors`` float32 [m, dim] of what was posted lately,
     ``topics`` the names of all topics of a paper (`home`).
 
-    Score: .6 relevance + .25 novelty + .15 quality, then maximal marginal relevance. The last place
-    goes to the best silent paper when none was chosen: readers are to see what the word misses.
+    Score: .6 relevance + .25 novelty + .15 quality, then maximal marginal relevance; one place goes to
+    the best silent paper when none was chosen: readers are to see what the word misses. The chosen
+    stand in the order of their relevance.
     """
     ranked = sorted(matches, key=lambda match: (-match.score, match.paper))
     candidates: list[_Candidate] = []
@@ -128,7 +129,7 @@ def choose(
         for candidate in kept
         for paper in candidate.duplicates
     )
-    picked = _varied(kept, topic.limits.detailed + topic.limits.brief)
+    picked = sorted(_varied(kept, topic.limits.detailed + topic.limits.brief), key=_place)
     ids = {candidate.paper.id for candidate in picked}
     left_out += (LeftOut(c.paper.id, "over the limit") for c in kept if c.paper.id not in ids)
     place = {match.paper: rank for rank, match in enumerate(ranked)}
@@ -236,6 +237,11 @@ def _varied(candidates: Sequence[_Candidate], places: int) -> list[_Candidate]:
     if silent and len(picked) > 1 and not any(candidate.match.silent for candidate in picked):
         picked[-1] = silent[0]
     return picked
+
+
+def _place(candidate: _Candidate) -> tuple[float, str]:
+    """What stands first in a post: the surest. Variety decides who is in, not who is told of at length."""
+    return -candidate.match.score, candidate.paper.id
 
 
 def _choice(candidate: _Candidate, rank: int, topic: Topic, names: tuple[str, ...] | None) -> Choice:

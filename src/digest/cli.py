@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import click
 
 from digest import __version__
-from digest.errors import DigestError, UsageError
+from digest.errors import DigestError, UsageError, refused
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -39,7 +39,7 @@ def _common_options() -> list[click.Parameter]:
     def option(*names: str, **more: Any) -> click.Option:
         return click.Option(names, expose_value=False, callback=_remember, **more)
 
-    path = click.Path(path_type=Path)
+    path = click.Path(path_type=Path, readable=False)  # config says why it cannot be read
     return [
         option("--config", type=path, metavar="FILE", help="Configuration (default: digest.toml)."),
         option("--home", type=path, metavar="DIR", help="Folder of database and index (DIGEST_HOME)."),
@@ -160,9 +160,15 @@ def show(context: click.Context, value: Any, text: Callable[[], str]) -> None:
     if context.obj.get("json"):
         import msgspec
 
-        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+        line = msgspec.json.encode(value).decode()
     else:
-        sys.stdout.write(text().rstrip("\n") + "\n")
+        line = text().rstrip("\n")
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 @click.group(cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -197,6 +203,7 @@ def run(context: click.Context, source: str | None, as_of: datetime | None) -> N
     with opened(context, as_of) as app:
         done = app.run(source)
         show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
 
 
 def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> None:
@@ -231,7 +238,7 @@ def crawl(context: click.Context, source: str | None, as_of: datetime | None) ->
 
 
 @cli.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option("--announced", type=Day(), metavar="DAY", help="The day these papers were announced.")
 @as_of
 @click.pass_context
@@ -478,17 +485,39 @@ def status(context: click.Context) -> None:
 def main() -> None:
     """Run the command line; every error a user can mend is one line and an exit code."""
     try:
-        sys.exit(cli(standalone_mode=False))  # None, or what a command gave to context.exit
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.ClickException as error:
+        # What a command gave to context.exit comes back; one that ends by itself gives None.
+        sys.exit(cli(prog_name="digest", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(_as_line(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()  # or the interpreter complains about stdout at exit
+        _forget_output()
         sys.exit(141)
+    except OSError as error:
+        _forget_output()
+        _fail(str(refused(error)), refused(error).exit_code)
     except DigestError as error:
-        sys.stderr.write(f"digest: {error}\n")
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    for line in message.splitlines():
+        sys.stderr.write(f"digest: {line}\n")
+    sys.exit(code)
+
+
+def _as_line(error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{message}; see {context.command_path} --help" if context else message
+
+
+def _forget_output() -> None:
+    """What could not be written is not tried again at exit (https://docs.python.org/3/library/signal.html)."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -24,6 +24,7 @@ A message is one line: what, where, what to do.
 
 from __future__ import annotations
 
+import errno
 from datetime import timedelta
 
 
@@ -114,3 +115,11 @@ class Refused(DeliveryError):
 
 class ModelError(DigestError):
     """The embedding model cannot be loaded."""
+
+
+def refused(error: OSError, advice: str = "check whose it is and what may be written there") -> DigestError:
+    """What the system refused as an error of ours; on a full disk it may work later, else see ``advice``."""
+    what = f"{error.filename or 'the system'}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TryAgain(f"{what}: make room and run again")
+    return DigestError(f"{what}: {advice}")

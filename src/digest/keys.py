@@ -27,6 +27,8 @@ from digest.phrases import NORMALISER, KeyMatcher, is_acronym, key_form, normali
 from digest.ranking import Scores, topic_stems
 from digest.types import Key, KeyEvidence, Topic
 
+Phrase = tuple[str, ...]
+
 SCORER = f"leave-key-out-1/{NORMALISER}"
 
 LEAST_OWN = 8
@@ -36,12 +38,15 @@ TRAINED = 200
 PRIOR = 500.0
 LEAST_CONTRAST = 2.0
 """In standard errors; 1.5 for fewer own papers than :data:`TRAINED`, where little is significant."""
+SINGLE_CONTRAST = 3.0
+"""For a single word: the common ones of any text pass 2 by chance."""
+LEAST_ADDED = 2
 SIBLING = 0.8
 """Two keys whose papers overlap more (Jaccard) are one key."""
 COMPANIONS = 10
 """So many features that come with a key are left out when it is judged the second time."""
 PROPOSED = 0.25
-"""The least lower bound a key is proposed with."""
+"""The least lower bound a key is proposed with; and it is twice what chance would verify."""
 MOST_GROWTH = 1.3
 """How much keys that nobody looked at may enlarge what the others find."""
 
@@ -76,7 +81,8 @@ class _Verified:
 
     @property
     def order(self) -> tuple[float, int, str]:
-        return -self.lower_bound * self.guarded, -self.verified, self.candidate.normal
+        sure = [wilson(each, len(self.added), z=2) for each in (self.verified, self.alone)]
+        return -sure[0] * sure[1], -self.verified, self.candidate.normal
 
 
 def propose(topic: Topic, keys: Sequence[Key], archive: Archive, limit: int = 30) -> list[Key]:
@@ -93,13 +99,15 @@ def propose(topic: Topic, keys: Sequence[Key], archive: Archive, limit: int = 30
     seeds = seed_keys(topic, keys)
     stems = topic_stems(seeds, own, archive)
     outside = ~own & ~mentions.excluded
-    scorer = _Scorer(archive, own, stems)
+    if not outside.any():
+        return []
+    scorer = _Scorer(archive, own, outside, stems)
     known = _known(topic, keys, archive)
     candidates = _candidates(archive, own, outside, seeds, stems, known)
-    judged = [scorer.verify(each, outside) for each in candidates]
-    good = [each for each in judged if each.lower_bound >= PROPOSED]
-    shown = [_shown(each, scorer, outside) for each in _merged(good)[: 2 * limit]]
-    best = sorted((each for each in shown if each[1].lower_bound >= PROPOSED), key=lambda each: each[1].order)
+    judged = [scorer.verify(each) for each in candidates]
+    good = [each for each in judged if scorer.worth_a_look(each)]
+    shown = [_shown(each, scorer) for each in _merged(good)[: 2 * limit]]
+    best = sorted((each for each in shown if scorer.worth_a_look(each[1])), key=lambda each: each[1].order)
     return _decided(topic, keys, best[:limit], archive, own)
 
 
@@ -115,32 +123,39 @@ def wilson(successes: int, trials: int, z: float = 1.0) -> float:
 class _Scorer:
     """Scores papers by a linear model without the topic's words, and without a key's words."""
 
-    def __init__(self, archive: Archive, own: NDArray[np.bool_], stems: set[str]) -> None:
+    def __init__(
+        self, archive: Archive, own: NDArray[np.bool_], outside: NDArray[np.bool_], stems: set[str]
+    ) -> None:
         masked = archive.masked(archive.features_with(stems))
-        self.archive, self.own = archive, own
+        self.archive, self.outside = archive, outside
+        self.others = int(outside.sum())
+        self.count = _count(int(own.sum()), self.others)
         self.weights = _svm_weights(masked, own) if own.sum() >= TRAINED else _centroid_weights(masked, own)
         self.scores: Scores = np.asarray(masked @ self.weights).ravel()
         self.columns = masked.tocsc()
         self.papers_with = np.bincount(archive.features.indices, minlength=len(self.weights))
 
     def without(self, columns: Rows) -> Scores:
-        """All papers' scores without some features."""
-        lost: Scores = np.asarray(self.columns[:, columns] @ self.weights[columns]).ravel()
-        return self.scores - lost
+        """All papers' scores without some features; what is left of a paper has length 1 again."""
+        dropped = self.columns[:, columns]
+        lost = np.asarray(dropped @ self.weights[columns]).ravel()
+        length = 1 - np.asarray(dropped.multiply(dropped).sum(axis=1)).ravel()
+        scores: Scores = (self.scores - lost) / np.sqrt(np.maximum(length, 0.01))
+        return scores
 
-    def verify(self, candidate: _Candidate, outside: NDArray[np.bool_]) -> _Verified:
+    def verify(self, candidate: _Candidate) -> _Verified:
         """How many of the papers a key adds are among the topic's best without it."""
         words = self.archive.features_with({stem(word) for word in candidate.normal.split()})
-        added = np.array(sorted(row for row in candidate.rows if outside[row]), dtype=np.int64)
+        added = np.array(sorted(row for row in candidate.rows if self.outside[row]), dtype=np.int64)
         scores = self.without(words)
-        verified = self._verified(scores, added, outside)
+        verified = self._verified(scores, added)
         companions = self._companions(candidate.rows)
-        alone = self._verified(self.without(np.union1d(words, companions)), added, outside)
+        alone = self._verified(self.without(np.union1d(words, companions)), added)
         best_first = added[np.argsort(-scores[added], kind="stable")]
         return _Verified(candidate, tuple(best_first.tolist()), verified, alone)
 
-    def _verified(self, scores: Scores, added: Rows, outside: NDArray[np.bool_]) -> int:
-        return int((scores[added] >= self._threshold(scores, outside)).sum())
+    def _verified(self, scores: Scores, added: Rows) -> int:
+        return int((scores[added] >= self._threshold(scores)).sum())
 
     def _companions(self, rows: Collection[int]) -> Rows:
         """The features that come with a key: highest in count times log of the ratio of shares."""
@@ -151,13 +166,19 @@ class _Scorer:
         told = np.where(inside > 1, inside * np.log(np.maximum(share / elsewhere, 1e-9)), 0)
         return np.argsort(-told, kind="stable")[:COMPANIONS]
 
-    def _threshold(self, scores: Scores, outside: NDArray[np.bool_]) -> float:
-        """The K-th best score outside, K twice the own papers, but at most a twelfth of the archive
-        (a sixth of a small one, where a topic is a large part)."""
-        others = scores[outside]
-        most = max(len(others) // 12, min(len(others) // 6, 100), 1)
-        count = min(2 * int(self.own.sum()), most)
-        return float(np.partition(others, -count)[-count])
+    def worth_a_look(self, judged: _Verified) -> bool:
+        """Whether a key is proposed."""
+        least = max(PROPOSED, 2 * self.count / self.others)
+        return len(judged.added) >= LEAST_ADDED and judged.lower_bound >= least
+
+    def _threshold(self, scores: Scores) -> float:
+        return float(np.partition(scores[self.outside], -self.count)[-self.count])
+
+
+def _count(own: int, others: int) -> int:
+    """So many of the other papers count as the topic's best: twice the own papers, but at most a
+    twelfth of the others (a sixth of few, of which a topic may be a large part)."""
+    return min(2 * own, max(others // 12, min(others // 6, 100), 1))
 
 
 def _svm_weights(features: Any, own: NDArray[np.bool_]) -> Scores:
@@ -208,28 +229,34 @@ def _candidates(
     found = []
     for normal, rows in postings.items():
         inside, added = int(own[rows].sum()), int(outside[rows].sum())
-        if inside < least or not 2 <= added <= 3 * size:
+        if inside < least or not LEAST_ADDED <= added <= 3 * size:
             continue
         contrast = _contrast(inside, len(rows) - inside, lengths[own].sum(), lengths[~own].sum())
-        if contrast >= least_contrast and not any(_jaccard(rows, other) > SIBLING for other in known):
+        least_here = least_contrast if " " in normal else SINGLE_CONTRAST
+        if contrast >= least_here and not any(_jaccard(rows, other) > SIBLING for other in known):
             found.append(_Candidate(normal, frozenset(rows), contrast))
     return found
 
 
 def _phrases_of(archive: Archive, rows: Rows, seeds: Sequence[str], stems: set[str], least: int) -> list[str]:
     """Phrases of at least so many papers that name no seed, one normal form per key."""
-    papers = Counter(phrase for row in rows for phrase in set(phrases(archive.normals[row])))
-    forms: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
+    papers: Counter[Phrase] = Counter(phrase for row in rows for phrase in set(phrases(archive.normals[row])))
+    forms: dict[Phrase, list[Phrase]] = defaultdict(list)
     for phrase in papers:
         forms[key_form(phrase)].append(phrase)
     seed = KeyMatcher(seeds)
     return [
-        " ".join(max(variants, key=lambda phrase: (papers[phrase], phrase)))
+        _commonest(variants, papers)
         for form, variants in forms.items()
         if sum(papers[variant] for variant in variants) >= least
         and not (len(form) == 1 and form[0] in stems)
         and not seed.find("", normal=" ".join(variants[0]))
     ]
+
+
+def _commonest(variants: Sequence[Phrase], papers: Counter[Phrase]) -> str:
+    chosen: Phrase = max(variants, key=lambda variant: (papers[variant], variant))
+    return " ".join(chosen)
 
 
 def _contrast(inside: int, beyond: int, words_inside: int, words_beyond: int) -> float:
@@ -264,7 +291,7 @@ def _siblings(one: _Candidate, other: _Candidate) -> bool:
     return same_words or _jaccard(one.rows, other.rows) > SIBLING
 
 
-def _shown(judged: _Verified, scorer: _Scorer, outside: NDArray[np.bool_]) -> tuple[str, _Verified]:
+def _shown(judged: _Verified, scorer: _Scorer) -> tuple[str, _Verified]:
     """The form authors write, with the evidence for it: an acronym finds fewer papers than the word."""
     papers, candidate = scorer.archive.papers, judged.candidate
     text = surface(candidate.normal, (papers[row].text for row in sorted(candidate.rows))) or candidate.normal
@@ -272,7 +299,7 @@ def _shown(judged: _Verified, scorer: _Scorer, outside: NDArray[np.bool_]) -> tu
         return text, judged
     matcher = KeyMatcher((text,))
     rows = frozenset(row for row in candidate.rows if matcher.find(papers[row].text))
-    return text, scorer.verify(_Candidate(candidate.normal, rows, candidate.contrast), outside)
+    return text, scorer.verify(_Candidate(candidate.normal, rows, candidate.contrast))
 
 
 def _decided(

@@ -28,8 +28,9 @@ FOLDS = 3
 FEW = 100
 """With fewer own papers (or others) than this centroid and neighbours do better than training."""
 FEW_FOLDS = 10
-MOST = 3000
-"""More own papers than this are not used: neighbours cost time, and nothing is gained."""
+MOST = 1000
+"""The newest so many own papers are used. More add nothing but time, and older ones tell a
+topic's papers by the words of their years."""
 NEIGHBOURS = 5
 SELF_TRAINED = 0.25
 """The best finds added in self-training, as a share of the own papers."""

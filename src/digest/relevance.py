@@ -1,8 +1,10 @@
 """Does this paper belong to this topic, how strongly, and what says so.
 
-The score of a paper is a noisy-or of two independent witnesses: how much its text looks like the
-topic's own papers when the topic's name is left out (:mod:`digest.ranking`), and the keys that
-stand in it (:mod:`digest.mentions`). A silent paper has the first witness alone.
+The score of a paper is a noisy-or of two witnesses: how much its text looks like the topic's own
+papers when the topic's name is left out (:mod:`digest.ranking`), and the keys that stand in it
+(:mod:`digest.mentions`). A silent paper has the first witness alone, and that one is believed as
+far as papers that look so are on topic: many abstracts share their context with a field (federated
+learning with unlearning, diagnosis with explanation) and not its question.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.archive import Archive, Floats, Rows
-from digest.mentions import IN_TITLE, Mentions, find_mentions, seed_keys
+from digest.mentions import IN_TITLE, REPEATED, Mentions, find_mentions, seed_keys
 from digest.phrases import NORMALISER
-from digest.ranking import MOST, Labels, Ranking, rank, topic_stems
+from digest.ranking import FEW, MOST, Labels, Ranking, Scores, rank, topic_stems
 from digest.ranking import SCORER as RANKER
 from digest.types import Evidence, Key, Match, Neighbour, Paper, Topic
 
@@ -25,6 +27,13 @@ SCORER = f"{RANKER}/{NORMALISER}"
 
 LEAST = 0.05
 """A paper without a key that scores less is no match."""
+SILENT_ODDS = 0.25
+"""Silent papers on topic that are expected for each paper that names it well. Expert lists have
+twice as many; they gathered them for years, with more than a topic's seed keys."""
+UNNAMED_SHARE, LEAST_UNNAMED = 0.01, 10
+"""The share of papers a topic without keys is expected to have, and their least number."""
+POOL = 3000
+"""At least so many of the newest papers are counted to tell how far looks can be believed."""
 LIKED_WEIGHT, DISLIKED_WEIGHT = 3.0, 10.0
 SHOWN = 3
 
@@ -50,7 +59,9 @@ def match(
     if not rows or not labels.own.any():
         return []
     ranking = rank(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive))
-    scores = 1 - (1 - ranking.looks) * (1 - mentions.evidence)
+    pool = _pool(archive, rows)
+    belief = _belief(ranking.looks, _expected_silent(labels, mentions, pool), mentions, pool)
+    scores = 1 - (1 - ranking.looks * belief) * (1 - mentions.evidence)
     kept = np.array(
         [row for row in rows if scores[row] >= LEAST or mentions.evidence[row] > 0], dtype=np.int64
     )
@@ -80,7 +91,10 @@ def _in_categories(paper: Paper, topic: Topic) -> bool:
 def _labels(
     topic: Topic, mentions: Mentions, archive: Archive, liked: Collection[str], disliked: Collection[str]
 ) -> Labels:
-    """The topic's own papers: those that hold an active key, those a person named or liked."""
+    """The topic's own papers: those that hold an active key, those a person named or liked.
+
+    A lone mention in an abstract teaches little: where there are enough others it is left out.
+    """
     inside = np.array([_in_categories(paper, topic) for paper in archive.papers], dtype=bool)
     own = mentions.named & inside
     chosen, refused = archive.rows((*topic.seed_papers, *liked)), archive.rows(disliked)
@@ -88,11 +102,46 @@ def _labels(
     own[refused] = False
     weight = np.ones(len(archive))
     weight[chosen], weight[refused] = LIKED_WEIGHT, DISLIKED_WEIGHT
-    surplus = archive.order[own[archive.order]][MOST:]
-    own[surplus], weight[surplus] = False, 0
-    typical = np.where(own, mentions.evidence, 0) / IN_TITLE
+    typical = np.minimum(1, np.where(own, mentions.evidence, 0) / IN_TITLE)
     typical[chosen] = 1
-    return Labels(own, weight, np.minimum(1, typical))
+    lone = own & (typical < REPEATED / IN_TITLE)
+    if (own & ~lone).sum() >= FEW:
+        own, weight = own & ~lone, np.where(lone, 0, weight)
+    surplus = _newest(archive, np.flatnonzero(own))[MOST:]
+    own[surplus], weight[surplus] = False, 0
+    return Labels(own, weight, typical)
+
+
+def _pool(archive: Archive, rows: Sequence[int]) -> Rows:
+    """The newest papers of the archive, as many as there are candidates or more. Older ones may be
+    there because they name the topic: they say nothing of how rare it is."""
+    newest = _newest(archive, np.arange(len(archive)))[: max(POOL, len(rows))]
+    return np.union1d(newest, np.array(rows, dtype=np.int64))
+
+
+def _newest(archive: Archive, rows: Rows) -> Rows:
+    """The rows, newest announcement first."""
+    days = [archive.papers[row].announced.toordinal() for row in rows]
+    return rows[np.lexsort((rows, -np.array(days, dtype=np.int64)))]
+
+
+def _expected_silent(labels: Labels, mentions: Mentions, pool: Rows) -> float:
+    """How many silent papers of the topic a pool should hold."""
+    if not mentions.named.any():
+        return max(LEAST_UNNAMED, UNNAMED_SHARE * len(pool))
+    well_named = (labels.typical[pool] >= REPEATED / IN_TITLE).sum()
+    return SILENT_ODDS * float(well_named)
+
+
+def _belief(looks: Scores, expected: float, mentions: Mentions, pool: Rows) -> Scores:
+    """How far looks are believed, float64[n]: the silent papers on topic that are to be expected
+    above a paper, over the silent papers there are; at most 1, and never less for higher looks."""
+    silent = np.sort(looks[pool][mentions.evidence[pool] == 0])
+    above = len(silent) - np.searchsorted(silent, looks, side="left")
+    belief: Scores = np.minimum(1, expected * (1 - looks) / np.maximum(1, above))
+    by_looks = np.argsort(looks, kind="stable")
+    belief[by_looks] = np.maximum.accumulate(belief[by_looks])
+    return belief
 
 
 def _evidence(

@@ -314,6 +314,8 @@ def _fill(environment: Environment, name: str, **values: object) -> str:
         raise UsageError(
             f"{error.filename or name}, line {error.lineno}: {error.message}; correct the template"
         ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"template {name}: not UTF-8; save the file in this encoding") from error
     except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         place = _place(error.__traceback__)
         if place is None and isinstance(error, TemplateNotFound):

@@ -335,11 +335,12 @@ class StageReport(Struct, frozen=True):
 
 
 class RunReport(Struct, frozen=True, kw_only=True):
-    """What a run did, stage by stage, and the ids of the posts it wrote."""
+    """What a run did, stage by stage, the ids of the posts it wrote, and the code it exits with."""
 
     as_of: datetime
     stages: tuple[StageReport, ...]
     posts: tuple[int, ...] = ()
+    exit_code: int = 0
 
 
 class Status(Struct, frozen=True, kw_only=True):

@@ -71,8 +71,8 @@ class Message:
 
     @property
     def is_service(self) -> bool:
-        """Whether it only says that something was done, such as a message pinned."""
-        return "pinned_message" in self.content
+        """Whether it only says that something was done: a message pinned, a topic opened."""
+        return "pinned_message" in self.content or "forum_topic_created" in self.content
 
 
 @dataclass
@@ -138,7 +138,12 @@ class World:
         self.lock = threading.Condition(threading.RLock())
         self.token = token
         bot = int(token.partition(":")[0])
-        self.bot = {"id": bot, "is_bot": True, "first_name": "Digest", "username": "digest_test_bot"}
+        self.bot: dict[str, Any] = {
+            "id": bot,
+            "is_bot": True,
+            "first_name": "Digest",
+            "username": "digest_test_bot",
+        }
         self.users: dict[int, dict[str, Any]] = {bot: self.bot}
         self.chats: dict[int, Chat] = {}
         self.pressed: dict[str, Pressed] = {}

@@ -36,6 +36,7 @@ class Control:
         self.world = world
         self.faulty = Faults()
         self.log: list[Request] = []
+        self.crashed: list[str] = []
         self._ids = count(1)
 
     # --- chats ---
@@ -72,8 +73,7 @@ class Control:
         """A new topic of a forum; the service message that opens it is its id."""
         with self.world.lock:
             found = self.world.chats[chat]
-            message = self.world.add(found, {"forum_topic_created": {"name": name}, "text": ""})
-            message.deleted = True
+            message = self.world.add(found, {"forum_topic_created": {"name": name, "icon_color": 7322096}})
             found.topics[message.message_id] = name
             return message.message_id
 
@@ -195,6 +195,11 @@ class Control:
         """No more faults."""
         with self.world.lock:
             self.faulty.clear()
+
+    def crashes(self) -> list[str]:
+        """What went wrong in the server itself, as tracebacks. There should be none."""
+        with self.world.lock:
+            return list(self.crashed)
 
     def requests(self, method: str = "") -> list[Request]:
         """The calls that came in, oldest first; those of a method."""

@@ -56,6 +56,8 @@ def _button(given: Any) -> dict[str, Any]:
         raise _unreadable('Can\'t find field "text"')
     if not isinstance(given["text"], str):
         raise _unreadable('Field "text" must be of type String')
+    if not isinstance(given.get("callback_data", ""), str):
+        raise _unreadable('Field "callback_data" must be of type String')
     if not any(given.get(action) for action in _ACTIONS):
         raise _unreadable("Text buttons are unallowed in the inline keyboard")
     return given

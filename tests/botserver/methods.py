@@ -115,9 +115,7 @@ def _member(world: World, chat: Chat, user: int, status: str) -> dict[str, Any]:
 
 def set_my_commands(world: World, call: Call) -> Any:
     """https://core.telegram.org/bots/api#setmycommands"""
-    given = call.parsed("commands", "commands")
-    if not isinstance(given, list):
-        raise bad_request("Expected an Array of BotCommand")
+    given = call.objects("commands", "BotCommand")
     if len(given) > 100:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
     for one in given:
@@ -192,7 +190,7 @@ def _edit(
 def _editable(world: World, chat: Chat, message: Message) -> bool:
     if message.is_service or message.forwarded:
         return False
-    own = message.by == world.bot["id"]
+    own = bool(message.by == world.bot["id"])
     if not chat.is_channel:
         return own
     return chat.may("can_edit_messages") or (own and chat.may("can_post_messages"))

@@ -153,7 +153,9 @@ def _reply(call: Call) -> Mapping[str, Any]:
 
 
 def _found_reply(chat: Chat, given: Mapping[str, Any]) -> int:
-    wanted = int(given.get("message_id") or 0)
+    wanted = given.get("message_id") or 0
+    if not isinstance(wanted, int):
+        raise bad_request('Field "message_id" must be of type Number')
     if not wanted or chat.live(wanted):
         return wanted
     if given.get("allow_sending_without_reply"):
@@ -243,8 +245,7 @@ def _poll(world: World, call: Call, options: list[Any]) -> dict[str, Any]:
         raise bad_request("Poll must have at least one answer option")
     if len(options) > 12:
         raise bad_request("Poll can't have more than 12 options")
-    texts = [one if isinstance(one, str) else str(one.get("text", "")) for one in options]
-    shown = [_short(text, 100, "Poll options length must not exceed 100") for text in texts]
+    shown = [_short(_option(one), 100, "Poll options length must not exceed 100") for one in options]
     kind = call.arg("type") or "regular"
     if kind not in ("regular", "quiz"):
         raise bad_request("Unsupported poll type specified")
@@ -265,6 +266,13 @@ def _poll(world: World, call: Call, options: list[Any]) -> dict[str, Any]:
         "allows_revoting": kind == "regular",
         "members_only": False,
     }
+
+
+def _option(given: Any) -> str:
+    text = given.get("text") if isinstance(given, dict) else given
+    if not isinstance(text, str):
+        raise bad_request('Can\'t parse poll option: Field "text" must be of type String')
+    return text
 
 
 def _short(text: str, limit: int, too_long: str) -> str:

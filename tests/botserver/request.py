@@ -65,13 +65,22 @@ class Call:
         found = re.fullmatch(r"[+-]?\d+", self.arg(name).strip())
         return int(found[0]) if found else default
 
+    def objects(self, name: str, what: str) -> list[dict[str, Any]]:
+        """A JSON array of objects."""
+        given = self.parsed(name, what)
+        if not isinstance(given, list):
+            raise bad_request(f"Expected an Array of {what}")
+        if not all(isinstance(one, dict) for one in given):
+            raise bad_request(f"Expected an Object as {what}")
+        return given
+
     def parsed(self, name: str, what: str) -> Any:
         """A JSON argument; None where there is none. ``what`` names it in the error."""
         if not (text := self.arg(name)):
             return None
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise bad_request(f"Can't parse {what} JSON object") from None
 
 
@@ -107,7 +116,7 @@ def _json_args(body: bytes) -> dict[str, str]:
         return {}
     try:
         given = json.loads(_decoded(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise bad_request("Can't parse JSON object") from None
     if not isinstance(given, dict):
         raise bad_request("JSON object expected")

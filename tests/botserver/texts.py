@@ -141,7 +141,7 @@ def _given_entities(text: str) -> tuple[TextEntity, ...]:
     """What is no JSON array is ignored without a word; in an array each must be an entity."""
     try:
         given = json.loads(text or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     found = (_given_entity(one) for one in given) if isinstance(given, list) else ()
     return tuple(entity for entity in found if entity is not None)
@@ -229,7 +229,7 @@ def repaired_by_tdlib(given: Formatted) -> Formatted:
 
 
 def repaired_by_digest(given: Formatted) -> Formatted:
-    """The same without TDLib."""
+    """The same by digest's own rules."""
     entities = [_with_link(entity) for entity in given.entities]
     _check_offsets(given.text, entities)
     try:
@@ -270,24 +270,30 @@ def _check_offsets(text: str, entities: Sequence[TextEntity]) -> None:
         for name, value in (("offset", entity.offset), ("length", entity.length)):
             if not 0 <= value <= _LARGEST:
                 raise bad_request(f"Receive an entity with incorrect {name} {value}")
-    coming, open_ = repair_nesting(entities)[::-1], list[TextEntity]()
+    coming, begun = repair_nesting(entities)[::-1], list[TextEntity]()
     units = size = 0
     for character in [*text, ""]:
-        while open_ and _end(open_[-1]) <= units:
-            entity = open_.pop()
-            if _end(entity) != units:
-                raise bad_request(f"{_about(entity)} ends in {_MIDDLE} at byte offset {size}")
-        while coming and coming[-1].offset <= units:
-            if coming[-1].offset != units:
-                raise bad_request(f"Entity begins in {_MIDDLE} at byte offset {size}")
-            open_.append(coming.pop())
+        _check_at(units, size, coming, begun)
         units += utf16_length(character)
         size += len(character.encode())
     if coming:
-        raise bad_request(f"Entity begins after the end of the text at UTF-16 offset {coming[-1].offset}")
-    if open_:
-        entity = open_[-1]
-        raise bad_request(f"{_about(entity)} ends after the end of the text at UTF-16 offset {_end(entity)}")
+        at = coming[-1].offset
+        raise bad_request(f"Entity begins after the end of the text at UTF-16 offset {at}")
+    if begun:
+        at = _end(begun[-1])
+        raise bad_request(f"{_about(begun[-1])} ends after the end of the text at UTF-16 offset {at}")
+
+
+def _check_at(units: int, size: int, coming: list[TextEntity], begun: list[TextEntity]) -> None:
+    """Where a character begins: close the entities that end here, open those that begin here."""
+    while begun and _end(begun[-1]) <= units:
+        entity = begun.pop()
+        if _end(entity) != units:
+            raise bad_request(f"{_about(entity)} ends in {_MIDDLE} at byte offset {size}")
+    while coming and coming[-1].offset <= units:
+        if coming[-1].offset != units:
+            raise bad_request(f"Entity begins in {_MIDDLE} at byte offset {size}")
+        begun.append(coming.pop())
 
 
 def _end(entity: TextEntity) -> int:

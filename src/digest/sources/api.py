@@ -233,8 +233,9 @@ class _Search:
         """The pages that follow, each with the job after it and notes; nothing of a page whose query
         had too many results and was halved."""
         seen = set(job.tail)
+        size = self.page_size
         while job.todo:
-            found = self._ask(job)
+            found, size = self._ask(job, size)
             if job.start == 0 and found.total > MOST_RESULTS and (halves := _halves(job.todo[0])):
                 job = job.next_piece(*halves)
                 yield Results(total=found.total, start=0), job, ()
@@ -247,16 +248,15 @@ class _Search:
                 seen = set()
             yield found, job, notes
 
-    def _ask(self, job: Job) -> Results:
-        """The page that comes next; smaller ones where arXiv gives none of this size."""
-        size = self.page_size
+    def _ask(self, job: Job, size: int) -> tuple[Results, int]:
+        """The page that comes next and its size; a smaller one where arXiv gives none of this size."""
         piece = job.todo[0]
         search = query(self.groups[piece.group], self.categories, piece.span)
         while True:
             asked = request(search, job.start, size)
             found = self.gate.get(self.url, asked, self._accept(job.start, last=size <= _SMALLEST_PAGE))
             if found.ids or not (found.total and job.start < found.total):
-                return found
+                return found, size
             size = max(size // 2, _SMALLEST_PAGE)
 
     def _accept(self, start: int, *, last: bool) -> Callable[[bytes], Results]:

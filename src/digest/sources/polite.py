@@ -47,7 +47,7 @@ _LONGEST_RETRY_AFTER = 86_400.0
 _THROTTLES = 3  # in a row, until the gate closes
 _CLOSED, _LONGEST_CLOSED = 3600.0, 8 * 3600.0
 _FORBIDDEN = 86_400.0
-_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RETRIED = frozenset({408, 425, 429})  # and all that are neither 200 nor 400 to 499
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -125,10 +125,12 @@ def after_answer(state: GateState, reply: Reply, now: float) -> GateState:
     return replace(state, closings=state.closings + 1).closed(now, pause, why)
 
 
-def backoff(tries: int, draw: float) -> float:
+def backoff(tries: int, draw: float, gap: float = LEAST_GAP) -> float:
     """Seconds to wait after so many tries: 30, 60, 120 ... at most 900, the upper half of it drawn
-    at random (``draw`` from 0 to 1), lest all clients come back at once."""
-    return float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (tries - 1))) * (1 + draw) / 2
+    at random (``draw`` from 0 to 1), lest all clients come back at once. Where the gap may be shorter
+    than arXiv's, on this machine, the pauses are shorter in the same measure."""
+    longest = float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (tries - 1)))
+    return longest * (1 + draw) / 2 * min(1.0, gap / LEAST_GAP)
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -267,7 +269,7 @@ class Gate:
     def _hold(self, address: str, failure: _Failed | NotAnAnswer, tries: int) -> None:
         """Close the gate for the pause that follows a failure."""
         after = failure.after if isinstance(failure, _Failed) else None
-        pause = backoff(tries, self._random()) if after is None else after
+        pause = backoff(tries, self._random(), self.gap) if after is None else after
         logger.info("retry", extra={"url": address, "reason": str(failure), "seconds": round(pause, 1)})
         with _locked(self._path) as file:
             state = _read(file)
@@ -332,7 +334,7 @@ class Gate:
 
             direct = ("all://localhost", "all://127.0.0.1", "all://[::1]")
             self._client = httpx.Client(
-                headers={"User-Agent": self._agent, "Accept-Encoding": "gzip", "Accept": "*/*"},
+                headers={"User-Agent": self._agent, "Accept-Encoding": "gzip", "Connection": "close"},
                 timeout=httpx.Timeout(120.0, connect=10.0),
                 limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
                 follow_redirects=False,
@@ -343,7 +345,7 @@ class Gate:
 
 def _answer(reply: Reply, address: str, accept: Callable[[bytes], T], now: float) -> T:
     """What ``accept`` makes of a good answer; else the failure, by what helps against it."""
-    if reply.is_throttle or reply.status in _RETRIED:
+    if reply.is_throttle or reply.status in _RETRIED or reply.status not in (200, *range(400, 500)):
         after = retry_after(reply.headers.get("retry-after"), now)
         raise _Failed(f"answered {reply.status}{' (rate exceeded)' if reply.is_throttle else ''}", after)
     if reply.status == 403:
@@ -394,7 +396,7 @@ def _body(answer: httpx.Response, deadline: _Deadline) -> bytes:
             raise _Failed(f"longer than {_BODY_CAP >> 20} MB")
     if deadline.reason:
         raise _Failed(deadline.reason)
-    if packed is not None and not packed.eof:
+    if packed is not None and not packed.eof and answer.num_bytes_downloaded:
         raise _Failed("cut in the middle")
     return bytes(body)
 

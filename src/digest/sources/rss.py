@@ -114,7 +114,7 @@ def _feed(channel: Element, names: _Names, prefix: str, title: str) -> Feed:
 def _day(text: str) -> date:
     """The New York day of "Mon, 27 Apr 2026 00:00:00 -0400" or "2025-08-20T04:00:19+00:00"."""
     try:
-        time = datetime.fromisoformat(text) if "T" in text[:12] else parsedate_to_datetime(text)
+        time = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
         return new_york_day(time if time.tzinfo else time.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         raise InputError(f"not a date: {text[:60]!r}") from error
@@ -247,7 +247,7 @@ class Rss:
             last = looks.get(category, Look())
             address = f"{self.url.rstrip('/')}/{category}"
             feed, etag = self.gate.get_if_changed(address, {}, parse, last.etag)
-            papers, note = self._read(feed, last, today, new_york_day(now))
+            papers, note = self._read(feed, last, today)
             if feed is not None and note is None:
                 looks[category] = Look(etag, feed.day, _highest(feed, last.highest))
                 today.update(paper.id for paper in papers)
@@ -262,9 +262,7 @@ class Rss:
                 papers, msgspec.json.encode(looks).decode(), feed.skipped if feed else (), notes=tuple(notes)
             )
 
-    def _read(
-        self, feed: Feed | None, last: Look, today: set[str], day: date
-    ) -> tuple[tuple[Paper, ...], str | None]:
+    def _read(self, feed: Feed | None, last: Look, today: set[str]) -> tuple[tuple[Paper, ...], str | None]:
         """The papers of a feed, or none and why."""
         if feed is None:
             return (), f"the feed is as it was, of {last.day}"
@@ -273,10 +271,8 @@ class Rss:
         known = self.known([paper.id for paper in feed.papers])
         unseen = sum(paper.id not in known or paper.id in today for paper in feed.announced)
         if feed.announced and not is_fresh(feed, last, unseen):
-            old = last.day if last.day and last.day < day else "an earlier look"
-            return (
-                (),
-                f"stale: the feed still shows the batch of {old}; it is asked for again by the next run",
-            )
+            if last.day and feed.day > last.day:
+                return (), f"stale: dated {feed.day}, it still shows the batch of {last.day}; run again later"
+            return (), f"nothing new since the batch of {last.day}"
         wanted = {"new", "cross"}
         return tuple(p for p in feed.papers if p.announce_type in wanted or p.id in known), None

@@ -120,15 +120,19 @@ def merge(old: Paper, new: Paper) -> Paper:
     """What is known of a paper once ``new`` was read.
 
     A higher version replaces text and dates. The same version brings its categories (a later
-    cross-list), a withdrawal, and what was not known: sources differ in what they tell. A lower
-    version brings nothing. Day and type of the announcement are those of the first sight.
+    cross-list), a withdrawal, and what was not known: sources differ in what they tell. One that
+    tells no versions (a daily feed) knows no date of submission. A lower version brings nothing.
+    Day and type of the announcement are those of the first sight.
     """
     if new.version < old.version:
         return old
     versions = tuple(sorted({v.number: v for v in (*new.versions, *old.versions)}.values(), key=_number))
+    dated = new if new.versions and not old.versions else old
     if new.version == old.version:
         return replace(
             old,
+            submitted=dated.submitted,
+            updated=dated.updated,
             categories=new.categories,
             authors=old.authors or new.authors,
             comments=new.comments or old.comments,
@@ -139,8 +143,10 @@ def merge(old: Paper, new: Paper) -> Paper:
         )
     return replace(
         new,
+        submitted=dated.submitted,
         announced=old.announced,
         announce_type=old.announce_type,
+        comments=new.comments if new.versions else old.comments,
         journal_ref=new.journal_ref or old.journal_ref,
         doi=new.doi or old.doi,
         versions=versions,

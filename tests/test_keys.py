@@ -1,0 +1,229 @@
+"""From a topic's keys to further ones, judged by the papers they add."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.archive import Archive
+from digest.keys import SCORER, _Candidate, _Scorer, propose, wilson
+from digest.mentions import find_mentions
+from digest.phrases import KeyMatcher, key_form, tokens
+from digest.types import Key, Paper, Topic
+from fields import corpus, paper, papers_of
+
+UNLEARNING = Topic(
+    name="unlearning",
+    term="machine unlearning",
+    seed_keys=("machine unlearning", "unlearning"),
+    exclude_keys=("unlearnable examples",),
+)
+
+
+def bridge(at: int) -> Paper:
+    """A paper of the topic that uses the words of others: erasure, and forgetting."""
+    title = (
+        f"Machine unlearning and concept erasure {at}" if at % 2 else f"Unlearning: how models forget {at}"
+    )
+    return paper(f"bridge.{at:04d}", title, papers_of("unlearning", 40)[at].abstract)
+
+
+@pytest.fixture(scope="module")
+def papers() -> list[Paper]:
+    some = corpus(
+        training=240, unlearning=60, erasure=16, continual=60, protection=20, robots=60, speech=60, physics=60
+    )
+    return [*some, *map(bridge, range(24))]
+
+
+@pytest.fixture(scope="module")
+def archive(papers: list[Paper]) -> Archive:
+    return Archive.build(papers)
+
+
+@pytest.fixture(scope="module")
+def proposed(archive: Archive) -> list[Key]:
+    return propose(UNLEARNING, (), archive)
+
+
+def decided(text: str, state: str) -> Key:
+    return Key(topic="unlearning", text=text, normal=text, state=state, origin="human")  # type: ignore[arg-type]
+
+
+def forms(keys: list[Key]) -> set[tuple[str, ...]]:
+    return {key_form(tokens(key.text)) for key in keys}
+
+
+def test_the_name_of_the_silent_papers_is_proposed(proposed: list[Key]) -> None:
+    assert ("concept", "erasur") in forms(proposed)
+
+
+def test_forget_is_not_proposed_for_it_is_full_of_continual_learning(proposed: list[Key]) -> None:
+    assert not {("forget",), ("model", "forget")} & forms(proposed)
+
+
+def test_a_key_comes_with_its_evidence(proposed: list[Key], archive: Archive) -> None:
+    erasure = next(key for key in proposed if key.text == "concept erasure")
+    evidence = erasure.evidence
+    assert evidence is not None
+    assert evidence.matches > evidence.adds >= evidence.verified > 0
+    assert evidence.corpus == len(archive)
+    assert evidence.scorer == SCORER
+    assert 0 < len(evidence.best) <= 3
+    assert len(evidence.worst) <= 2
+    titles = {each.title for each in archive.papers}
+    assert {*evidence.best, *evidence.worst} <= titles
+    assert not {*evidence.best} & {*evidence.worst}
+    assert all("nlearning" not in title for title in evidence.best), "a key is judged by what it adds"
+    assert evidence.lower_bound == pytest.approx(wilson(evidence.verified, evidence.adds), abs=1e-4)
+
+
+def test_keys_are_normalised_and_belong_to_the_topic(proposed: list[Key]) -> None:
+    for key in proposed:
+        assert key.topic == "unlearning"
+        assert key.origin == "auto"
+        assert " ".join(tokens(key.text)) == key.normal
+        assert "unlearn" not in key.normal
+
+
+def test_keys_are_shown_as_authors_write_them() -> None:
+    """Plural folding must never show: 'approache' is no word, and SHAP is not 'shap'."""
+    rest = ("Features of a model are ranked.", "Decisions are attributed.", "Inputs are scored by games.")
+
+    def about(at: int) -> str:
+        return f"{'SHAP values' if at % 3 else 'Gradient approaches'} are used. {rest[at % 2]} {rest[at % 3]}"
+
+    seeds = [paper(f"x.{at}", f"Interpretability of decisions {at}", about(at)) for at in range(30)]
+    silent = [paper(f"s.{at}", f"Attribution of decisions {at}", about(at)) for at in range(9)]
+    papers = [*seeds, *silent, *corpus(robots=60, speech=60, physics=60)]
+    topic = Topic(name="xai", term="x", seed_keys=("interpretability",))
+    texts = {key.text for key in propose(topic, (), Archive.build(papers))}
+    assert texts
+    assert not any("approache " in f"{text} " for text in texts)
+    assert not any("shap" in text for text in texts)
+    assert any("SHAP" in text for text in texts)
+
+
+def test_an_acronym_is_judged_by_its_own_papers_only() -> None:
+    """LIME explains, lime is a fruit: the fruit's papers are not added by the key."""
+    seeds = [
+        paper(
+            f"x.{at}",
+            f"Interpretability {at}",
+            "LIME explains decisions by local surrogates of a classifier.",
+        )
+        for at in range(20)
+    ]
+    silent = [
+        paper(f"s.{at}", f"Surrogates {at}", "LIME explains decisions by local surrogates of a classifier.")
+        for at in range(5)
+    ]
+    fruit = [
+        paper(f"f.{at}", f"Orchards {at}", "Yields of lime and orange trees on dry soils.") for at in range(5)
+    ]
+    archive = Archive.build([*seeds, *silent, *fruit, *corpus(robots=60, speech=60, physics=60)])
+    topic = Topic(name="xai", term="x", seed_keys=("interpretability",))
+    lime = [key for key in propose(topic, (), archive) if key.text == "LIME"]
+    assert all(key.evidence is not None and key.evidence.adds == 5 for key in lime)
+
+
+def test_rejected_keys_and_their_siblings_do_not_come_back(archive: Archive, proposed: list[Key]) -> None:
+    again = propose(UNLEARNING, [decided("concept erasure", "rejected")], archive)
+    assert ("concept", "erasur") not in forms(again)
+    rows = {key.text: key for key in proposed}
+    assert "concept erasure" in rows
+
+
+@pytest.mark.parametrize("state", ["active", "retired"])
+def test_decided_keys_are_not_proposed(archive: Archive, state: str) -> None:
+    assert ("concept", "erasur") not in forms(
+        propose(UNLEARNING, [decided("concept erasure", state)], archive)
+    )
+
+
+def test_a_proposed_key_is_judged_anew(archive: Archive, proposed: list[Key]) -> None:
+    waiting = [key for key in proposed if key.state == "proposed"]
+    assert waiting
+    assert propose(UNLEARNING, waiting, archive) == proposed
+
+
+def test_only_sure_keys_of_two_words_are_active_at_once(proposed: list[Key]) -> None:
+    for key in proposed:
+        evidence = key.evidence
+        assert evidence is not None
+        assert evidence.lower_bound >= 0.25
+        if key.state == "active":
+            assert " " in key.normal
+            assert evidence.lower_bound >= 0.5
+            assert evidence.adds >= 3
+            assert evidence.verified >= 0.6 * evidence.adds
+
+
+def test_keys_that_nobody_looked_at_enlarge_the_topic_by_at_most_a_third(
+    archive: Archive, proposed: list[Key]
+) -> None:
+
+    before = int(find_mentions(UNLEARNING, (), archive).named.sum())
+    after = int(find_mentions(UNLEARNING, proposed, archive).named.sum())
+    assert after <= 1.3 * before
+    second = propose(UNLEARNING, proposed, archive)
+    third = int(find_mentions(UNLEARNING, [*proposed, *second], archive).named.sum())
+    assert third <= 1.3 * before, "the budget is for all rounds together"
+
+
+def test_there_are_no_more_keys_than_asked_for(archive: Archive, proposed: list[Key]) -> None:
+    assert len(propose(UNLEARNING, (), archive, limit=2)) == min(2, len(proposed))
+
+
+def test_no_two_keys_find_the_same_papers(proposed: list[Key], archive: Archive) -> None:
+
+    matcher = KeyMatcher([key.text for key in proposed])
+    rows: dict[str, set[str]] = {key.text: set() for key in proposed}
+    for each in archive.papers:
+        for text in matcher.find(each.text):
+            rows[text].add(each.id)
+    texts = list(rows)
+    for at, one in enumerate(texts):
+        for other in texts[at + 1 :]:
+            assert len(rows[one] & rows[other]) <= 0.8 * len(rows[one] | rows[other])
+
+
+def test_the_same_archive_gives_the_same_keys(papers: list[Paper], proposed: list[Key]) -> None:
+    assert propose(UNLEARNING, (), Archive.build(papers)) == proposed
+
+
+def test_too_few_papers_give_no_keys() -> None:
+    assert propose(UNLEARNING, (), Archive.build(corpus(unlearning=5, robots=40))) == []
+    assert propose(UNLEARNING, (), Archive.build(papers_of("unlearning", 20))) == []
+    assert propose(UNLEARNING, (), Archive.build([])) == []
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_the_lower_bound_is_below_the_share_and_grows_with_evidence(successes: int, more: int) -> None:
+    trials = successes + more
+    bound = wilson(successes, trials)
+    assert 0 <= bound <= (successes / trials if trials else 0) + 1e-12
+    assert wilson(2 * successes, 2 * trials) >= bound - 1e-12
+
+
+def test_two_lucky_papers_do_not_outrank_thirty_good_ones() -> None:
+    assert wilson(2, 2) < wilson(28, 30)
+
+
+def test_a_key_does_not_confirm_itself() -> None:
+    """With its own word in the scorer "forget" would pass; it is judged without."""
+    own = [paper(each.id, each.title, each.abstract + 8 * " Forget.") for each in papers_of("unlearning", 60)]
+    training = papers_of("training", 280)
+    others = [paper(each.id, each.title, each.abstract + 8 * " Forget.") for each in training[:40]]
+    archive = Archive.build([*own, *others, *training[40:], *corpus(robots=60, speech=60)])
+    named = find_mentions(UNLEARNING, (), archive).named
+    scorer = _Scorer(archive, named, ~named, {"unlearn", "machin"})
+    rows = frozenset(row for row, normal in enumerate(archive.normals) if "forget" in normal.split())
+    judged = scorer.verify(_Candidate("forget", rows, 9.0))
+    with_its_word = scorer._verified(scorer.scores, np.array(judged.added))
+    assert len(judged.added) == 40
+    assert with_its_word >= 30
+    assert judged.verified <= 10
+    assert not scorer.worth_a_look(judged)
