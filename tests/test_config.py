@@ -374,7 +374,10 @@ CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
         (CHANNEL + "languages=[]", "4: channels.c.languages must be a list of en, ru, zh, not an empty list"),
         (CHANNEL + "topics='xai'", '4: channels.c.topics must be a list with at least one topic, not "xai"'),
         ("[channels.c]\ntype='file'", "1: channels.c has no folder; give a path in quotes"),
-        ("[channels.c]\ntype='mail'", '2: channels.c.type must be "file" or "telegram", not "mail"'),
+        (
+            "[channels.c]\ntype='mail'",
+            '2: channels.c.type must be "file" or "feed" or "telegram", not "mail"',
+        ),
         (NEWS + "folder='x'", '4: channels.c.folder is not for a channel of type "telegram"'),
         (
             "[channels.c]\ntype='telegram'\nchat='@x'",

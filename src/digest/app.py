@@ -184,10 +184,12 @@ class App:
     def _channel(self, name: str, chosen: ChannelSettings) -> Channel:
         if chosen.type == "telegram":
             return self._telegram_channel(name, chosen)
+        from digest.channels.feed import FeedChannel
         from digest.channels.files import FileChannel
 
         assert chosen.folder is not None
-        return FileChannel(name, chosen.folder)
+        made = FeedChannel if chosen.type == "feed" else FileChannel
+        return made(name, chosen.folder)
 
     def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
         from digest.channels.quiet import QuietHours

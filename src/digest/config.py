@@ -129,7 +129,7 @@ class Channel(Struct, frozen=True, kw_only=True):
     """Where posts go. ``topics`` and ``languages`` are those it takes, None for all. The others are
     those of a type: see ``_OF_TYPE``."""
 
-    type: Literal["file", "telegram"]
+    type: Literal["file", "feed", "telegram"]
     folder: Folder | None = None
     chat: Address | None = None
     thread: Thread | None = None
@@ -145,6 +145,7 @@ class Channel(Struct, frozen=True, kw_only=True):
 
 _OF_TYPE = {
     "file": {"folder": True},
+    "feed": {"folder": True},
     "telegram": {"chat": True, "thread": False, "quiet_hours": False, "time_zone": False},
 }
 """What a channel's type adds to its settings, and whether it has to be given."""
