@@ -557,10 +557,10 @@ def test_a_proposed_key_gets_new_evidence_and_a_decided_one_is_left_alone(store:
 
 
 def test_the_cursor_of_a_proposal_is_stored_with_its_keys(store: Store) -> None:
-    store.propose_keys([], NOW, cursor=("keys:unlearning", "2026-05-05"))
+    store.propose_keys([], NOW, {"keys:unlearning": "2026-05-05"})
     assert store.cursor("keys:unlearning") == "2026-05-05"
     with pytest.raises(Exception, match="zone"):
-        store.propose_keys([key()], NAIVE, cursor=("keys:unlearning", "2026-05-06"))
+        store.propose_keys([key()], NAIVE, {"keys:unlearning": "2026-05-06"})
     assert store.cursor("keys:unlearning") == "2026-05-05"
     assert store.keys("unlearning") == []
 

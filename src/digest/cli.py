@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
@@ -484,6 +485,8 @@ def status(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; every error a user can mend is one line and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # What a command gave to context.exit comes back; one that ends by itself gives None.
         sys.exit(cli(prog_name="digest", standalone_mode=False) or 0)

@@ -147,12 +147,13 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
     """
     count = Counting("match")
     day = new_york_day(now)
-    archive = _Archive(store, plan, day)
     for topic in plan.topics:
         store.sync_seed_keys(topic.name, seed_keys(topic), now)
-        last = store.cursor(_keys_cursor(topic))
-        if last is None or day - date.fromisoformat(last) >= KEYS_EVERY:
-            count.notes += _key_notes(topic, _propose(store, topic, archive, now))
+    due = [topic for topic in plan.topics if _is_due(store.cursor(_keys_cursor(topic)), day)]
+    new = _propose(store, plan, due, now)
+    count.notes += [note for topic in due for note in _key_notes(topic, new)]
+    archive = _Archive(store, plan, day)
+    for topic in plan.topics:
         active = store.keys(topic.name, states=ACTIVE)
         fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
@@ -170,7 +171,7 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
 def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[Key]:
     """Propose keys for one topic now, whenever it was last done."""
     store.sync_seed_keys(topic.name, seed_keys(topic), now)
-    return _propose(store, topic, _Archive(store, plan, new_york_day(now)), now)
+    return _propose(store, plan, [topic], now)
 
 
 def seed_keys(topic: Topic) -> list[Key]:
@@ -188,12 +189,23 @@ def _keys_cursor(topic: Topic) -> str:
     return f"keys:{topic.name}"
 
 
-def _propose(store: Store, topic: Topic, archive: _Archive, now: datetime) -> list[Key]:
-    found = archive.propose(topic, store.keys(topic.name))
-    return store.propose_keys(found, now, cursor=(_keys_cursor(topic), new_york_day(now).isoformat()))
+def _is_due(last: str | None, day: date) -> bool:
+    return last is None or day - date.fromisoformat(last) >= KEYS_EVERY
 
 
-def _key_notes(topic: Topic, found: Sequence[Key]) -> list[str]:
+def _propose(store: Store, plan: Plan, topics: Sequence[Topic], now: datetime) -> list[Key]:
+    """Propose keys for some topics, stored all at once: the keys of all topics gather the archive, so
+    after a kill between two of them the second would learn from another archive."""
+    if not topics:
+        return []
+    day = new_york_day(now)
+    archive = _Archive(store, plan, day)
+    found = [key for topic in topics for key in archive.propose(topic, store.keys(topic.name))]
+    return store.propose_keys(found, now, {_keys_cursor(topic): day.isoformat() for topic in topics})
+
+
+def _key_notes(topic: Topic, new: Sequence[Key]) -> list[str]:
+    found = [key for key in new if key.topic == topic.name]
     active = [key.text for key in found if key.state == "active"]
     waiting = len(found) - len(active)
     notes = [f"{topic.name}: accepted {', '.join(active)}"] if active else []

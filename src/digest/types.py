@@ -188,8 +188,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class Match(Struct, frozen=True, kw_only=True):
-    """A paper of a topic. ``score`` (0 to 1) is the share of the topic's own papers that look less
-    like the topic than this one does. ``silent``: no seed key stands in title or abstract."""
+    """A paper of a topic. ``score`` (0 to 1) joins what its text looks like (the share of the topic's
+    own papers that look less like the topic, as far as that can be believed) and the keys that stand
+    in it: .6 and more when a seed key is in the title. ``silent``: no seed key stands in title or
+    abstract."""
 
     topic: str
     paper: str

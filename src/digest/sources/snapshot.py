@@ -131,11 +131,12 @@ def _versions(records: list[RecordVersion]) -> tuple[Version, ...]:
 
 
 def _number(text: str) -> int:
-    if not text.startswith("v") or not text[1:].isdecimal():
+    if not text.startswith("v") or not text[1:].isdecimal() or len(text) > _LONGEST_VERSION:
         raise InputError(f"not a version: {text[:60]!r}")
     return int(text[1:])
 
 
+_LONGEST_VERSION = len("v99999")
 _MONTHS = {
     name: at for at, name in enumerate(re.findall("...", "JanFebMarAprMayJunJulAugSepOctNovDec"), start=1)
 }
@@ -165,7 +166,10 @@ def _day(time: datetime) -> date:
     """The New York day of a time. Midnight sharp is no time but a day: it is taken as it stands."""
     if not (time.hour or time.minute or time.second):
         return time.date()
-    return time.astimezone(_NEW_YORK).date()
+    try:
+        return time.astimezone(_NEW_YORK).date()
+    except OverflowError as error:  # the first hours of year 1
+        raise InputError(f"not a date: {time}") from error
 
 
 # Authors ------------------------------------------------------------------------------------------
@@ -306,7 +310,12 @@ class Snapshot:
     @property
     def name(self) -> str:
         """What the source is called: each file has a cursor of its own."""
-        return f"snapshot:{self.path}"
+        return f"snapshot:{self.shown}"
+
+    @property
+    def shown(self) -> str:
+        """The path as it can be stored and printed, whatever bytes are in its names."""
+        return os.fsencode(self.path).decode(errors="backslashreplace")
 
     def fetch(self, cursor: str | None, now: datetime) -> Iterator[Page]:  # noqa: ARG002 - a file has no now
         """The pages after ``cursor``; nothing if the same file was read to its end.
@@ -379,7 +388,9 @@ class _Reading:
                 self.skip(str(error))
 
     def skip(self, reason: str) -> None:
-        self.skipped.append(Skipped(f"{self.source.path.name}:{self.line}", " ".join(reason.split())[:200]))
+        self.skipped.append(
+            Skipped(f"{Path(self.source.shown).name}:{self.line}", " ".join(reason.split())[:200])
+        )
         if len(self.skipped) >= _MOST_BAD_LINES:
             self.check()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -62,9 +62,9 @@ class TopicStore(StoreBase):
         return [key for key in found if states is None or key.state in states]
 
     def propose_keys(
-        self, keys: Sequence[Key], now: datetime, *, cursor: tuple[str, str] | None = None
+        self, keys: Sequence[Key], now: datetime, cursors: Mapping[str, str] | None = None
     ) -> list[Key]:
-        """Store keys the program has found, and a cursor (name, value) with them; gives those that are new.
+        """Store keys the program has found, and cursors by name with them; gives those that are new.
 
         One that is still proposed gets the new evidence and state; what was once decided stays.
         """
@@ -77,8 +77,8 @@ class TopicStore(StoreBase):
                 old = known[key.topic].get(key.normal)
                 if old is None or old.state == "proposed":
                     _put(connection, old, key, PROGRAM, "found in the archive", now)
-            if cursor is not None:
-                put_cursor(connection, *cursor, now)
+            for name, value in (cursors or {}).items():
+                put_cursor(connection, name, value, now)
         return new
 
     def decide_key(
