@@ -896,6 +896,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "paper_numbers": lambda store: store.paper_numbers(["2605.00001"]),
     "papers_by_number": lambda store: store.papers_by_number([1]),
     "announced_between": lambda store: store.announced_between(DAY, DAY),
+    "listed_between": lambda store: store.listed_between(DAY, None),
     "newest_until": lambda store: store.newest_until(DAY, 1),
     "with_phrases": lambda store: store.with_phrases(["paper"], DAY, 1),
     "day_counts": lambda store: store.day_counts(DAY, DAY),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
+from msgspec.structs import replace
+
 from digest.clock import Clock
+from digest.days import is_weekend, new_york_day
 from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
 from digest.types import (
     Delivery,
@@ -42,16 +44,14 @@ if TYPE_CHECKING:
     from digest.channels.telegram import Bot, TelegramChannel
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
+    from digest.crawling import Arxiv
     from digest.embed import Embedder
     from digest.index import VectorIndex
     from digest.pipeline import Plan
     from digest.render import Writer
     from digest.review import Polled
     from digest.sources import Source
-    from digest.sources.polite import Gate
     from digest.store import Store
-
-logger = logging.getLogger(__name__)
 
 
 class App:
@@ -108,9 +108,9 @@ class App:
     def source(self, name: str | None) -> Source:
         """A source by name, the configured one by default."""
         known: dict[str, Callable[[], Source]] = {
-            "oai": self._oai,
-            "rss": self._rss,
-            "api": self._api,
+            "oai": self.arxiv.oai,
+            "rss": self.arxiv.rss,
+            "api": self.arxiv.api,
             "sample": _sample,
         }
         chosen = name or self.settings.source
@@ -121,61 +121,13 @@ class App:
         return known[chosen]()
 
     @cached_property
-    def gate(self) -> Gate:
-        """The gate to arXiv; one of its own for servers on this machine."""
-        from digest import __version__
-        from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
+    def arxiv(self) -> Arxiv:
+        """arXiv, behind its gate."""
+        from digest.crawling import Arxiv
 
-        if self.settings.contact is None:
-            logger.warning(
-                "no contact", extra={"hint": "set contact: arXiv blocks whom it cannot reach first"}
-            )
-        gap = self.settings.arxiv.gap_seconds
-        state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")
-        gate = Gate(user_agent(__version__, self.settings.contact), gap=gap, state=state)
-        self._open.callback(gate.close)
-        return gate
-
-    @property
-    def _categories(self) -> tuple[str, ...]:
-        """The categories of all topics; none where one of them takes all."""
-        named = [topic.categories for topic in self.topics]
-        return tuple(dict.fromkeys(code for codes in named for code in codes)) if all(named) else ()
-
-    def _oai(self) -> Source:
-        from digest.sources.oai import Oai, sets_of
-
-        arxiv = self.settings.arxiv
-        return Oai(
-            self.gate,
-            arxiv.oai_url,
-            sets_of(self._categories),
-            overlap=timedelta(days=arxiv.overlap_days),
-            first=timedelta(days=arxiv.first_days),
-        )
-
-    def _rss(self) -> Source:
-        from digest.sources.rss import Rss
-
-        if not self._categories:
-            raise UsageError("a feed is of one category: give each topic categories, or use --source oai")
-
-        def known(ids: Sequence[str]) -> set[str]:
-            return set(self.store.paper_numbers(ids))
-
-        return Rss(self.gate, self.settings.arxiv.rss_url, self._categories, known)
-
-    def _api(self) -> Source:
-        from digest.sources.api import Api
-
-        arxiv = self.settings.arxiv
-        return Api(
-            self.gate,
-            arxiv.api_url,
-            self._categories,
-            overlap=timedelta(days=arxiv.overlap_days),
-            first=timedelta(days=arxiv.first_days),
-        )
+        arxiv = Arxiv(self.settings, lambda: self.store)
+        self._open.callback(arxiv.close)
+        return arxiv
 
     def channels(self) -> list[Channel]:
         """The configured channels."""
@@ -258,24 +210,50 @@ class App:
         model that is not there is told before the first."""
         with self._alone():
             _ = self.plan, self.writer
-            crawled = self._crawl_or_say_why([self.source(source)])
+            crawled = self._crawl(self.source(source))
             stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
             sent = self._deliver()
             exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else _exit_code(sent)
             return self._record("run", [*stages, wrote, sent], posts, exit_code)
 
-    def crawl(self, source: str | None) -> RunReport:
-        """The first stage alone."""
+    def crawl(self, source: str | None, since: date | None = None, *, check: bool = False) -> RunReport:
+        """The first stage alone; it ends with 75 where arXiv is not to be asked any more. ``since``: the
+        whole harvest since that day; ``check``: what is missing of it."""
+        if (check or since) and (source or self.settings.source) != "oai":
+            raise UsageError("--since and --check are for arXiv's harvest: --source oai")
         with self._alone():
-            return self._record("crawl", [self._crawl([self.source(source)])])
+            if check:
+                chosen: Source = self.arxiv.check(since)
+            else:
+                chosen = self.arxiv.oai(since) if since else self.source(source)
+            return self._record_crawl("crawl", self._crawl(chosen))
+
+    def backfill(self, topic: str, since: date, until: date | None) -> RunReport:
+        """The papers of a topic since a day, by the keys it has: seeds and active ones."""
+        from digest import pipeline
+
+        wanted = self.topic(topic)
+        if since > min(until or since, new_york_day(self.now)):
+            raise UsageError(f"--since {since} is later than {'--until' if until else 'today'}")
+        with self._alone():
+            self.store.sync_seed_keys(topic, pipeline.seed_keys(wanted), self.now)
+            keys = [key.text for key in self.store.keys(topic, states=pipeline.ACTIVE)]
+            source = self.arxiv.backfill(wanted, keys, since, until)
+            return self._record_crawl("backfill", self._read(source, every=0.0))
+
+    def _record_crawl(self, command: str, crawled: StageReport) -> RunReport:
+        exit_code = TryAgain.exit_code if "deferred" in crawled.counts else 0
+        return self._record(command, [crawled], exit_code=exit_code)
 
     def import_files(self, files: Sequence[Path], announced: date | None) -> RunReport:
         """The first stage from snapshot files."""
+        from digest import pipeline
         from digest.sources.snapshot import Snapshot
 
         with self._alone():
-            return self._record("import", [self._crawl([Snapshot(path, announced) for path in files])])
+            sources = [Snapshot(path, announced) for path in files]
+            return self._record("import", [pipeline.crawl(self.store, sources, self.now)])
 
     def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
         """One of the later stages alone."""
@@ -287,21 +265,28 @@ class App:
             done = stages[name]()
             return self._record(name, [done], exit_code=_exit_code(done))
 
-    def _crawl(self, sources: Sequence[Source]) -> StageReport:
+    def _crawl(self, source: Source) -> StageReport:
+        """Read a source as far as it can be read, and say why a day is empty."""
+        from digest.crawling import why_empty
+
+        crawled = self._read(source)
+        if source.name not in ("oai", "rss", "api"):
+            return crawled
+        return replace(crawled, notes=(*crawled.notes, *why_empty(self.store, self.now, crawled)))
+
+    def _read(self, source: Source, *, every: float = 10.0) -> StageReport:
         from digest import pipeline
+        from digest.crawling import Progress
 
-        return pipeline.crawl(self.store, sources, self.now)
-
-    def _crawl_or_say_why(self, sources: Sequence[Source]) -> StageReport:
+        told = None if self._quiet else Progress(source.name, every=every)
         try:
-            return self._crawl(sources)
-        except TryAgain as error:
-            return StageReport("crawl", 0.0, {"deferred": 1}, (str(error),))
+            return pipeline.crawl_while_possible(self.store, source, self.now, told)
+        finally:
+            if told:
+                told.end()
 
     def _batch_is_missing(self, crawled: StageReport) -> bool:
         """Whether a crawl was put off on a day whose batch has not come in some other way."""
-        from digest.days import is_weekend, new_york_day
-
         day = new_york_day(self.now)
         return "deferred" in crawled.counts and not is_weekend(day) and not self.store.day_counts(day, day)
 
@@ -516,7 +501,7 @@ class App:
 
     def status(self) -> Status:
         """What the archive holds, what waits, and how the last runs went."""
-        return self.store.status(self.model)
+        return replace(self.store.status(self.model), arxiv=self.arxiv.status(self.now))
 
 
 def _sample() -> Source:

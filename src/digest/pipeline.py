@@ -27,7 +27,9 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from digest.days import new_york_day
+from digest.errors import Deferred, NotAnAnswer
 from digest.types import (
+    AnnounceType,
     Choice,
     Draft,
     Key,
@@ -56,6 +58,7 @@ BACKGROUND = 20_000
 SEED_LIMIT = 3_000
 EMBED_BATCH = 256
 KEYS_EVERY = timedelta(days=7)
+ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
 SENTENCES = {"detailed": 2, "brief": 1}
@@ -97,19 +100,48 @@ class Counting:
 # crawl
 
 
-def crawl(store: Store, sources: Sequence[Source], now: datetime) -> StageReport:
-    """Read each source from where it was left, one transaction a page."""
-    count = Counting("crawl", "new", "newer", "unchanged", "skipped")
+def crawl(
+    store: Store, sources: Sequence[Source], now: datetime, told: Callable[[Page], None] | None = None
+) -> StageReport:
+    """Read each source from where it was left, one transaction a page; ``told`` hears of each page
+    that is stored."""
+    count = _crawled()
     for source in sources:
-        for page in source.fetch(store.cursor(source.name), now):
-            added = store.add_papers(source.name, _with_deleted(store, page), now)
-            count.add("new", len(added.new))
-            count.add("newer", len(added.newer))
-            count.add("unchanged", added.unchanged)
-            count.add("skipped", len(page.skipped))
-            count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
-            count.notes.extend(page.notes)
+        _read(store, source, now, count, told)
     return count.report()
+
+
+def crawl_while_possible(
+    store: Store, source: Source, now: datetime, told: Callable[[Page], None] | None = None
+) -> StageReport:
+    """As ``crawl``; where arXiv is not to be asked any more, what was read is counted and the reason
+    noted: ``deferred`` is 1, and the next crawl goes on there."""
+    count = _crawled()
+    try:
+        _read(store, source, now, count, told)
+    except (Deferred, NotAnAnswer) as error:
+        count.add("deferred")
+        count.notes.append(str(error))
+    return count.report()
+
+
+def _crawled() -> Counting:
+    return Counting("crawl", "new", "newer", "unchanged", "skipped")
+
+
+def _read(
+    store: Store, source: Source, now: datetime, count: Counting, told: Callable[[Page], None] | None
+) -> None:
+    for page in source.fetch(store.cursor(source.name), now):
+        added = store.add_papers(source.name, _with_deleted(store, page), now)
+        count.add("new", len(added.new))
+        count.add("newer", len(added.newer))
+        count.add("unchanged", added.unchanged)
+        count.add("skipped", len(page.skipped))
+        count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
+        count.notes.extend(page.notes)
+        if told:
+            told(page)
 
 
 def _with_deleted(store: Store, page: Page) -> Page:
@@ -158,7 +190,7 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
         fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
             found = archive.match(topic, active)
-            store.put_matches(topic.name, found, fingerprint, scored=archive.candidates)
+            store.put_matches(topic.name, found, fingerprint, scored=archive.window)
         matches = store.matches(topic.name, archive.since, day, topic.floor)
         silent = sum(one.silent for one in matches)
         count.add(topic.name, len(matches))
@@ -229,10 +261,16 @@ class _Archive:
             return []
         return relevance.match(topic, active, self._built, self.candidates)
 
+    @property
+    def window(self) -> list[str]:
+        """Ids of all papers of the look-back window."""
+        return [paper.id for paper in self._window]
+
     @cached_property
     def candidates(self) -> list[str]:
-        """Ids of the papers announced in the look-back window."""
-        return [paper.id for paper in self._window]
+        """Ids of the papers announced in the look-back window, as new or cross-listed: whoever is seen
+        for the first time when replaced was announced before, and is no news."""
+        return [paper.id for paper in self._window if paper.announce_type in ANNOUNCED]
 
     def propose(self, topic: Topic, known: Sequence[Key]) -> list[Key]:
         """Keys that the archive gives reason to add."""

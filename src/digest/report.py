@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from digest.types import Delivery, Hit, Key, Post, RunReport, StageReport, Status
+from digest.types import Delivery, Hit, Key, Listed, Post, RunReport, StageReport, Status
 
 if TYPE_CHECKING:
     from digest.channels.check import Finding
@@ -53,6 +53,20 @@ def _authors(names: Sequence[str]) -> str:
         return ""
     shown = ", ".join(names[:3]) + (" et al." if len(names) > 3 else "")
     return f"{shown} · "
+
+
+def papers(found: Sequence[Listed]) -> str:
+    """Papers as the archive has them, a line each."""
+    if not found:
+        return "no papers; digest crawl brings what is new, digest backfill TOPIC what was before"
+    heading = ("id", "version", "announced", "as", "submitted", "categories")
+    return table([heading, *map(_paper_row, found)])
+
+
+def _paper_row(one: Listed) -> tuple[str, ...]:
+    how = f"{one.announce_type}, withdrawn" if one.withdrawn else one.announce_type
+    facts = (one.id, f"v{one.version}", str(one.announced), how, f"{one.submitted:%Y-%m-%d}")
+    return (*facts, " ".join(one.categories))
 
 
 def posts(found: Sequence[Post]) -> str:
@@ -150,6 +164,7 @@ def status(found: Status) -> str:
         "deliveries          " + _tally(found.deliveries),
         "posts               " + _tally(found.posts),
     ]
+    lines += ["", *(f"{name:<20}{words}" for name, words in found.arxiv.items())]
     lines += ["", "last runs"] + [f"  {line}" for line in found.runs]
     return "\n".join(lines)
 

@@ -75,6 +75,19 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
         return f"{self.title}. {self.abstract}"
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """A paper in a list: what the archive has of it, and as what it was announced on which day."""
+
+    id: str
+    version: int
+    primary: str
+    categories: tuple[str, ...]
+    submitted: datetime
+    announced: date
+    announce_type: AnnounceType
+    withdrawn: bool
+
+
 class Skipped(Struct, frozen=True):
     """A record that could not be read: where it stands and why it was left out."""
 
@@ -346,12 +359,14 @@ class RunReport(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """What the archive holds (name to figure), posts and deliveries by state, the last runs in words."""
+    """What the archive holds (name to figure), posts and deliveries by state, the last runs in words,
+    and how far arXiv was read and whether it may be asked (name to words)."""
 
     archive: Mapping[str, str | int]
     posts: Mapping[str, int]
     deliveries: Mapping[str, int]
     runs: tuple[str, ...]
+    arxiv: Mapping[str, str] = {}
 
 
 class Hit(Struct, frozen=True, kw_only=True):

@@ -189,7 +189,7 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far a search has come. ``what`` tells one search from another; the first of ``todo`` is
     under way: ``start`` is where its next page begins, ``distinct`` how many papers it gave so far,
     ``tail`` its last ids. ``hits`` are all papers found, ``kept`` those that hold a key; all are found
-    that were submitted before ``until``."""
+    that were submitted before ``until``. ``total`` is how many the query under way has."""
 
     what: str
     todo: tuple[Piece, ...]
@@ -200,6 +200,15 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     hits: int = 0
     kept: int = 0
     until: datetime | None = None
+    total: int = 0
+
+    def in_words(self) -> str:
+        """What was found and what is left to ask, for a person."""
+        found = f"{self.hits} found, {self.kept} hold a key"
+        if not self.todo:
+            return f"{found}, done until {self.until:%Y-%m-%d}" if self.until else f"{found}, done"
+        asked = f"{self.start} of {self.total} results of this one" if self.start else "this one next"
+        return f"{found}, {len(self.todo)} windows left ({asked}: {self.todo[0].span})"
 
     def next_piece(self, *pieces: Piece) -> Job:
         """The job with the first piece done, or replaced by others."""
@@ -297,7 +306,7 @@ def _after(job: Job, found: Results, fresh: int) -> tuple[Job, tuple[str, ...]]:
     job = replace(job, distinct=job.distinct + fresh)
     if found.ids and end < min(found.total, MOST_RESULTS):
         start = max(end - _OVERLAP, job.start + 1)
-        return replace(job, start=start, tail=found.ids[-_OVERLAP:]), ()
+        return replace(job, start=start, tail=found.ids[-_OVERLAP:], total=found.total), ()
     if job.distinct >= found.total:
         notes = (f"no results for {span}",) if not found.total else ()
         return job.next_piece(), notes

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, 
 from digest.store import sqlite, words
 from digest.store.base import StoreBase, insert_columns, numbers_of, put_cursor, renew_stamp
 from digest.store.tables import cursor, paper
-from digest.types import Page, Paper, Version
+from digest.types import Listed, Page, Paper, Version
 
 TEXTS = "text"
 """The stamp of all papers' texts."""
@@ -66,6 +66,17 @@ class PaperStore(StoreBase):
         """All papers of these days (both included), oldest first; withdrawn ones left out."""
         query = select(paper).where(paper.c.announced.between(since, until), ~paper.c.withdrawn)
         return self._list(query.order_by(paper.c.announced, paper.c.number))
+
+    def listed_between(self, since: date | None, until: date | None) -> list[Listed]:
+        """All papers announced on these days (both included, None for no limit), withdrawn ones too, in
+        the order of days and ids."""
+        query = select(*(paper.c[name] for name in _LISTED)).order_by(paper.c.announced, paper.c.id)
+        if since is not None:
+            query = query.where(paper.c.announced >= since)
+        if until is not None:
+            query = query.where(paper.c.announced <= until)
+        with self._reading() as connection:
+            return [_as_listed(**row) for row in connection.execute(query).mappings()]
 
     def newest_until(self, day: date, limit: int) -> list[Paper]:
         """The last ``limit`` papers announced until a day, newest day first; withdrawn ones left out."""
@@ -180,6 +191,14 @@ def as_paper(row: Row[Any]) -> Paper:
 
 
 _OWN = tuple(name for name in Paper.__struct_fields__ if name != "categories")
+
+
+_LISTED = ("id", "version", "categories", "submitted", "announced", "announce_type", "withdrawn")
+
+
+def _as_listed(*, categories: str, **facts: Any) -> Listed:
+    codes = tuple(categories.split())
+    return Listed(primary=codes[0], categories=codes, **facts)
 
 
 def _number(version: Version) -> int:
