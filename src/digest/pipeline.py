@@ -36,6 +36,7 @@ from digest.types import (
     KeyState,
     Language,
     Match,
+    Origin,
     Page,
     Paper,
     PostState,
@@ -180,7 +181,7 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
     count = Counting("match")
     day = new_york_day(now)
     for topic in plan.topics:
-        store.sync_seed_keys(topic.name, seed_keys(topic), now)
+        store.sync_keys(topic.name, configured_keys(topic), now)
     due = [topic for topic in plan.topics if _is_due(store.cursor(_keys_cursor(topic)), day)]
     new = _propose(store, plan, due, now)
     count.notes += [note for topic in due for note in _key_notes(topic, new)]
@@ -202,17 +203,19 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
 
 def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[Key]:
     """Propose keys for one topic now, whenever it was last done."""
-    store.sync_seed_keys(topic.name, seed_keys(topic), now)
+    store.sync_keys(topic.name, configured_keys(topic), now)
     return _propose(store, plan, [topic], now)
 
 
-def seed_keys(topic: Topic) -> list[Key]:
-    """The keys that the configuration gives a topic."""
+def configured_keys(topic: Topic) -> list[Key]:
+    """The keys that the configuration gives a topic; one given twice is a seed key."""
     from digest.phrases import normalise
 
+    texts: dict[str, Origin] = dict.fromkeys(topic.adjacent_keys, "adjacent")
+    texts |= dict.fromkeys(topic.seed_keys, "seed")
     return [
-        Key(topic=topic.name, text=text, normal=normalise(text), state="active", origin="seed")
-        for text in topic.seed_keys
+        Key(topic=topic.name, text=text, normal=normalise(text), state="active", origin=origin)
+        for text, origin in texts.items()
     ]
 
 
