@@ -34,6 +34,7 @@ from digest.types import (
     Page,
     Paper,
     Part,
+    Review,
     RunReport,
     StageReport,
     TextEntity,
@@ -330,6 +331,8 @@ def test_more_papers_than_fit_into_one_query_are_found(store: Store) -> None:
     store.add_papers("snapshot", page(*papers), NOW)
     assert store.papers([one.id for one in papers]) == papers
     assert store.add_papers("snapshot", page(*papers), NOW).unchanged == len(papers)
+    many = [f"9999.{number:05}" for number in range(40_000)]  # SQLite takes 32,766 parameters
+    assert store.paper_numbers([*many, papers[8].id]) == {papers[8].id: 9}
 
 
 def test_an_empty_archive_answers_too(store: Store) -> None:
@@ -523,8 +526,8 @@ def test_the_vector_state_changes_exactly_when_the_vectors_of_papers_may_have(ar
 
 def test_seed_keys_are_those_of_the_configuration(archive: Archive) -> None:
     store = archive.store
-    store.sync_seed_keys("unlearning", [seed("Machine Unlearning"), seed("data deletion")], NOW)
-    store.sync_seed_keys("unlearning", [seed("Machine Unlearning"), seed("right to be forgotten")], NOW)
+    store.sync_keys("unlearning", [seed("Machine Unlearning"), seed("data deletion")], NOW)
+    store.sync_keys("unlearning", [seed("Machine Unlearning"), seed("right to be forgotten")], NOW)
     store = archive.reopen()
     assert [(one.text, one.state) for one in store.keys("unlearning")] == [
         ("Machine Unlearning", "active"),
@@ -580,7 +583,7 @@ def test_a_person_may_add_a_key_nobody_proposed(store: Store) -> None:
     added = store.decide_key("xai", "Saliency", "saliency", "active", by="ada", reason="", now=NOW)
     assert added.origin == "human"
     assert store.keys("xai") == [added]
-    store.sync_seed_keys("xai", [], NOW)
+    store.sync_keys("xai", [], NOW)
     assert store.keys("xai") == [added]  # only seeds are the configuration's
 
 
@@ -866,7 +869,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "add_papers": lambda store: store.add_papers("oai", page(paper(2)), NOW),
     "ensure_model": lambda store: store.ensure_model("new", 2),
     "add_vectors": lambda store: store.add_vectors(MODEL, rows(1)),
-    "sync_seed_keys": lambda store: store.sync_seed_keys("unlearning", [seed()], NOW),
+    "sync_keys": lambda store: store.sync_keys("unlearning", [seed()], NOW),
     "propose_keys": lambda store: store.propose_keys([key()], NOW),
     "decide_key": lambda store: store.decide_key("xai", "a", "a", "active", by="a", reason="", now=NOW),
     "put_matches": lambda store: store.put_matches("unlearning", [match(1)], "f"),
@@ -876,6 +879,15 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "record_delivery": lambda store: store.record_delivery(1, "sent", NOW),
     "set_delivery_state": lambda store: store.set_delivery_state(1, ("failed",), "queued", NOW),
     "recover_deliveries": lambda store: store.recover_deliveries(NOW),
+    "take_turn": lambda store: store.take_turn("bot", "me", NOW, NOW + timedelta(1)),
+    "end_turn": lambda store: store.end_turn("bot", "me"),
+    "rest_sender": lambda store: store.rest_sender("bot", NOW),
+    "move_chat": lambda store: store.move_chat("-1", "-1001"),
+    "note_message": lambda store: store.note_message("-1", 7),
+    "pause_channel": lambda store: store.pause_channel("news", "-1", "kicked", NOW),
+    "resume_channel": lambda store: store.resume_channel("news"),
+    "put_cursor": lambda store: store.put_cursor("updates", "7", NOW),
+    "put_review": lambda store: store.put_review(Review(1, "v", "7", 1)),
     "put_run": lambda store: store.put_run("run", REPORT, NOW),
     "rebuild_words": lambda store: store.rebuild_words(),
 }
@@ -884,6 +896,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "paper_numbers": lambda store: store.paper_numbers(["2605.00001"]),
     "papers_by_number": lambda store: store.papers_by_number([1]),
     "announced_between": lambda store: store.announced_between(DAY, DAY),
+    "listed_between": lambda store: store.listed_between(DAY, None),
     "newest_until": lambda store: store.newest_until(DAY, 1),
     "with_phrases": lambda store: store.with_phrases(["paper"], DAY, 1),
     "day_counts": lambda store: store.day_counts(DAY, DAY),
@@ -909,6 +922,11 @@ READS: dict[str, Callable[[Store], object]] = {
     "post": lambda store: store.post(1),
     "choices": lambda store: store.choices(1),
     "deliveries": lambda store: store.deliveries(),
+    "is_waiting": lambda store: store.is_waiting("news", NOW),
+    "sender_rests": lambda store: store.sender_rests("bot", NOW),
+    "chat": lambda store: store.chat("-1"),
+    "pause": lambda store: store.pause("news", "-1"),
+    "review": lambda store: store.review(1),
     "runs": lambda store: store.runs(),
     "status": lambda store: store.status(MODEL),
     "search_words": lambda store: store.search_words("paper", 1),
@@ -1060,7 +1078,7 @@ def test_every_connection_is_as_safe_as_promised(used: Archive) -> None:
 
 def test_nobody_else_can_put_in_what_belongs_to_nothing(used: Archive) -> None:
     with used.store._engine.connect() as connection, pytest.raises(Exception, match="FOREIGN KEY"):
-        connection.exec_driver_sql("INSERT INTO paper_version VALUES (99, 1, '2026-01-01')")
+        connection.exec_driver_sql("INSERT INTO match VALUES ('unlearning', 99, 0.5, 0, '{}', 's')")
 
 
 def test_errors_of_our_own_are_not_hidden(used: Archive) -> None:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from digest.errors import InputError, TryAgain, UsageError, refused
+from msgspec.structs import replace
+
+from digest.clock import Clock
+from digest.days import is_weekend, new_york_day
+from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
 from digest.types import (
+    Delivery,
+    DeliveryState,
     Hit,
     Key,
     KeyState,
     Language,
+    Part,
     Post,
     PostState,
     RunReport,
     StageReport,
     Status,
+    TextEntity,
     Topic,
     Window,
 )
@@ -32,16 +40,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from digest.channels import Channel
+    from digest.channels.check import Finding
+    from digest.channels.telegram import Bot, TelegramChannel
+    from digest.config import Channel as ChannelSettings
     from digest.config import Settings
+    from digest.crawling import Arxiv
     from digest.embed import Embedder
     from digest.index import VectorIndex
     from digest.pipeline import Plan
     from digest.render import Writer
+    from digest.review import Polled
     from digest.sources import Source
-    from digest.sources.polite import Gate
     from digest.store import Store
-
-logger = logging.getLogger(__name__)
 
 
 class App:
@@ -50,6 +60,7 @@ class App:
     def __init__(self, settings: Settings, now: datetime, *, quiet: bool = False) -> None:
         self.settings = settings
         self.now = now
+        self.clock = Clock()
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -97,9 +108,9 @@ class App:
     def source(self, name: str | None) -> Source:
         """A source by name, the configured one by default."""
         known: dict[str, Callable[[], Source]] = {
-            "oai": self._oai,
-            "rss": self._rss,
-            "api": self._api,
+            "oai": self.arxiv.oai,
+            "rss": self.arxiv.rss,
+            "api": self.arxiv.api,
             "sample": _sample,
         }
         chosen = name or self.settings.source
@@ -110,67 +121,48 @@ class App:
         return known[chosen]()
 
     @cached_property
-    def gate(self) -> Gate:
-        """The gate to arXiv; one of its own for servers on this machine."""
-        from digest import __version__
-        from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
+    def arxiv(self) -> Arxiv:
+        """arXiv, behind its gate."""
+        from digest.crawling import Arxiv
 
-        if self.settings.contact is None:
-            logger.warning(
-                "no contact", extra={"hint": "set contact: arXiv blocks whom it cannot reach first"}
-            )
-        gap = self.settings.arxiv.gap_seconds
-        state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")
-        gate = Gate(user_agent(__version__, self.settings.contact), gap=gap, state=state)
-        self._open.callback(gate.close)
-        return gate
-
-    @property
-    def _categories(self) -> tuple[str, ...]:
-        """The categories of all topics; none where one of them takes all."""
-        named = [topic.categories for topic in self.topics]
-        return tuple(dict.fromkeys(code for codes in named for code in codes)) if all(named) else ()
-
-    def _oai(self) -> Source:
-        from digest.sources.oai import Oai, sets_of
-
-        arxiv = self.settings.arxiv
-        return Oai(
-            self.gate,
-            arxiv.oai_url,
-            sets_of(self._categories),
-            overlap=timedelta(days=arxiv.overlap_days),
-            first=timedelta(days=arxiv.first_days),
-        )
-
-    def _rss(self) -> Source:
-        from digest.sources.rss import Rss
-
-        if not self._categories:
-            raise UsageError("a feed is of one category: give each topic categories, or use --source oai")
-
-        def known(ids: Sequence[str]) -> set[str]:
-            return set(self.store.paper_numbers(ids))
-
-        return Rss(self.gate, self.settings.arxiv.rss_url, self._categories, known)
-
-    def _api(self) -> Source:
-        from digest.sources.api import Api
-
-        arxiv = self.settings.arxiv
-        return Api(
-            self.gate,
-            arxiv.api_url,
-            self._categories,
-            overlap=timedelta(days=arxiv.overlap_days),
-            first=timedelta(days=arxiv.first_days),
-        )
+        arxiv = Arxiv(self.settings, lambda: self.store)
+        self._open.callback(arxiv.close)
+        return arxiv
 
     def channels(self) -> list[Channel]:
         """The configured channels."""
+        return [self._channel(name, chosen) for name, chosen in self.settings.channels.items()]
+
+    def _channel(self, name: str, chosen: ChannelSettings) -> Channel:
+        if chosen.type == "telegram":
+            return self._telegram_channel(name, chosen)
+        from digest.channels.feed import FeedChannel
         from digest.channels.files import FileChannel
 
-        return [FileChannel(name, channel.folder) for name, channel in self.settings.channels.items()]
+        assert chosen.folder is not None
+        made = FeedChannel if chosen.type == "feed" else FileChannel
+        return made(name, chosen.folder)
+
+    def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
+        from digest.channels.quiet import QuietHours
+        from digest.channels.telegram import TelegramChannel
+
+        assert chosen.chat is not None
+        hours, zone = chosen.quiet_hours, chosen.time_zone
+        quiet = QuietHours.parse(hours, zone) if hours and zone else None
+        probe = self.settings.telegram.on_uncertain == "probe"
+        return TelegramChannel(name, self.bot, chosen.chat, thread=chosen.thread, quiet=quiet, probe=probe)
+
+    @cached_property
+    def bot(self) -> Bot:
+        """The bot of all Telegram channels; it is asked nothing before it is needed."""
+        from digest.channels.telegram import Bot, Token
+        from digest.config import bot_token
+
+        chosen = self.settings.telegram
+        bot = Bot(lambda: Token(bot_token(chosen, os.environ)), chosen.url, chosen.speaks_to)
+        self._open.callback(bot.close)
+        return bot
 
     @cached_property
     def model(self) -> str:
@@ -184,7 +176,7 @@ class App:
         """What match and write go by."""
         from digest.pipeline import Plan
 
-        state: PostState = "approved" if self.settings.approval == "automatic" else "draft"
+        state: PostState = "draft" if self.settings.posts_wait else "approved"
         return Plan(
             topics=tuple(self.topics),
             model=self.model,
@@ -218,23 +210,50 @@ class App:
         model that is not there is told before the first."""
         with self._alone():
             _ = self.plan, self.writer
-            crawled = self._crawl_or_say_why([self.source(source)])
+            crawled = self._crawl(self.source(source))
             stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
-            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else 0
-            return self._record("run", [*stages, wrote, self._deliver()], posts, exit_code)
+            sent = self._deliver()
+            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else _exit_code(sent)
+            return self._record("run", [*stages, wrote, sent], posts, exit_code)
 
-    def crawl(self, source: str | None) -> RunReport:
-        """The first stage alone."""
+    def crawl(self, source: str | None, since: date | None = None, *, check: bool = False) -> RunReport:
+        """The first stage alone; it ends with 75 where arXiv is not to be asked any more. ``since``: the
+        whole harvest since that day; ``check``: what is missing of it."""
+        if (check or since) and (source or self.settings.source) != "oai":
+            raise UsageError("--since and --check are for arXiv's harvest: --source oai")
         with self._alone():
-            return self._record("crawl", [self._crawl([self.source(source)])])
+            if check:
+                chosen: Source = self.arxiv.check(since)
+            else:
+                chosen = self.arxiv.oai(since) if since else self.source(source)
+            return self._record_crawl("crawl", self._crawl(chosen))
+
+    def backfill(self, topic: str, since: date, until: date | None) -> RunReport:
+        """The papers of a topic since a day, by the keys it has: seeds and active ones."""
+        from digest import pipeline
+
+        wanted = self.topic(topic)
+        if since > min(until or since, new_york_day(self.now)):
+            raise UsageError(f"--since {since} is later than {'--until' if until else 'today'}")
+        with self._alone():
+            self.store.sync_keys(topic, pipeline.configured_keys(wanted), self.now)
+            keys = [key.text for key in self.store.keys(topic, states=pipeline.ACTIVE)]
+            source = self.arxiv.backfill(wanted, keys, since, until)
+            return self._record_crawl("backfill", self._read(source, every=0.0))
+
+    def _record_crawl(self, command: str, crawled: StageReport) -> RunReport:
+        exit_code = TryAgain.exit_code if "deferred" in crawled.counts else 0
+        return self._record(command, [crawled], exit_code=exit_code)
 
     def import_files(self, files: Sequence[Path], announced: date | None) -> RunReport:
         """The first stage from snapshot files."""
+        from digest import pipeline
         from digest.sources.snapshot import Snapshot
 
         with self._alone():
-            return self._record("import", [self._crawl([Snapshot(path, announced) for path in files])])
+            sources = [Snapshot(path, announced) for path in files]
+            return self._record("import", [pipeline.crawl(self.store, sources, self.now)])
 
     def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
         """One of the later stages alone."""
@@ -243,23 +262,31 @@ class App:
                 wrote, posts = self._write()
                 return self._record(name, [wrote], posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
-            return self._record(name, [stages[name]()])
+            done = stages[name]()
+            return self._record(name, [done], exit_code=_exit_code(done))
 
-    def _crawl(self, sources: Sequence[Source]) -> StageReport:
+    def _crawl(self, source: Source) -> StageReport:
+        """Read a source as far as it can be read, and say why a day is empty."""
+        from digest.crawling import why_empty
+
+        crawled = self._read(source)
+        if source.name not in ("oai", "rss", "api"):
+            return crawled
+        return replace(crawled, notes=(*crawled.notes, *why_empty(self.store, self.now, crawled)))
+
+    def _read(self, source: Source, *, every: float = 10.0) -> StageReport:
         from digest import pipeline
+        from digest.crawling import Progress
 
-        return pipeline.crawl(self.store, sources, self.now)
-
-    def _crawl_or_say_why(self, sources: Sequence[Source]) -> StageReport:
+        told = None if self._quiet else Progress(source.name, every=every)
         try:
-            return self._crawl(sources)
-        except TryAgain as error:
-            return StageReport("crawl", 0.0, {"deferred": 1}, (str(error),))
+            return pipeline.crawl_while_possible(self.store, source, self.now, told)
+        finally:
+            if told:
+                told.end()
 
     def _batch_is_missing(self, crawled: StageReport) -> bool:
         """Whether a crawl was put off on a day whose batch has not come in some other way."""
-        from digest.days import is_weekend, new_york_day
-
         day = new_york_day(self.now)
         return "deferred" in crawled.counts and not is_weekend(day) and not self.store.day_counts(day, day)
 
@@ -282,9 +309,9 @@ class App:
         return pipeline.write(self.store, self.plan, self.writer, self.now)
 
     def _deliver(self) -> StageReport:
-        from digest import pipeline
+        from digest import delivery
 
-        return pipeline.deliver(self.store, self.channels(), self.now)
+        return delivery.deliver(self.store, self.channels(), self.clock)
 
     def _record(
         self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = (), exit_code: int = 0
@@ -375,6 +402,83 @@ class App:
             raise UsageError(f"post {number} is {post.state}: only a draft can be {wanted}")
         return self.post(number)
 
+    # Posting.
+
+    def outbox(self, *, everything: bool) -> list[Delivery]:
+        """The deliveries that are not done, or all."""
+        undone: tuple[DeliveryState, ...] = ("queued", "sending", "uncertain", "failed")
+        return self.store.deliveries(states=None if everything else undone)
+
+    def resolve(self, number: int, *, sent: int | None, retry: bool) -> Delivery:
+        """A person says what became of a part: it stands there as message ``sent``, it is to be tried
+        again, or (neither) it is given up."""
+        found = self._delivery(number)
+        to: DeliveryState = "sent" if sent is not None else "queued" if retry else "cancelled"
+        settled: tuple[DeliveryState, ...] = ("uncertain", "failed")
+        from_states: tuple[DeliveryState, ...] = (*settled, "queued") if to == "cancelled" else settled
+        receipt = None if sent is None else self._receipt(found, sent)
+        if not self.store.set_delivery_state(number, from_states, to, self.clock.now(), receipt=receipt):
+            raise UsageError(
+                f"delivery {number} is {found.state}: only {' or '.join(from_states)} becomes {to}"
+            )
+        if sent is not None and found.chat is not None:
+            self.store.note_message(found.chat, sent)
+        return self._delivery(number)
+
+    def _delivery(self, number: int) -> Delivery:
+        for found in self.store.deliveries():
+            if found.id == number:
+                return found
+        raise InputError(f"no delivery {number}; digest outbox list shows what there is")
+
+    def _receipt(self, found: Delivery, message: int) -> str:
+        from digest.channels import RemoteChannel
+
+        for channel in self.channels():
+            if channel.name == found.channel and isinstance(channel, RemoteChannel):
+                channel.chat = found.chat or channel.chat
+                return channel.receipt(message)
+        return f"message {message}"
+
+    def check_channels(self, name: str | None) -> list[Finding]:
+        """Whether the Telegram channels can be posted to; one where all is well again is resumed."""
+        from digest.channels.check import MAY_POST, Finding, check
+        from digest.channels.telegram import TelegramChannel
+
+        channels = [channel for channel in self.channels() if isinstance(channel, TelegramChannel)]
+        wanted = [channel for channel in channels if name in (None, channel.name)]
+        if not wanted:
+            known = ", ".join(channel.name for channel in channels) or "none: docs/telegram.md says how"
+            raise UsageError(f"no Telegram channel {name or 'at all'}; there are {known}")
+        found: list[Finding] = []
+        for channel in wanted:
+            channel.chat = self.store.chat(channel.address).id
+            looked = check(channel, self._sample_part(channel.name))
+            found += looked
+            may_post = any(one.text == MAY_POST for one in looked)
+            if may_post and self.store.resume_channel(channel.name):
+                found.append(Finding(channel.name, True, "it was paused and goes on with the next delivery"))
+        return found
+
+    def _sample_part(self, channel: str) -> Part:
+        """The first part of the newest post for a channel, else a few words in bold."""
+        chosen = self.settings.channels[channel]
+        for post in reversed(self.store.posts()):
+            if chosen.takes(post.topics[0], post.language) and post.parts:
+                return post.parts[0]
+        text = "This is how posts will look: bold, and a link."
+        bold, link = TextEntity("bold", 29, 4), TextEntity("text_link", 41, 4, url="https://arxiv.org")
+        return Part("", text, (bold, link))
+
+    def review(self) -> Polled:
+        """Take the decisions that editors made in Telegram, and show them the drafts that wait."""
+        from digest.review import poll
+
+        telegram = self.settings.telegram
+        if not telegram.editors:
+            raise UsageError("nobody may approve: name telegram.editors, or use digest posts approve")
+        return poll(self.store, self.bot, telegram.editors, self.now, self.clock)
+
     def keys(self, topic: str, *, everything: bool) -> list[Key]:
         """The keys of a topic: active and proposed, or all."""
         states: tuple[KeyState, ...] | None = None if everything else ("active", "proposed")
@@ -397,13 +501,20 @@ class App:
 
     def status(self) -> Status:
         """What the archive holds, what waits, and how the last runs went."""
-        return self.store.status(self.model)
+        return replace(self.store.status(self.model), arxiv=self.arxiv.status(self.now))
 
 
 def _sample() -> Source:
     from digest.sources.sample import sample
 
     return sample()
+
+
+def _exit_code(done: StageReport) -> int:
+    """75 where something is to be sent again later, 1 where a person must look at what was sent."""
+    if done.counts.get("queued"):
+        return TryAgain.exit_code
+    return DeliveryError.exit_code if done.counts.keys() & {"uncertain", "failed"} else 0
 
 
 @contextmanager

@@ -102,18 +102,22 @@ class Moment(click.ParamType[datetime]):
 
 
 class Day(click.ParamType[date]):
-    """A calendar day, YYYY-MM-DD."""
+    """A calendar day, YYYY-MM-DD; a year, YYYY, is its first day, or its last at the ``end`` of a time."""
 
     name = "day"
+
+    def __init__(self, *, end: bool = False) -> None:
+        self._end = end
 
     def convert(self, value: Any, *_: Any) -> date:
         """Read the day."""
         if isinstance(value, date):
             return value
+        whole = f"{value}-12-31" if self._end else f"{value}-01-01"
         try:
-            return date.fromisoformat(value)
+            return date.fromisoformat(whole if len(value) == len("2026") else value)
         except ValueError:
-            self.fail(f"{value!r} is not a day such as 2026-05-12")
+            self.fail(f"{value!r} is not a day such as 2026-05-12 or a year such as 2026")
 
 
 as_of = click.option("--as-of", type=Moment(), metavar="TIME", help="Act as if it were this time.")
@@ -127,7 +131,7 @@ def search_options(command: F) -> F:
         ),
         click.option("--topic", metavar="NAME", help="Only papers of this topic."),
         click.option("--since", type=Day(), metavar="DAY", help="Announced on this day or later."),
-        click.option("--until", type=Day(), metavar="DAY", help="Announced on this day or earlier."),
+        click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier."),
         click.option(
             "--category",
             "categories",
@@ -217,6 +221,7 @@ def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> No
         with opened(context, as_of) as app:
             done = app.stage(name)
             show(context, done, lambda: report.run(done))
+        context.exit(done.exit_code)
 
 
 _stage("embed", "Embed papers that have no vector yet.")
@@ -227,15 +232,41 @@ _stage("deliver", "Send what waits to its channels.")
 
 @cli.command()
 @click.option("--source", metavar="NAME", help="Crawl this source instead of the configured one.")
+@click.option("--since", type=Day(), metavar="DAY", help="All that changed since this day: a bulk load.")
+@click.option("--check", is_flag=True, help="Look for what a bulk load has missed, and fetch it.")
 @as_of
 @click.pass_context
-def crawl(context: click.Context, source: str | None, as_of: datetime | None) -> None:
+def crawl(
+    context: click.Context, source: str | None, since: date | None, check: bool, as_of: datetime | None
+) -> None:
     """Read new papers from the source."""
     from digest import report
 
     with opened(context, as_of) as app:
-        done = app.crawl(source)
+        done = app.crawl(source, since, check=check)
         show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
+
+
+@cli.command()
+@click.argument("topic")
+@click.option("--since", type=Day(), required=True, metavar="YEAR|DAY", help="Submitted then or later.")
+@click.option("--until", type=Day(end=True), metavar="YEAR|DAY", help="Submitted then or earlier.")
+@as_of
+@click.pass_context
+def backfill(
+    context: click.Context, topic: str, since: date, until: date | None, as_of: datetime | None
+) -> None:
+    """Ask arXiv for the papers of a topic of the years behind, by its keys.
+
+    What was cut off goes on when the same is asked again.
+    """
+    from digest import report
+
+    with opened(context, as_of) as app:
+        done = app.backfill(topic, since, until)
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
 
 
 @cli.command("import")
@@ -300,6 +331,29 @@ def _window(
 
 
 @cli.group(cls=Group)
+def papers() -> None:
+    """The papers of the archive."""
+
+
+@papers.command("list")
+@click.option("--announced", type=Day(), metavar="DAY", help="Announced on this day.")
+@click.option("--since", type=Day(), metavar="DAY", help="Announced on this day or later.")
+@click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
+@click.pass_context
+def papers_list(
+    context: click.Context, announced: date | None, since: date | None, until: date | None
+) -> None:
+    """List papers by the day they were announced: do we have it?"""
+    from digest import report
+
+    if announced and (since or until):
+        raise UsageError("--announced is one day: leave out --since and --until")
+    with opened(context) as app:
+        found = app.store.listed_between(announced or since, announced or until)
+        show(context, found, lambda: report.papers(found))
+
+
+@cli.group(cls=Group)
 def posts() -> None:
     """The posts that were written."""
 
@@ -308,7 +362,7 @@ def posts() -> None:
 @click.option("--topic", metavar="NAME", help="Only posts of this topic.")
 @click.option("--language", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language.")
 @click.option("--since", type=Day(), metavar="DAY", help="For this day or later.")
-@click.option("--until", type=Day(), metavar="DAY", help="For this day or earlier.")
+@click.option("--until", type=Day(end=True), metavar="DAY", help="For this day or earlier.")
 @click.pass_context
 def posts_list(context: click.Context, topic: str | None, language: Any, since: Any, until: Any) -> None:
     """List posts, oldest first."""
@@ -348,6 +402,76 @@ def _decide_post(name: Literal["approve", "reject"], text: str) -> None:
 
 _decide_post("approve", "Let posts go out.")
 _decide_post("reject", "Keep posts back and give their papers free again.")
+
+
+@cli.group(cls=Group)
+def outbox() -> None:
+    """What waits to be posted, and what may have been."""
+
+
+@outbox.command("list")
+@click.option("--all", "everything", is_flag=True, help="What was sent or given up too.")
+@click.pass_context
+def outbox_list(context: click.Context, everything: bool) -> None:
+    """List parts that are not sent, and what to do about those that are held."""
+    from digest import report
+
+    with opened(context) as app:
+        found = app.outbox(everything=everything)
+        show(context, found, lambda: report.outbox(found))
+
+
+@outbox.command("resolve")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--sent", type=click.IntRange(min=1), metavar="MSGID", help="It stands there: its number.")
+@click.option("--retry", is_flag=True, help="It is not there: send it again.")
+@click.option("--drop", is_flag=True, help="Give it up, and with it the parts behind it.")
+@click.pass_context
+def outbox_resolve(context: click.Context, number: int, sent: int | None, retry: bool, drop: bool) -> None:
+    """Say what became of a part that is held."""
+    from digest import report
+
+    if [sent is not None, retry, drop].count(True) != 1:
+        raise UsageError("say one of --sent MSGID, --retry, --drop")
+    with opened(context) as app:
+        found = [app.resolve(number, sent=sent, retry=retry)]
+        show(context, found, lambda: report.outbox(found))
+
+
+@cli.group(cls=Group)
+def channel() -> None:
+    """The channels that posts go to."""
+
+
+@channel.command("check")
+@click.argument("name", required=False)
+@click.pass_context
+def channel_check(context: click.Context, name: str | None) -> None:
+    """See whether Telegram channels can be posted to, and what is missing."""
+    from digest import report
+
+    with opened(context) as app:
+        found = app.check_channels(name)
+        show(context, found, lambda: report.findings(found))
+        if not all(one.good for one in found):
+            context.exit(1)
+
+
+@cli.group(cls=Group)
+def review() -> None:
+    """Approval of drafts in Telegram."""
+
+
+@review.command("poll")
+@as_of
+@click.pass_context
+def review_poll(context: click.Context, as_of: datetime | None) -> None:
+    """Take the editors' decisions, and show them the drafts that wait."""
+    from digest import report
+
+    with opened(context, as_of) as app:
+        found = app.review()
+        show(context, found, lambda: report.polled(found))
 
 
 @cli.group(cls=Group)
@@ -403,12 +527,13 @@ _decide_key("reject", "rejected", "Never propose a key again.")
 
 
 @cli.command()
+@as_of
 @click.pass_context
-def status(context: click.Context) -> None:
-    """What the archive holds, what waits, and how the last runs went."""
+def status(context: click.Context, as_of: datetime | None) -> None:
+    """What the archive holds, how far arXiv was read, what waits, and how the last runs went."""
     from digest import report
 
-    with opened(context) as app:
+    with opened(context, as_of) as app:
         found = app.status()
         show(context, found, lambda: report.status(found))
 

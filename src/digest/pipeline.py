@@ -4,7 +4,7 @@
     store.texts_without_vector | embedder.embed | store.add_vectors   embed
     store.newest_until | relevance.match | store.put_matches          match
     store.matches | choose.choose | render.write_post | store.add_posts   write
-    store.claim_delivery | channel.send | store.record_delivery       deliver
+    store.claim_delivery | channel.send | store.record_delivery       deliver (delivery.py)
 
 Every stage reads what the one before has stored and commits what it did in steps that are whole by
 themselves. So each can be run alone, again, or after a kill at any line, and the archive ends the
@@ -27,19 +27,18 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from digest.days import new_york_day
-from digest.errors import DeliveryError, NotSent, StoreError, Uncertain
+from digest.errors import Deferred, NotAnAnswer
 from digest.types import (
+    AnnounceType,
     Choice,
-    Delivery,
-    DeliveryState,
     Draft,
     Key,
     KeyState,
     Language,
     Match,
+    Origin,
     Page,
     Paper,
-    Post,
     PostState,
     Stage,
     StageReport,
@@ -48,7 +47,6 @@ from digest.types import (
 
 if TYPE_CHECKING:
     from digest.archive import Archive
-    from digest.channels import Channel
     from digest.choose import Chosen, Home
     from digest.embed import Embedder
     from digest.render import Writer
@@ -61,6 +59,7 @@ BACKGROUND = 20_000
 SEED_LIMIT = 3_000
 EMBED_BATCH = 256
 KEYS_EVERY = timedelta(days=7)
+ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
 SENTENCES = {"detailed": 2, "brief": 1}
@@ -102,19 +101,48 @@ class Counting:
 # crawl
 
 
-def crawl(store: Store, sources: Sequence[Source], now: datetime) -> StageReport:
-    """Read each source from where it was left, one transaction a page."""
-    count = Counting("crawl", "new", "newer", "unchanged", "skipped")
+def crawl(
+    store: Store, sources: Sequence[Source], now: datetime, told: Callable[[Page], None] | None = None
+) -> StageReport:
+    """Read each source from where it was left, one transaction a page; ``told`` hears of each page
+    that is stored."""
+    count = _crawled()
     for source in sources:
-        for page in source.fetch(store.cursor(source.name), now):
-            added = store.add_papers(source.name, _with_deleted(store, page), now)
-            count.add("new", len(added.new))
-            count.add("newer", len(added.newer))
-            count.add("unchanged", added.unchanged)
-            count.add("skipped", len(page.skipped))
-            count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
-            count.notes.extend(page.notes)
+        _read(store, source, now, count, told)
     return count.report()
+
+
+def crawl_while_possible(
+    store: Store, source: Source, now: datetime, told: Callable[[Page], None] | None = None
+) -> StageReport:
+    """As ``crawl``; where arXiv is not to be asked any more, what was read is counted and the reason
+    noted: ``deferred`` is 1, and the next crawl goes on there."""
+    count = _crawled()
+    try:
+        _read(store, source, now, count, told)
+    except (Deferred, NotAnAnswer) as error:
+        count.add("deferred")
+        count.notes.append(str(error))
+    return count.report()
+
+
+def _crawled() -> Counting:
+    return Counting("crawl", "new", "newer", "unchanged", "skipped")
+
+
+def _read(
+    store: Store, source: Source, now: datetime, count: Counting, told: Callable[[Page], None] | None
+) -> None:
+    for page in source.fetch(store.cursor(source.name), now):
+        added = store.add_papers(source.name, _with_deleted(store, page), now)
+        count.add("new", len(added.new))
+        count.add("newer", len(added.newer))
+        count.add("unchanged", added.unchanged)
+        count.add("skipped", len(page.skipped))
+        count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
+        count.notes.extend(page.notes)
+        if told:
+            told(page)
 
 
 def _with_deleted(store: Store, page: Page) -> Page:
@@ -153,7 +181,7 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
     count = Counting("match")
     day = new_york_day(now)
     for topic in plan.topics:
-        store.sync_seed_keys(topic.name, seed_keys(topic), now)
+        store.sync_keys(topic.name, configured_keys(topic), now)
     due = [topic for topic in plan.topics if _is_due(store.cursor(_keys_cursor(topic)), day)]
     new = _propose(store, plan, due, now)
     count.notes += [note for topic in due for note in _key_notes(topic, new)]
@@ -163,7 +191,7 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
         fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
             found = archive.match(topic, active)
-            store.put_matches(topic.name, found, fingerprint, scored=archive.candidates)
+            store.put_matches(topic.name, found, fingerprint, scored=archive.window)
         matches = store.matches(topic.name, archive.since, day, topic.floor)
         silent = sum(one.silent for one in matches)
         count.add(topic.name, len(matches))
@@ -175,17 +203,19 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
 
 def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[Key]:
     """Propose keys for one topic now, whenever it was last done."""
-    store.sync_seed_keys(topic.name, seed_keys(topic), now)
+    store.sync_keys(topic.name, configured_keys(topic), now)
     return _propose(store, plan, [topic], now)
 
 
-def seed_keys(topic: Topic) -> list[Key]:
-    """The keys that the configuration gives a topic."""
+def configured_keys(topic: Topic) -> list[Key]:
+    """The keys that the configuration gives a topic; one given twice is a seed key."""
     from digest.phrases import normalise
 
+    texts: dict[str, Origin] = dict.fromkeys(topic.adjacent_keys, "adjacent")
+    texts |= dict.fromkeys(topic.seed_keys, "seed")
     return [
-        Key(topic=topic.name, text=text, normal=normalise(text), state="active", origin="seed")
-        for text in topic.seed_keys
+        Key(topic=topic.name, text=text, normal=normalise(text), state="active", origin=origin)
+        for text, origin in texts.items()
     ]
 
 
@@ -234,10 +264,16 @@ class _Archive:
             return []
         return relevance.match(topic, active, self._built, self.candidates)
 
+    @property
+    def window(self) -> list[str]:
+        """Ids of all papers of the look-back window."""
+        return [paper.id for paper in self._window]
+
     @cached_property
     def candidates(self) -> list[str]:
-        """Ids of the papers announced in the look-back window."""
-        return [paper.id for paper in self._window]
+        """Ids of the papers announced in the look-back window, as new or cross-listed: whoever is seen
+        for the first time when replaced was announced before, and is no news."""
+        return [paper.id for paper in self._window if paper.announce_type in ANNOUNCED]
 
     def propose(self, topic: Topic, known: Sequence[Key]) -> list[Key]:
         """Keys that the archive gives reason to add."""
@@ -396,50 +432,3 @@ def _tally(chosen: Chosen) -> str:
     """How many papers were left out, by reason."""
     reasons = Counter(left.reason.split(" of ")[0] for left in chosen.left_out)
     return ", ".join(f"{number} {reason}" for reason, number in reasons.items()) or "none left out"
-
-
-# deliver
-
-
-def deliver(store: Store, channels: Sequence[Channel], now: datetime) -> StageReport:
-    """Send what is queued, a part at a time: claim and commit, send, record.
-
-    A part whose sending was cut off is sent again only where that does no harm (a file); elsewhere
-    it is held as uncertain, because a public double is worse than a gap that a person can close.
-    """
-    count = Counting("deliver", "sent")
-    held = store.recover_deliveries(
-        now, repeatable={channel.name for channel in channels if channel.repeatable}
-    )
-    if held:
-        count.add("uncertain", held)
-    for channel in channels:
-        while delivery := store.claim_delivery(channel.name, now):
-            state, note = _send(store, channel, delivery, now)
-            count.add(state)
-            if note:
-                count.notes.append(note)
-            if state == "queued":
-                break
-    return count.report()
-
-
-def _send(
-    store: Store, channel: Channel, delivery: Delivery, now: datetime
-) -> tuple[DeliveryState, str | None]:
-    try:
-        receipt = channel.send(_post(store, delivery), delivery.part)
-    except DeliveryError as error:
-        state: DeliveryState = "queued" if isinstance(error, NotSent) else "failed"
-        state = "uncertain" if isinstance(error, Uncertain) else state
-        store.record_delivery(delivery.id, state, now, error=str(error))
-        return state, f"{channel.name}: post {delivery.post} part {delivery.part + 1} {state}: {error}"
-    store.record_delivery(delivery.id, "sent", now, receipt=receipt)
-    return "sent", None
-
-
-def _post(store: Store, delivery: Delivery) -> Post:
-    post = store.post(delivery.post)
-    if post is None:  # a delivery refers to its post by a foreign key
-        raise StoreError(f"delivery {delivery.id} has lost its post {delivery.post}")
-    return post

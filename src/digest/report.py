@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from digest.types import Hit, Key, Post, RunReport, StageReport, Status
+from digest.types import Delivery, Hit, Key, Listed, Post, RunReport, StageReport, Status
+
+if TYPE_CHECKING:
+    from digest.channels.check import Finding
+    from digest.review import Polled
 
 WIDTH = 100
 
@@ -50,6 +55,20 @@ def _authors(names: Sequence[str]) -> str:
     return f"{shown} · "
 
 
+def papers(found: Sequence[Listed]) -> str:
+    """Papers as the archive has them, a line each."""
+    if not found:
+        return "no papers; digest crawl brings what is new, digest backfill TOPIC what was before"
+    heading = ("id", "version", "announced", "as", "submitted", "categories")
+    return table([heading, *map(_paper_row, found)])
+
+
+def _paper_row(one: Listed) -> tuple[str, ...]:
+    how = f"{one.announce_type}, withdrawn" if one.withdrawn else one.announce_type
+    facts = (one.id, f"v{one.version}", str(one.announced), how, f"{one.submitted:%Y-%m-%d}")
+    return (*facts, " ".join(one.categories))
+
+
 def posts(found: Sequence[Post]) -> str:
     """Posts, a line each."""
     if not found:
@@ -81,6 +100,45 @@ def _full_post(post: Post) -> str:
     return "\n".join(parts)
 
 
+def outbox(found: Sequence[Delivery]) -> str:
+    """Deliveries, a line each, and below them what to do about those that are held."""
+    if not found:
+        return "nothing waits"
+    heading = ("id", "channel", "post", "part", "state", "tries", "what happened")
+    lines = [table([heading, *map(_delivery_row, found)])]
+    lines += [_what_to_do(one) for one in found if one.state in ("uncertain", "failed")]
+    return "\n".join(lines)
+
+
+def _delivery_row(one: Delivery) -> tuple[str, ...]:
+    about = (str(one.id), one.channel, str(one.post), str(one.part + 1), one.state, str(one.attempts))
+    return (*about, one.receipt or one.error or "")
+
+
+def _what_to_do(one: Delivery) -> str:
+    if one.state == "failed":
+        return f"\n{one.id} was refused and is not there: digest outbox resolve {one.id} --retry, or --drop"
+    tried = f"of {one.attempted:%Y-%m-%d %H:%M} UTC and later" if one.attempted else "there"
+    return (
+        f"\n{one.id} may stand in {one.channel}: compare part {one.part + 1} of digest posts show {one.post} "
+        f"with the messages {tried}\n"
+        f"  it is there:     digest outbox resolve {one.id} --sent MSGID (the number that ends its link)\n"
+        f"  it is not there: digest outbox resolve {one.id} --retry\n"
+        f"  give it up:      digest outbox resolve {one.id} --drop"
+    )
+
+
+def findings(found: Sequence[Finding]) -> str:
+    """What a check has found, a line each."""
+    return "\n".join(f"{'ok     ' if one.good else 'WRONG  '} {one.channel}: {one.text}" for one in found)
+
+
+def polled(found: Polled) -> str:
+    """What a poll did."""
+    lines = [f"{len(found.decided)} decided, {len(found.shown)} drafts shown", *found.notes]
+    return "\n".join(lines)
+
+
 def keys(found: Sequence[Key]) -> str:
     """Keys with the evidence they stand on."""
     if not found:
@@ -106,6 +164,7 @@ def status(found: Status) -> str:
         "deliveries          " + _tally(found.deliveries),
         "posts               " + _tally(found.posts),
     ]
+    lines += ["", *(f"{name:<20}{words}" for name, words in found.arxiv.items())]
     lines += ["", "last runs"] + [f"  {line}" for line in found.runs]
     return "\n".join(lines)
 

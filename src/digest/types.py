@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, field
 
 AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 Language = Literal["en", "ru", "zh"]
-Origin = Literal["seed", "auto", "human"]
+Origin = Literal["seed", "adjacent", "auto", "human"]
 KeyState = Literal["proposed", "active", "rejected", "retired"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
@@ -32,14 +32,14 @@ SeedKeys = Annotated[tuple[Phrase, ...], Meta(min_length=1, description="a list 
 Languages = Annotated[tuple[Language, ...], Meta(min_length=1, description="a list of en, ru, zh")]
 
 
-class Version(Struct, frozen=True):
+class Version(Struct, frozen=True, gc=False):
     """One version of a paper and when it was submitted."""
 
     number: int
     submitted: datetime
 
 
-class Paper(Struct, frozen=True, kw_only=True):
+class Paper(Struct, frozen=True, kw_only=True, gc=False):
     """One paper of arXiv in its newest known version.
 
     ``title`` and ``abstract`` keep their LaTeX; accents are decoded, white space is collapsed, the
@@ -73,6 +73,19 @@ class Paper(Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """What is embedded and matched: title, full stop, abstract."""
         return f"{self.title}. {self.abstract}"
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A paper in a list: what the archive has of it, and as what it was announced on which day."""
+
+    id: str
+    version: int
+    primary: str
+    categories: tuple[str, ...]
+    submitted: datetime
+    announced: date
+    announce_type: AnnounceType
+    withdrawn: bool
 
 
 class Skipped(Struct, frozen=True):
@@ -117,12 +130,15 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``term`` is what the field is called and by which it is said to go unnamed in a silent paper;
     ``titles`` its name per language; ``floor`` the least score (0 to 1) a paper is posted with.
+    ``adjacent_keys`` point to work that goes by another name: a paper with none of the seed keys is
+    silent even where an adjacent key stands in it.
     ``seed_papers`` are ids of papers that are on topic whatever their words.
     """
 
     name: str
     term: Phrase
     seed_keys: SeedKeys
+    adjacent_keys: tuple[Phrase, ...] = ()
     exclude_keys: tuple[Phrase, ...] = ()
     seed_papers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
@@ -270,7 +286,11 @@ class Post(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """One part of a post on its way to one channel."""
+    """One part of a post on its way to one channel.
+
+    ``attempted`` is when it was last tried, ``chat`` where, and ``after`` the newest message known to
+    stand there at that time: what it became, if anything, has a higher number.
+    """
 
     id: int
     post: int
@@ -278,8 +298,49 @@ class Delivery(Struct, frozen=True, kw_only=True):
     part: int
     state: DeliveryState
     attempts: int = 0
+    not_before: datetime | None = None
     receipt: str | None = None
     error: str | None = None
+    attempted: datetime | None = None
+    chat: str | None = None
+    after: int | None = None
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """A sender's turn: as long as it is ``owner``'s, nobody else sends through the sender. Each claim
+    makes it last until ``until`` and lets the chat rest until ``rest``."""
+
+    sender: str
+    owner: str
+    until: datetime
+    chat: str
+    rest: datetime
+
+
+class Chat(Struct, frozen=True, kw_only=True):
+    """What is known of a chat: the id it goes by now, the newest message known to stand there, and when
+    the next one may follow."""
+
+    id: str
+    last: int | None = None
+    rest: datetime | None = None
+
+
+class Pause(Struct, frozen=True):
+    """Why and since when a channel takes nothing."""
+
+    channel: str
+    reason: str
+    since: datetime
+
+
+class Review(Struct, frozen=True):
+    """A post that was shown to an editor, as it was then: the message with the buttons."""
+
+    post: int
+    version: str
+    chat: str
+    message: int
 
 
 class StageReport(Struct, frozen=True):
@@ -301,12 +362,14 @@ class RunReport(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """What the archive holds (name to figure), posts and deliveries by state, the last runs in words."""
+    """What the archive holds (name to figure), posts and deliveries by state, the last runs in words,
+    and how far arXiv was read and whether it may be asked (name to words)."""
 
     archive: Mapping[str, str | int]
     posts: Mapping[str, int]
     deliveries: Mapping[str, int]
     runs: tuple[str, ...]
+    arxiv: Mapping[str, str] = {}
 
 
 class Hit(Struct, frozen=True, kw_only=True):

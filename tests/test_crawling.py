@@ -1,0 +1,400 @@
+"""Crawling as a user does it: the real command line against a loopback arXiv."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import road
+from digest.crawling import Progress, newest_batch
+from digest.sources.oai import marks_of
+from digest.store import Store
+from digest.types import Page
+from loopback.faults import Faults
+from loopback.world import Announcement, Record, RecordVersion, World
+from replay import LoopbackArxiv
+
+TUESDAY = date(2026, 5, 12)
+TOPIC = """
+[topics.unlearning]
+term = "unlearning"
+seed_keys = ["machine unlearning"{more}]
+categories = [{categories}]
+"""
+
+
+def record(
+    name: str, day: date, *, version: int = 1, about: str = "machine unlearning", **more: str
+) -> Record:
+    """A paper of our own words, submitted the day before; each version a day after the one before."""
+    first = datetime(day.year, day.month, day.day, 10, tzinfo=UTC) - timedelta(days=1)
+    made = [first + timedelta(days=number) for number in range(version)]
+    versions = tuple(
+        RecordVersion(f"v{number}", f"{time:%a, %d %b %Y %H:%M:%S} GMT")
+        for number, time in enumerate(made, 1)
+    )
+    told = {"title": f"On {about}, part {name}", "abstract": f"We study {about}.", "categories": "cs.LG"}
+    return Record(id=name, versions=versions, authors="A. Author", **{**told, **more})  # type: ignore[arg-type]
+
+
+def batch(day: date, count: int = 3, **more: Any) -> list[Announcement]:
+    """Some new papers of a day."""
+    return [
+        Announcement(day, record(f"{day:%y%m}.{day.day:02}{at:03}", day, **more))
+        for at in range(1, count + 1)
+    ]
+
+
+@dataclass
+class Done:
+    """How a command ended; ``notes`` are those of the crawl it reports."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def notes(self) -> str:
+        return " | ".join(self.report["stages"][0]["notes"])
+
+
+@dataclass
+class Machine:
+    """A user's machine: a home, a state folder, and the arXiv its variables lead to."""
+
+    folder: Path
+    fork: Callable[..., int]
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.joinpath("home").mkdir()
+        self.environ["DIGEST_HOME"] = str(self.folder / "home")
+        self.environ["XDG_STATE_HOME"] = str(self.folder / "state")
+        self.configure()
+
+    def configure(self, categories: str = '"cs.LG"', more: str = "") -> None:
+        text = 'contact = "me@example.org"\n' + TOPIC.format(categories=categories, more=more)
+        (self.folder / "home/digest.toml").write_text(text)
+
+    def __call__(self, *words: str, **environ: str) -> Done:
+        out, err = self.folder / "out", self.folder / "err"
+        code = self.fork(road.command, words, self.folder, self.environ | environ, out, err)
+        return Done(code, out.read_text(), err.read_text())
+
+    def open_the_gate(self) -> None:
+        (self.folder / "state/digest/loopback-gate.json").unlink()
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        with Store.open(f"sqlite:///{self.folder / 'home/digest.sqlite3'}") as store:
+            yield store
+
+
+@pytest.fixture
+def digest(tmp_path: Path, fork: Callable[..., int]) -> Machine:
+    return Machine(tmp_path, fork)
+
+
+@contextmanager
+def arxiv(
+    digest: Machine, *happened: Announcement, now: str | None = None, **more: Any
+) -> Iterator[LoopbackArxiv]:
+    """arXiv as of noon in New York on Tuesday, or of ``now``."""
+    as_of = datetime.fromisoformat(now or "2026-05-12T16:00Z")
+    with LoopbackArxiv(World(happened), as_of, **more) as loopback:
+        digest.environ.update(loopback.environment)
+        yield loopback
+
+
+# --- each source, and what the archive has ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["oai", "rss", "api"])
+def test_each_source_brings_the_papers_of_the_day(digest: Machine, source: str) -> None:
+    with arxiv(digest, *batch(TUESDAY)) as loopback:
+        done = digest("crawl", "--source", source, "--as-of", "2026-05-12", "--json")
+        assert {one.service for one in loopback.requests} == {source}
+        assert all("mailto:me@example.org" in one.agent for one in loopback.requests)
+    assert done.code == 0, done.err
+    assert done.report["stages"][0]["counts"]["new"] == 3
+    listed = json.loads(digest("papers", "list", "--json").out)
+    assert [one["id"] for one in listed] == ["2605.12001", "2605.12002", "2605.12003"]
+
+
+def test_papers_are_listed_with_what_they_were_announced_as(digest: Machine) -> None:
+    gone = Announcement(TUESDAY, record("2605.12004", TUESDAY, comments="Withdrawn by the author"))
+    with arxiv(digest, *batch(date(2026, 5, 11), 1, categories="stat.ML cs.LG"), *batch(TUESDAY, 1), gone):
+        digest.configure('"cs.LG", "stat.ML"')
+        digest("crawl", "--as-of", "2026-05-12")
+    found = json.loads(digest("papers", "list", "--announced", "2026-05-11", "--json").out)
+    assert found == [
+        {
+            "id": "2605.11001", "version": 1, "primary": "stat.ML", "categories": ["stat.ML", "cs.LG"],
+            "submitted": "2026-05-10T10:00:00Z", "announced": "2026-05-11", "announce_type": "new",
+            "withdrawn": False,
+        }
+    ]  # fmt: skip
+    later = json.loads(digest("papers", "list", "--since", "2026-05-12", "--until", "2026", "--json").out)
+    assert [(one["id"], one["withdrawn"]) for one in later] == [("2605.12001", False), ("2605.12004", True)]
+    table = digest("papers", "list").out.splitlines()
+    assert table[0].split() == ["id", "version", "announced", "as", "submitted", "categories"]
+    assert table[-1].split() == ["2605.12004", "v1", "2026-05-12", "new,", "withdrawn", "2026-05-11", "cs.LG"]
+    assert digest("papers", "list", "--announced", "2026-05-12", "--since", "2026-05-12").code == 2
+    assert "no papers" in digest("papers", "list", "--until", "2020").out
+
+
+def test_the_first_crawl_begins_a_week_back_or_as_configured_and_each_source_keeps_its_place(
+    digest: Machine,
+) -> None:
+    with arxiv(digest, *batch(TUESDAY)) as loopback:
+        digest("crawl", "--as-of", "2026-05-12", DIGEST_ARXIV_FIRST_DAYS="3")
+        digest("crawl", "--source", "rss", "--as-of", "2026-05-12")
+        digest("crawl", "--as-of", "2026-05-12")
+        asked = [one.query.get("from") for one in loopback.requests]
+    assert asked == ["2026-05-09", None, "2026-05-05"], "first three days back, then a week before the last"
+    with digest.store() as store:
+        assert store.cursor("rss")
+        assert marks_of(store.cursor("oai"))["cs"].high_water == TUESDAY
+
+
+def test_less_than_three_seconds_between_requests_is_refused_but_on_this_machine(digest: Machine) -> None:
+    done = digest("crawl", DIGEST_ARXIV_GAP_SECONDS="2.9")
+    assert done.code == 2
+    assert "DIGEST_ARXIV_GAP_SECONDS must be at least 3, not 2.9" in done.err
+    with arxiv(digest, *batch(TUESDAY)):
+        mixed = digest("crawl", DIGEST_ARXIV_RSS_URL="https://rss.arxiv.org/rss")
+        assert (mixed.code, digest("crawl", "--as-of", "2026-05-12").code) == (2, 0)
+
+
+# --- bulk ---------------------------------------------------------------------------------------------
+
+
+def test_a_bulk_load_since_a_day_and_its_check_miss_nothing(digest: Machine) -> None:
+    days = [date(2026, 4, day) for day in (1, 2, 3)]
+    faults = Faults()
+    with arxiv(digest, *(one for day in days for one in batch(day)), page_size=2, faults=faults):
+        faults.order("modified record")  # shifts the list while it is paged through: one record is skipped
+        digest("crawl", "--since", "2026-03-01", "--as-of", "2026-05-12")
+        with digest.store() as store:
+            assert store.count_papers() == 8
+        done = digest("crawl", "--check", "--json", "--as-of", "2026-05-12")
+        assert "oai-check cs: 9 identifiers, 1 fetched now" in done.notes
+        assert done.report["stages"][0]["counts"]["new"] == 1
+        assert "0 fetched now" in digest("crawl", "--check", "--json", "--as-of", "2026-05-13").notes
+        some = digest("crawl", "--check", "--since", "2026-04-03", "--json", "--as-of", "2026-05-14")
+        assert "oai-check cs: 4 identifiers, 0 fetched now" in some.notes
+
+
+def test_since_and_check_are_for_the_harvest(digest: Machine) -> None:
+    done = digest("crawl", "--check", "--source", "rss")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "--source oai" in done.err
+
+
+# --- backfill -----------------------------------------------------------------------------------------
+
+
+class Ending(Faults):
+    """Lets some requests through, then answers 429 until it is healed."""
+
+    good = 10**9
+
+    def next(self, service: str, later_page: bool) -> str | None:
+        self.good -= 1
+        return "429" if self.good < 0 else super().next(service, later_page)
+
+
+def test_a_backfill_brings_what_holds_a_key_and_says_how_much(digest: Machine) -> None:
+    held, other = (
+        batch(date(2024, 5, 14), 4),
+        batch(date(2024, 5, 15), 2, about="machines that are unlearning"),
+    )
+    with arxiv(digest, *held, *other, *batch(date(2017, 5, 12))) as loopback:
+        done = digest("backfill", "unlearning", "--since", "2018", "--until", "2025", "--as-of", "2026-05-12")
+        query = loopback.requests[0].query["search_query"]
+    assert done.code == 0, done.err
+    assert query == (
+        '(ti:"machine unlearning" OR abs:"machine unlearning") AND (cat:cs.LG) AND '
+        "submittedDate:[201801010000 TO 202601010000]"
+    )
+    assert "4 hold a key" in done.out
+    assert "backfill:unlearning: 4 found, 4 hold a key, done until 2026-01-01" in done.err
+    with digest.store() as store:
+        assert store.count_papers() == 4
+    again = digest("backfill", "unlearning", "--since", "2018", "--until", "2025", "--as-of", "2026-05-12")
+    assert "done before" in again.out
+
+
+def test_a_backfill_that_is_throttled_ends_with_75_and_goes_on_later(digest: Machine) -> None:
+    more = "".join(f', "phrase number {number}"' for number in range(60))
+    digest.configure(more=more)  # two queries: a query holds 40 phrases
+    two = [*batch(date(2024, 5, 14)), *batch(date(2024, 5, 15), 2, about="phrase number 9")]
+    faults = Ending()
+    words = ("backfill", "unlearning", "--since", "2018", "--json", "--as-of", "2026-05-12")
+    with arxiv(digest, *two, faults=faults) as loopback:
+        faults.good = 1
+        cut = digest(*words)
+        assert (cut.code, cut.report["exit_code"]) == (75, 75)
+        assert "429, too many requests, 3 times in a row; no request before 20" in cut.notes
+        assert "search_query" not in cut.notes
+        asked = len(loopback.requests)
+        assert (digest(*words).code, len(loopback.requests)) == (75, asked), "it keeps away"
+        status = digest("status", "--as-of", "2026-05-12").out
+        assert "closed: arXiv answered 429, too many requests, 3 times in a row; no request before" in status
+        assert "1 windows left" in status
+        assert len(loopback.requests) == asked
+        digest.open_the_gate()
+        faults.good = 10**9
+        done = digest(*words)
+        assert len(loopback.requests) == asked + 1, "what was read is not asked for again"
+    assert done.code == 0
+    assert done.notes.endswith("backfill unlearning: 5 results, 5 hold a key")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("unlerning", "--since", "2018"), "did you mean unlearning?"),
+        (("unlearning", "--since", "18"), "a year such as 2026"),
+        (("unlearning", "--since", "2024", "--until", "2023"), "later than --until"),
+        (("unlearning", "--since", "2030", "--as-of", "2026-05-12"), "later than today"),
+        (("unlearning",), "--since"),
+    ],
+)
+def test_a_wrong_backfill_is_told_in_one_line(digest: Machine, words: tuple[str, ...], said: str) -> None:
+    done = digest("backfill", *words)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert said in done.err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_on_a_terminal_and_rare_elsewhere() -> None:
+    terminal, pipe = Terminal(), io.StringIO()
+    for out in (terminal, pipe):
+        told = Progress("oai", out)
+        for _ in range(3):
+            told(Page((), None))
+        told.end()
+    assert "\n" not in terminal.getvalue()
+    assert "oai: 0 papers, 3 pages" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert pipe.getvalue() == ""
+
+
+# --- days without papers --------------------------------------------------------------------------------
+
+CRAWLED = ("crawl", "--json", "--as-of")
+
+
+def test_a_day_without_papers_says_why(digest: Machine) -> None:
+    """In New York's calendar: midnight there is 04:00 UTC in May."""
+    friday = date(2026, 5, 15)
+    with arxiv(digest, *batch(friday), now="2026-05-15T16:00Z") as loopback:
+        assert "batch" not in digest(*CRAWLED, "2026-05-15").notes
+        again = digest(*CRAWLED, "2026-05-15T20:00Z").notes
+        assert "nothing new: the batch of Friday 2026-05-15 was read before, 3 papers of it" in again
+        loopback.as_of = datetime(2026, 5, 17, 16, tzinfo=UTC)
+        assert "nothing new: the batch" in digest(*CRAWLED, "2026-05-16T03:59Z").notes
+        saturday = digest(*CRAWLED, "2026-05-16T04:01Z").notes
+        assert saturday.count("Saturday 2026-05-16 has no batch") == 1
+        assert "no batch of Monday 2026-05-18: a deferred mailing" in digest(*CRAWLED, "2026-05-18").notes
+        assert "ALARM" not in digest(*CRAWLED, "2026-05-20T03:59Z").notes
+        for source in ("oai", "rss", "api"):
+            done = digest("crawl", "--source", source, "--json", "--as-of", "2026-05-20T04:01Z")
+            assert "ALARM: no batch since Friday 2026-05-15: 5 days" in done.notes
+        assert "ALARM: no batch since Friday 2026-05-15" in digest("status", "--as-of", "2026-05-20").out
+        assert "ALARM" not in digest("status", "--as-of", "2026-05-19").out
+
+
+def test_a_stale_feed_is_told_and_brings_nothing(digest: Machine) -> None:
+    with arxiv(digest, *batch(date(2026, 5, 11)), *batch(TUESDAY), now="2026-05-11T16:00Z") as loopback:
+        digest("crawl", "--source", "rss", "--as-of", "2026-05-11")
+        loopback.as_of = datetime(2026, 5, 12, 16, tzinfo=UTC)
+        loopback.faults.order("stale feed")
+        done = digest("crawl", "--source", "rss", "--json", "--as-of", "2026-05-12")
+        assert "stale: dated 2026-05-12, it still shows the batch of 2026-05-11" in done.notes
+        assert "no batch of Tuesday 2026-05-12" in done.notes
+        later = digest("crawl", "--source", "rss", "--json", "--as-of", "2026-05-12T20:00Z")
+        assert later.report["stages"][0]["counts"]["new"] == 3
+
+
+def test_a_throttled_crawl_counts_what_it_read_and_says_until_when(digest: Machine) -> None:
+    faults = Ending()
+    with arxiv(digest, *batch(TUESDAY, 6), page_size=2, faults=faults):
+        faults.good = 2
+        done = digest(*CRAWLED, "2026-05-12")
+        assert (done.code, done.report["stages"][0]["counts"]["new"]) == (75, 4)
+        assert "no request before" in done.notes
+        digest.open_the_gate()
+        faults.good = 10**9
+        assert digest(*CRAWLED, "2026-05-12T20:00Z").report["stages"][0]["counts"]["new"] == 2
+
+
+# --- without a network -----------------------------------------------------------------------------------
+
+
+def test_a_run_without_a_network_goes_on_and_says_so_in_time(digest: Machine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nowhere = f"http://127.0.0.1:{free.getsockname()[1]}/oai"
+    begun = time.monotonic()
+    done = digest("run", "--json", "--as-of", "2026-05-12", DIGEST_ARXIV_OAI_URL=nowhere)
+    assert time.monotonic() - begun < 15 + 10 * (os.getloadavg()[0] > 2)
+    assert done.code == 75
+    assert "arXiv cannot be reached (127.0.0.1: Connection refused); run again when the network" in done.notes
+    assert [stage["stage"] for stage in done.report["stages"]] == [
+        "crawl",
+        "embed",
+        "match",
+        "write",
+        "deliver",
+    ]
+    assert max(len(note) for note in done.report["stages"][0]["notes"]) < 200
+    status = digest("status", "--json").report
+    assert status["arxiv"]["gate"].startswith("open")
+
+
+# --- what is news ------------------------------------------------------------------------------------------
+
+
+def test_a_second_version_never_seen_before_is_stored_and_not_posted(digest: Machine) -> None:
+    """We joined late: its first version was announced yesterday, within the days a run looks back."""
+    joined = Announcement(TUESDAY, record("2605.11009", date(2026, 5, 11), version=2))
+    with arxiv(digest, *batch(TUESDAY), joined):
+        digest("crawl", "--as-of", "2026-05-12")
+    digest("match", "--as-of", "2026-05-12")
+    with digest.store() as store:
+        [paper] = store.papers(["2605.11009"])
+        assert (paper.version, paper.announce_type, paper.announced) == (2, "replace", date(2026, 5, 10))
+        matched = {one.paper for one in store.matches("unlearning", date(2026, 5, 1), TUESDAY, 0.0)}
+    assert matched == {"2605.12001", "2605.12002", "2605.12003"}
+
+
+def test_the_newest_batch_is_what_harvest_and_feeds_have_noted(tmp_path: Path) -> None:
+    noon = datetime(2026, 5, 12, 16, tzinfo=UTC)
+    with Store.open(f"sqlite:///{tmp_path / 'digest.sqlite3'}") as store:
+        assert newest_batch(store, noon) is None
+        store.add_papers("oai", Page((), '{"cs": {"newest": "2026-05-08"}}'), noon)
+        store.add_papers("rss", Page((), '{"cs.LG": {"day": "2026-05-11"}}'), noon)
+        assert newest_batch(store, noon) == date(2026, 5, 11)
+        chain = '{"cs": {"newest": "2026-05-08", "chain": {"start": null, "newest": "2026-05-12"}}}'
+        store.add_papers("oai", Page((), chain), noon)
+        assert newest_batch(store, noon) == TUESDAY
