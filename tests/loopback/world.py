@@ -71,11 +71,13 @@ class Record(
 
 
 class Announcement(msgspec.Struct, frozen=True):
-    """A paper goes out with the batch of a day, as it is from then on; ``deleted``: it is taken out."""
+    """A paper goes out with the batch of a day, as it is from then on. ``deleted``: it is taken out;
+    ``stamped``: its record is listed as late as that day, under an earlier date."""
 
     day: date
     record: Record
     deleted: bool = False
+    stamped: date | None = None
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -210,7 +212,7 @@ class World:
                     record=one.record,
                     before=known.record if known else None,
                     mailed=one.day,
-                    datestamp=one.day,
+                    datestamp=one.stamped or one.day,
                     order=order,
                     deleted=one.deleted,
                 )
