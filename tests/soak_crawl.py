@@ -15,6 +15,7 @@ import argparse
 import faulthandler
 import json
 import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -49,11 +50,15 @@ AMONG = [*QUICK * 4, *["modified record", "duplicate token", "expired token"] * 
 
 def happenings(records: list[Record], days: dict[str, date], random: Random) -> Iterator[Announcement]:
     """The announcements of the papers, and what befalls some of them later: a second version (5 %), a
-    withdrawal (1 %), a cross-list (2 %), a deletion (0.1 %); 2 % were held by moderation."""
+    withdrawal (1 %), a cross-list (2 %), a deletion (0.1 %); 2 % were held by moderation, 0.5 % are
+    listed up to a week late under the date of their batch."""
     for record in records:
         day = days[record.id]
         held = _submitted(record, day - timedelta(days=random.randint(3, 9)))
         first = held if random.random() < 0.02 else record
+        if random.random() < 0.005:
+            yield Announcement(day + timedelta(days=random.randint(1, 6)), first, stamped=day)
+            continue
         yield from announcements(first, day)
         later = day + timedelta(days=random.randint(1, 20))
         draw = random.random()
@@ -138,6 +143,7 @@ class Soak:
             each.store().close()
             each.gate._connected()  # made once for all that are forked
         self.counts: Counter[str] = Counter()
+        self.kills: list[float] = []
         self._kills_a_day = kills_a_day
         self._usual = 2.0
 
@@ -151,6 +157,7 @@ class Soak:
             process = self._start(self.crawler, day, "oai")
             if to_kill > 0:
                 time.sleep(self.random.uniform(0, self._usual))
+                self.kills.append(time.monotonic())
                 os.kill(process, signal.SIGKILL)
                 to_kill -= 1
             code = self._end(process)
@@ -232,8 +239,9 @@ def soak(
         "papers in the archive": len(run.crawler.versions()),
         **dict(sorted(run.counts.items())),
         **late,
-        **_told(asked),
+        **_told(asked, run.kills),
         "seconds": round(time.monotonic() - began),
+        "seconds of CPU": round(_cpu()),
     }
 
 
@@ -245,7 +253,7 @@ def _check(world: World, day: date, crawler: Crawler) -> None:
     assert not wrong, wrong
     first = {}
     for one in world.announcements:
-        first.setdefault(one.record.id, one.day)
+        first.setdefault(one.record.id, one.stamped or one.day)
     moved = [id_ for id_, paper in found.items() if paper.announced != first[id_]]
     assert not moved, (len(moved), [(id_, found[id_].announced, first[id_]) for id_ in moved[:5]])
     gone = {id_ for id_, one in expected.items() if one.deleted or one.record.is_withdrawn}
@@ -256,8 +264,9 @@ def _check(world: World, day: date, crawler: Crawler) -> None:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def _told(asked: list[Asked]) -> dict[str, float]:
+def _told(asked: list[Asked], kills: list[float]) -> dict[str, float]:
     struck = Counter(one.fault for one in asked if one.fault)
+    _end_with_the_reader(asked, kills)
     between, after_leaving = gaps(asked), gaps(asked, given_up=True)
     assert not [one for one in asked if one.service == "elsewhere"]
     assert min(between) >= GAP / SPEED, min(between)
@@ -266,9 +275,22 @@ def _told(asked: list[Asked]) -> dict[str, float]:
         "faults": struck.total(),
         "kinds of faults": len(struck),
         "least gap at the server, ms": round(min(between) * 1000, 3),
-        "least gap after a reader went away, ms": round(min(after_leaving, default=0) * 1000, 3),
+        "least gap after a reader died or gave up, ms": round(min(after_leaving, default=0) * 1000, 3),
         "gap asked for, ms": GAP / SPEED * 1000,
     }
+
+
+def _end_with_the_reader(asked: list[Asked], kills: list[float]) -> None:
+    """A request ends when its reader is killed; the server may learn it later, or never."""
+    for one in asked:
+        killed = [kill for kill in kills if one.arrived <= kill <= (one.ended or kill)]
+        if killed:
+            one.ended, one.given_up = killed[0], True
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def main() -> None:
@@ -279,7 +301,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=66, help="how many days")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.25, help="share of requests with a fault")
-    parser.add_argument("--kills", type=float, default=2.0, help="a day, on average")
+    parser.add_argument("--kills", type=float, default=2.5, help="a day, on average")
     parser.add_argument("--page-size", type=int, default=500)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:

@@ -265,6 +265,17 @@ def test_a_weekend_has_a_feed_without_items_and_an_unknown_category_an_error_fee
         assert (status, b"Feed error for query" in feed) == (400, True)
 
 
+def test_an_error_feed_is_the_recorded_one_to_the_byte(shared: Path) -> None:
+    folder = shared / "data/arxiv-responses/rss/generated-by-arxiv-server"
+    recorded = (folder / "err_badclass.xml").read_text()
+    url = "http://127.0.0.1:18082/rss/cs.ZZZ"
+    now = moment("2026-11-21T21:08:34Z")
+    with pytest.raises(rss.BadFeed) as bad:
+        rss.Rss(World()).answer("cs.ZZZ", url, now)
+    served = rss.error_feed("cs.ZZZ", url, now, str(bad.value)).decode()
+    assert served == recorded.replace("21:08:34 +0000", "05:00:00 +0000")
+
+
 def test_a_feed_that_is_as_it_was_need_not_be_sent_again() -> None:
     with LoopbackArxiv(World(papers(2)), NOON) as arxiv:
         _, headers, _ = fetch(f"{arxiv.base}/rss/cs.LG")

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from hashlib import sha256
 from xml.sax.saxutils import escape, quoteattr
 
+from digest.ids import CATEGORIES
 from loopback.tex import to_tex
 from loopback.world import NEW_YORK, Listed, Record, View, World, newest_batch
 
@@ -35,7 +36,7 @@ class Rss:
         """A feed. ``fault`` is one of this service's own (loopback.faults). Raises BadFeed."""
         asked = names.split("+")
         batch = self._world.until(newest_batch(now, 0))
-        self._check(asked)
+        _check(asked)
         items = _items(batch, asked)
         if fault == "stale feed":
             items = next((old for old in self._earlier(now, asked) if old), [])
@@ -48,21 +49,17 @@ class Rss:
         today = newest_batch(now, 0)
         return (_items(self._world.until(today - timedelta(days)), asked) for days in range(1, 8))
 
-    def _check(self, asked: list[str]) -> None:
-        known = {code for one in self._world.announcements for code in one.record.codes}
-        archives = {code.partition(".")[0] for code in known}
-        for name in asked:
-            archive, _, subject = name.partition(".")
-            if archive not in archives:
-                raise BadFeed(
-                    f"Bad archive '{archive}'. Valid archive names are: {', '.join(sorted(archives))}."
-                )
-            if subject and name not in known:
-                inside = ", ".join(sorted(code for code in known if code.startswith(f"{archive}.")))
-                raise BadFeed(
-                    f"Bad subject class '{subject}'. Valid subject classes for the archive '{archive}' "
-                    f"are: {inside}."
-                )
+
+def _check(asked: list[str]) -> None:
+    archives = sorted({code.partition(".")[0] for code in CATEGORIES})
+    for name in asked:
+        archive, _, subject = name.partition(".")
+        if archive not in archives:
+            raise BadFeed(f"Bad archive '{archive}'. Valid archive names are: {', '.join(archives)}.")
+        if subject and name not in CATEGORIES:
+            inside = ", ".join(sorted(code for code in CATEGORIES if code.startswith(f"{archive}.")))
+            named = f"Bad subject class '{subject}'. Valid subject classes for the archive '{archive}'"
+            raise BadFeed(f"{named} are: {inside}.")
 
 
 _ROOT = (

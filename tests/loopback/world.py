@@ -13,12 +13,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
+
+from digest.ids import CATEGORIES
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -70,11 +71,13 @@ class Record(
 
 
 class Announcement(msgspec.Struct, frozen=True):
-    """A paper goes out with the batch of a day, as it is from then on; ``deleted``: it is taken out."""
+    """A paper goes out with the batch of a day, as it is from then on. ``deleted``: it is taken out;
+    ``stamped``: its record is listed as late as that day, under an earlier date."""
 
     day: date
     record: Record
     deleted: bool = False
+    stamped: date | None = None
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -124,6 +127,15 @@ def set_of(code: str) -> str:
     return f"{group}:{archive}:{name}" if name else f"{group}:{archive}"
 
 
+def _sets() -> list[str]:
+    depths = (1, 2, 3)
+    return sorted({":".join(set_of(code).split(":")[:depth]) for code in CATEGORIES for depth in depths})
+
+
+SETS = _sets()
+"""All sets: groups, archives, categories."""
+
+
 # --- the world ------------------------------------------------------------------------------------
 
 
@@ -145,12 +157,6 @@ class View:
             inside = (one for one in self.papers.values() if _in_set(one, key))
             self._sets[key] = sorted(inside, key=lambda one: (one.datestamp, one.order))
         return self._sets[key]
-
-    @cached_property
-    def sets(self) -> list[str]:
-        """All sets that hold a paper, with the archives and groups above them."""
-        found = {spec for one in self.papers.values() for spec in one.sets}
-        return sorted({":".join(spec.split(":")[:depth]) for spec in found for depth in (1, 2, 3)})
 
     def batch(self) -> list[Listed]:
         """The papers whose last announcement is of this very day."""
@@ -206,7 +212,7 @@ class World:
                     record=one.record,
                     before=known.record if known else None,
                     mailed=one.day,
-                    datestamp=one.day,
+                    datestamp=one.stamped or one.day,
                     order=order,
                     deleted=one.deleted,
                 )
