@@ -149,10 +149,10 @@ class Server:
     """Gives the answers of a list, one a connection and the last one for ever: bytes are sent as they
     are, a function is let loose on the socket. ``asked`` are the heads of the requests."""
 
-    def __init__(self, *answers: bytes | Behaviour) -> None:
+    def __init__(self, *answers: bytes | Behaviour, port: int = 0) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/x"
         self._thread = threading.Thread(target=self._serve, daemon=True)
 

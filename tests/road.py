@@ -177,8 +177,13 @@ def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Pat
 
 # --- what is left of it ---------------------------------------------------------------------------
 
-# Not compared: random words that only say "changed", and how often a part was tried (a killed try is one).
-NOT_COMPARED = {"stamp": "value", "topic_fit": "fingerprint", "delivery": "attempts"}
+# Not compared: random words that only say "changed", how often a part was tried (a killed try is one),
+# and when.
+NOT_COMPARED = {
+    "stamp": {"value"},
+    "topic_fit": {"fingerprint"},
+    "delivery": {"attempts", "attempted", "updated"},
+}
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -194,7 +199,7 @@ def dump(home: Path) -> Rows:
 
 def _rows(connection: sqlite3.Connection, table: str, home: str) -> list[tuple[Any, ...]]:
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    kept = ", ".join(f'"{name}"' for name in columns if name != NOT_COMPARED.get(table))
+    kept = ", ".join(f'"{name}"' for name in columns if name not in NOT_COMPARED.get(table, ()))
     rows = connection.execute(f"SELECT {kept} FROM {table}")
     return sorted((tuple(_anywhere(value, home) for value in row) for row in rows), key=repr)
 

@@ -226,9 +226,41 @@ def test_a_backfill_that_is_done_asks_nothing_until_its_keys_change(
     held, server = archive
     done = list(backfill(gate, server.url).fetch(None, NOW))[-1].cursor
     held.asked.clear()
-    assert list(backfill(gate, server.url).fetch(done, NOW)) == []
+    [page] = backfill(gate, server.url).fetch(done, NOW + timedelta(hours=23))
+    assert page.notes == (
+        "backfill unlearning: done before, for what was submitted until 2026-06-03 06:00 UTC",
+    )
+    assert page.cursor == done
     assert held.asked == []
     assert list(backfill(gate, server.url, keys=("unlearning", "forgetting")).fetch(done, NOW))
+
+
+def test_a_backfill_that_was_done_goes_on_from_there_a_day_later(
+    gate: Gate, archive: tuple[Archive, Server]
+) -> None:
+    held, server = archive
+    done = list(backfill(gate, server.url).fetch(None, NOW))[-1].cursor
+    held.asked.clear()
+    again = list(backfill(gate, server.url).fetch(done, NOW + timedelta(days=1)))[-1].cursor
+    assert "[202605200600 TO 202606040600]" in held.asked[0]["search_query"]
+    job = job_of(again)
+    assert job is not None
+    assert (job.todo, job.until) == ((), NOW.replace(second=0) + timedelta(days=1))
+
+
+def test_a_backfill_until_a_day_ends_with_it_and_is_done_once(
+    gate: Gate, archive: tuple[Archive, Server]
+) -> None:
+    held, server = archive
+    source = backfill(gate, server.url, until=date(2026, 5, 10))
+    pages = list(source.fetch(None, NOW))
+    assert "[202601010000 TO 202605110000]" in held.asked[0]["search_query"]
+    held.asked.clear()
+    list(source.fetch(pages[-1].cursor, NOW + timedelta(days=300)))
+    assert held.asked == []
+    future = backfill(gate, server.url, until=date(2030, 1, 1))
+    next(future.fetch(None, NOW))
+    assert "TO 202606030600]" in held.asked[-1]["search_query"]
 
 
 def test_a_backfill_can_be_stopped_after_any_page(
@@ -241,8 +273,8 @@ def test_a_backfill_can_be_stopped_after_any_page(
     held.asked.clear()
     cursor, pages = None, []
     for step in range(200):
-        page = next(backfill(gate, server.url).fetch(cursor, NOW + timedelta(days=step)), None)
-        if page is None:
+        page = next(backfill(gate, server.url).fetch(cursor, NOW + timedelta(minutes=step)))
+        if page.cursor == cursor:
             break
         pages.append(page)
         cursor = page.cursor

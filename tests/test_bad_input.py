@@ -346,7 +346,7 @@ def test_a_disk_that_is_full_when_posts_are_delivered(tmp_path: Path, home: Path
         (tmp_path / "digest.toml").write_text(f'[channels.files]\ntype = "file"\nfolder = "{disk}/posts"\n')
         assert digest("write", "--as-of", "2026-07-03").code == 0
         done = digest("deliver", "--json")
-        assert done.err == ""
+        assert (done.code, done.err) == (75, "")
         [stage] = json.loads(done.out)["stages"]
         assert stage["counts"]["queued"] == 1
         assert "No space left on device" in stage["notes"][0]

@@ -33,9 +33,9 @@ FRIDAY = date(2026, 7, 3)
         (FRIDAY, date(2026, 7, 2), "a deferred mailing, or it is not out yet; the newest is of Thursday"),
         (date(2026, 7, 4), FRIDAY, "Saturday 2026-07-04 has no batch"),
         (date(2026, 7, 5), None, "Sunday 2026-07-05 has no batch: .* none was seen before"),
-        (date(2026, 7, 8), FRIDAY, "no batch of Wednesday"),
-        (date(2026, 7, 9), FRIDAY, "ALARM: no new batch for 6 days"),
-        (date(2026, 7, 11), FRIDAY, "ALARM: no new batch for 8 days"),
+        (date(2026, 7, 7), FRIDAY, "no batch of Tuesday"),
+        (date(2026, 7, 8), FRIDAY, "ALARM: no batch since Friday 2026-07-03: 5 days"),
+        (date(2026, 7, 11), FRIDAY, "ALARM: no batch since Friday 2026-07-03: 8 days"),
         (FRIDAY, None, "no batch of Friday 2026-07-03"),
     ],
 )

@@ -397,7 +397,7 @@ def test_deleted_and_skipped_records_are_handed_on(gate: Gate) -> None:
             "no batch of Wednesday 2026-06-03: a deferred mailing, or it is not out yet",
         ),
         ("2026-06-06T12:00:00Z", "Saturday 2026-06-06 has no batch: arXiv announces on Sunday to Thursday"),
-        ("2026-06-08T12:00:00Z", "ALARM: no new batch for 6 days, the newest is of Tuesday 2026-06-02"),
+        ("2026-06-08T12:00:00Z", "ALARM: no batch since Tuesday 2026-06-02: 6 days"),
     ],
 )
 def test_an_empty_day_is_explained(gate: Gate, now: str, said: str | None) -> None:
@@ -421,15 +421,57 @@ def test_the_check_lists_all_identifiers_and_asks_for_what_is_missing(gate: Gate
     with serving(*answers) as server:
         check = Check(gate, server.url, ("cs",), lambda ids: {"2606.00001"} & set(ids))
         pages = list(check.fetch(None, NOW))
-    assert [[paper.id for paper in page.papers] for page in pages] == [["2606.00002"], []]
-    assert pages[0].deleted == ("2606.00003",)
-    assert "idDoesNotExist" in pages[1].skipped[0].reason
+    assert [[paper.id for paper in page.papers] for page in pages] == [["2606.00002"], [], [], []]
+    assert pages[1].deleted == ("2606.00003",)
+    assert "idDoesNotExist" in pages[2].skipped[0].reason
     assert server.targets[0] == "/x?verb=ListIdentifiers&metadataPrefix=arXivRaw&set=cs"
     assert (
         server.targets[1]
         == "/x?verb=GetRecord&metadataPrefix=arXivRaw&identifier=oai%3AarXiv.org%3A2606.00002"
     )
-    assert marks_of(pages[1].cursor)["cs"].high_water == date(2026, 6, 3)
+    assert pages[-1].notes == ("oai-check cs: 4 identifiers, 1 fetched now",)
+    assert marks_of(pages[-1].cursor)["cs"].high_water == date(2026, 6, 3)
+
+
+def test_a_check_keeps_what_it_fetched_some_records_at_a_time(gate: Gate) -> None:
+    names = [f"2606.{number:05}" for number in range(1, 31)]
+    known: set[str] = set()
+    one = lambda name: http(records(Raw(id=name)).replace(b"ListRecords>", b"GetRecord>"))  # noqa: E731
+    listed = http(identifiers(*map(header, names)))
+    check = lambda server: Check(gate, server.url, ("cs",), lambda ids: known & set(ids))  # noqa: E731
+    with serving(listed, *map(one, names)) as server:
+        first = next(check(server).fetch(None, NOW))
+    known.update(paper.id for paper in first.papers)
+    assert 10 <= len(known) < 30
+    with serving(listed, *map(one, names[len(known) :])) as server:
+        rest = list(check(server).fetch(first.cursor, NOW))
+        assert len(server.asked) == 1 + 30 - len(known), "what was fetched is not asked for again"
+    assert known | {paper.id for page in rest for paper in page.papers} == set(names)
+
+
+def test_a_check_of_several_sets_goes_on_where_it_was_cut_off_and_then_begins_anew(gate: Gate) -> None:
+    check = lambda server: Check(gate, server.url, ("cs", "stat"), set)  # noqa: E731
+    with serving(http(identifiers(header("2606.00001")))) as server:
+        [first, last] = check(server).fetch(None, NOW)
+        assert len(list(check(server).fetch(first.cursor, NOW))) == 1
+        assert len(list(check(server).fetch(last.cursor, NOW))) == 2
+    assert [target.rpartition("=")[2] for target in server.targets] == ["cs", "stat", "stat", "cs", "stat"]
+
+
+def test_a_harvest_since_a_day_takes_all_sets_along_and_goes_on_without_being_told(gate: Gate) -> None:
+    day = date(2020, 1, 1)
+    daily, bulk = (
+        lambda url, since=since: Oai(gate, url, ("cs", "stat"), since=since) for since in (None, day)
+    )
+    with serving(http(records(Raw()))) as server:
+        known = list(daily(server.url).fetch(None, NOW))[-1].cursor
+        first = next(bulk(server.url).fetch(known, NOW))
+        for source in (daily, bulk):
+            server.asked.clear()
+            pages = list(source(server.url).fetch(first.cursor, NOW))
+            asked = [target.partition("set=")[2] for target in server.targets]
+            assert asked == ["cs&from=2026-05-27", "stat&from=2020-01-01"]
+        assert {mark.chain for mark in marks_of(pages[-1].cursor).values()} == {None}
 
 
 # --- recorded answers --------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise, product
 from pathlib import Path
@@ -281,6 +283,22 @@ def test_rejected_posts_give_their_papers_back(made: Made, home: Path) -> None:
     )  # others may be newer to who read the other post
 
 
+def test_a_post_that_was_changed_by_another_hand_is_not_sent_and_holds_up_no_other(
+    made: Made, home: Path
+) -> None:
+    with made(home, FRIDAY) as app:
+        app.stage("write")
+    with closing(sqlite3.connect(home / "digest.sqlite3")) as connection, connection:
+        connection.execute("UPDATE part SET html = html || '!' WHERE post = 2")
+    with made(home, FRIDAY) as app:
+        report = app.stage("deliver")
+        [stage] = report.stages
+        assert app.stage("deliver").stages[0].counts == {"sent": 0}
+    assert stage.counts == {"sent": len(POSTED) - 1, "failed": 1}
+    assert "post 2 is not what was written" in stage.notes[0]
+    assert report.exit_code == 1
+
+
 # --- one at a time --------------------------------------------------------------------------------
 
 
@@ -361,10 +379,11 @@ def test_a_channel_that_cannot_repeat_is_never_sent_a_part_twice(
     assert fork(deliver_and_die, home, vectors, sent, fatal, after) == -signal.SIGKILL
     with made(home, FRIDAY) as app:
         app.channels = lambda: [Outbox("files", sent)]  # type: ignore[method-assign]
-        report = app.stage("deliver").stages[0]
+        report = app.stage("deliver")
         states = [delivery.state for delivery in app.store.deliveries()]
         assert app.stage("deliver").stages[0].counts == {"sent": 0}
-    assert report.counts == {"sent": len(POSTED) - fatal, "uncertain": 1}
+    assert report.stages[0].counts == {"sent": len(POSTED) - fatal, "uncertain": 1}
+    assert report.exit_code == 1
     assert [at for at, state in enumerate(states, 1) if state != "sent"] == [fatal]
     assert states[fatal - 1] == "uncertain"
     arrived = sent.read_text().split()

@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -287,12 +288,72 @@ def test_a_fault_that_stays_defers_the_run_and_names_itself(state: Path, clock: 
     assert "\n" not in str(caught.value)
 
 
-def test_nobody_there_is_waited_out_too(gate: Gate, clock: Time) -> None:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(Deferred, match="ConnectError"):
-        gate.get(f"http://127.0.0.1:{port}/", {}, accept)
-    assert len(clock.slept) == 4
+        port: int = free.getsockname()[1]
+    return port
+
+
+def test_a_server_that_cannot_be_reached_is_tried_three_times_and_leaves_the_gate_open(
+    gate: Gate, clock: Time
+) -> None:
+    query = {"search_query": "x" * 500}
+    with pytest.raises(Deferred) as caught:
+        gate.get(f"http://127.0.0.1:{free_port()}/", query, accept)
+    assert str(caught.value) == (
+        "arXiv cannot be reached (127.0.0.1: Connection refused); run again when the network is back"
+    )
+    assert clock.slept == [3.0, 3.0], "the gap, and no more: nobody was asked"
+    assert gate.closed(datetime.fromtimestamp(clock.now, UTC)) is None
+
+
+def test_a_name_that_is_not_known_is_told_in_the_systems_words(gate: Gate, clock: Time) -> None:
+    with pytest.raises(
+        Deferred, match=r"arXiv cannot be reached \(arxiv\.invalid: [A-Z][a-z ]+\); run again"
+    ):
+        gate.get("https://arxiv.invalid/oai", {}, accept)
+    assert sum(clock.slept) <= 10
+
+
+def test_a_connection_that_takes_too_long_is_not_waited_for_twice(
+    gate: Gate, clock: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_: object, **__: object) -> None:
+        clock.now += 10
+        raise httpx.ConnectTimeout("")
+
+    monkeypatch.setattr(httpx.Client, "stream", hang)
+    with pytest.raises(Deferred, match="no connection within 10 s"):
+        gate.get("http://127.0.0.1:9/", {}, accept)
+    assert clock.slept == []
+
+
+def test_a_connection_that_comes_about_at_last_is_used(gate: Gate, clock: Time) -> None:
+    port, servers = free_port(), []
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        server = Server(GOOD, port=port)
+        servers.append(server.__enter__())
+
+    gate._sleep = sleep
+    assert gate.get(f"http://127.0.0.1:{port}/x", {}, accept) == "<good/>"
+    servers[0].__exit__()
+
+
+def test_a_gate_tells_its_state_without_asking(state: Path, clock: Time) -> None:
+    gate = make(state, clock, patience=10)
+    assert gate.in_words() == "open; next request at any time"
+    assert not state.exists()
+    with serving(GOOD, http(b"", 503, "Retry-After: 60")) as server:
+        gate.get(server.url, {}, accept)
+        assert gate.in_words() == "open; next request in 3.0 s"
+        with pytest.raises(Deferred) as caught:
+            gate.get(server.url, {"q": "x" * 300}, accept)
+    assert "xxx" not in str(caught.value)
+    assert gate.in_words().startswith("closed: answered 503; no request before 2026-")
+    state.write_text(json.dumps({"busy": True}))
+    assert "on its way" in gate.in_words()
 
 
 def test_an_answer_that_drips_is_ended_in_time(state: Path, clock: Time) -> None:

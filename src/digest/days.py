@@ -23,7 +23,7 @@ def is_weekend(day: date) -> bool:
 
 
 ALARM_AFTER = timedelta(days=5)
-"""No batch for longer than this is no holiday (https://info.arxiv.org/help/availability.html)."""
+"""Nothing for so long is no holiday (https://info.arxiv.org/help/availability.html)."""
 
 
 def why_no_batch(day: date, newest: date | None) -> str | None:
@@ -31,8 +31,9 @@ def why_no_batch(day: date, newest: date | None) -> str | None:
     if newest is not None and newest >= day:
         return None
     last = f"the newest is of {newest:%A} {newest}" if newest else "none was seen before"
-    if newest and day - newest > ALARM_AFTER:
-        return f"ALARM: no new batch for {(day - newest).days} days, {last}: is arXiv or this crawler ill?"
+    if newest and day - newest >= ALARM_AFTER:
+        days = (day - newest).days
+        return f"ALARM: no batch since {newest:%A} {newest}: {days} days; is arXiv or this crawler ill?"
     if is_weekend(day):
         return f"{day:%A} {day} has no batch: arXiv announces on Sunday to Thursday evenings; {last}"
     return f"no batch of {day:%A} {day}: a deferred mailing, or it is not out yet; {last}"

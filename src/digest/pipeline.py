@@ -4,7 +4,7 @@
     store.texts_without_vector | embedder.embed | store.add_vectors   embed
     store.newest_until | relevance.match | store.put_matches          match
     store.matches | choose.choose | render.write_post | store.add_posts   write
-    store.claim_delivery | channel.send | store.record_delivery       deliver
+    store.claim_delivery | channel.send | store.record_delivery       deliver (delivery.py)
 
 Every stage reads what the one before has stored and commits what it did in steps that are whole by
 themselves. So each can be run alone, again, or after a kill at any line, and the archive ends the
@@ -27,11 +27,8 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from digest.days import new_york_day
-from digest.errors import DeliveryError, NotSent, StoreError, Uncertain
 from digest.types import (
     Choice,
-    Delivery,
-    DeliveryState,
     Draft,
     Key,
     KeyState,
@@ -39,7 +36,6 @@ from digest.types import (
     Match,
     Page,
     Paper,
-    Post,
     PostState,
     Stage,
     StageReport,
@@ -48,7 +44,6 @@ from digest.types import (
 
 if TYPE_CHECKING:
     from digest.archive import Archive
-    from digest.channels import Channel
     from digest.choose import Chosen, Home
     from digest.embed import Embedder
     from digest.render import Writer
@@ -396,50 +391,3 @@ def _tally(chosen: Chosen) -> str:
     """How many papers were left out, by reason."""
     reasons = Counter(left.reason.split(" of ")[0] for left in chosen.left_out)
     return ", ".join(f"{number} {reason}" for reason, number in reasons.items()) or "none left out"
-
-
-# deliver
-
-
-def deliver(store: Store, channels: Sequence[Channel], now: datetime) -> StageReport:
-    """Send what is queued, a part at a time: claim and commit, send, record.
-
-    A part whose sending was cut off is sent again only where that does no harm (a file); elsewhere
-    it is held as uncertain, because a public double is worse than a gap that a person can close.
-    """
-    count = Counting("deliver", "sent")
-    held = store.recover_deliveries(
-        now, repeatable={channel.name for channel in channels if channel.repeatable}
-    )
-    if held:
-        count.add("uncertain", held)
-    for channel in channels:
-        while delivery := store.claim_delivery(channel.name, now):
-            state, note = _send(store, channel, delivery, now)
-            count.add(state)
-            if note:
-                count.notes.append(note)
-            if state == "queued":
-                break
-    return count.report()
-
-
-def _send(
-    store: Store, channel: Channel, delivery: Delivery, now: datetime
-) -> tuple[DeliveryState, str | None]:
-    try:
-        receipt = channel.send(_post(store, delivery), delivery.part)
-    except DeliveryError as error:
-        state: DeliveryState = "queued" if isinstance(error, NotSent) else "failed"
-        state = "uncertain" if isinstance(error, Uncertain) else state
-        store.record_delivery(delivery.id, state, now, error=str(error))
-        return state, f"{channel.name}: post {delivery.post} part {delivery.part + 1} {state}: {error}"
-    store.record_delivery(delivery.id, "sent", now, receipt=receipt)
-    return "sent", None
-
-
-def _post(store: Store, delivery: Delivery) -> Post:
-    post = store.post(delivery.post)
-    if post is None:  # a delivery refers to its post by a foreign key
-        raise StoreError(f"delivery {delivery.id} has lost its post {delivery.post}")
-    return post

@@ -270,7 +270,11 @@ class Post(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """One part of a post on its way to one channel."""
+    """One part of a post on its way to one channel.
+
+    ``attempted`` is when it was last tried, ``chat`` where, and ``after`` the newest message known to
+    stand there at that time: what it became, if anything, has a higher number.
+    """
 
     id: int
     post: int
@@ -278,8 +282,49 @@ class Delivery(Struct, frozen=True, kw_only=True):
     part: int
     state: DeliveryState
     attempts: int = 0
+    not_before: datetime | None = None
     receipt: str | None = None
     error: str | None = None
+    attempted: datetime | None = None
+    chat: str | None = None
+    after: int | None = None
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """A sender's turn: as long as it is ``owner``'s, nobody else sends through the sender. Each claim
+    makes it last until ``until`` and lets the chat rest until ``rest``."""
+
+    sender: str
+    owner: str
+    until: datetime
+    chat: str
+    rest: datetime
+
+
+class Chat(Struct, frozen=True, kw_only=True):
+    """What is known of a chat: the id it goes by now, the newest message known to stand there, and when
+    the next one may follow."""
+
+    id: str
+    last: int | None = None
+    rest: datetime | None = None
+
+
+class Pause(Struct, frozen=True):
+    """Why and since when a channel takes nothing."""
+
+    channel: str
+    reason: str
+    since: datetime
+
+
+class Review(Struct, frozen=True):
+    """A post that was shown to an editor, as it was then: the message with the buttons."""
+
+    post: int
+    version: str
+    chat: str
+    message: int
 
 
 class StageReport(Struct, frozen=True):

@@ -188,7 +188,8 @@ class Piece(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far a search has come. ``what`` tells one search from another; the first of ``todo`` is
     under way: ``start`` is where its next page begins, ``distinct`` how many papers it gave so far,
-    ``tail`` its last ids. ``hits`` are all papers found, ``kept`` those that hold a key."""
+    ``tail`` its last ids. ``hits`` are all papers found, ``kept`` those that hold a key; all are found
+    that were submitted before ``until``."""
 
     what: str
     todo: tuple[Piece, ...]
@@ -198,6 +199,7 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     repeated: bool = False
     hits: int = 0
     kept: int = 0
+    until: datetime | None = None
 
     def next_piece(self, *pieces: Piece) -> Job:
         """The job with the first piece done, or replaced by others."""
@@ -306,13 +308,22 @@ def _after(job: Job, found: Results, fresh: int) -> tuple[Job, tuple[str, ...]]:
 
 def _job(what: Sequence[object], groups: int, span: Span) -> Job:
     digest = hashlib.sha256(msgspec.json.encode(what)).hexdigest()[:16]
-    return Job(digest, tuple(Piece(group, span) for group in range(groups)))
+    return Job(digest, tuple(Piece(group, span) for group in range(groups)), until=span.end)
+
+
+_AGAIN = timedelta(days=1)
+"""A search that was done is not made again sooner
+(https://info.arxiv.org/help/api/user-manual.html, 3.3.1.1), and then only for what came since."""
+
+_LATE = timedelta(days=14)
+"""What moderation held for so long is found when a search is made again."""
 
 
 @dataclass(frozen=True)
 class Backfill:
-    """The papers of a topic since a day: its keys are asked for, and what comes back is kept if a key
-    stands in it. arXiv's own matching stems and splits, so its hits are only candidates."""
+    """The papers of a topic submitted since a day, until a day (included) or now: its keys are asked
+    for, and what comes back is kept if a key stands in it. arXiv's own matching stems and splits, so
+    its hits are only candidates."""
 
     gate: Gate
     url: str
@@ -320,6 +331,7 @@ class Backfill:
     keys: tuple[str, ...]
     categories: tuple[str, ...]
     since: date
+    until: date | None = None
     page_size: int = 500
 
     @property
@@ -332,23 +344,46 @@ class Backfill:
         return KeyMatcher(self.keys)
 
     def fetch(self, cursor: str | None, now: datetime) -> Iterator[Page]:
-        """The papers page by page; nothing where the same search was done to its end. Other keys, or
-        another day, make another search."""
-        since = datetime(self.since.year, self.since.month, self.since.day, tzinfo=UTC)
-        span = Span(since, minute(now.astimezone(UTC)))
-        groups = chunks(self.keys, self.categories, self.url, span)
-        begun = _job((self.keys, self.categories, self.since), len(groups), span)
+        """The papers page by page. Other keys, or other days, make another search; the same one, done
+        to its end, goes on from there a day later."""
+        whole = Span(_midnight(self.since), self._end(now))
+        groups = chunks(self.keys, self.categories, self.url, whole)
+        begun = _job((groups, self.categories, self.since, self.until), len(groups), whole)
         stored = job_of(cursor)
         job = stored if stored and stored.what == begun.what else begun
+        if job.until and not job.todo:
+            if whole.end - job.until < _AGAIN:
+                done = f"done before, for what was submitted until {job.until:%Y-%m-%d %H:%M} UTC"
+                yield Page((), cursor, notes=(f"backfill {self.topic}: {done}",))
+                return
+            rest = Span(max(job.until - _LATE, whole.start), whole.end)
+            job = replace(_job((), len(groups), rest), what=job.what)
+        yield from self._pages(groups, job)
+
+    def _pages(self, groups: tuple[tuple[str, ...], ...], job: Job) -> Iterator[Page]:
         search = _Search(self.gate, self.url, groups, self.categories, self.page_size)
-        hits, kept = job.hits, job.kept
+        hits, kept, tail = job.hits, job.kept, job.tail
         for found, after, notes in search.pages(job):
             papers = tuple(paper for paper in found.papers if self._matcher.find(paper.text))
-            hits, kept = hits + len(found.papers), kept + len(papers)
+            hits += sum(not _is_in(paper, tail) for paper in found.papers)
+            kept += sum(not _is_in(paper, tail) for paper in papers)
+            tail = after.tail
             done = () if after.todo else (f"{hits} results, {kept} hold a key",)
             told = tuple(f"backfill {self.topic}: {note}" for note in (*notes, *done))
             state = msgspec.json.encode(replace(after, hits=hits, kept=kept)).decode()
             yield Page(papers, state, found.skipped, notes=told)
+
+    def _end(self, now: datetime) -> datetime:
+        present = minute(now.astimezone(UTC))
+        return min(_midnight(self.until + timedelta(days=1)), present) if self.until else present
+
+
+def _is_in(paper: Paper, names: Sequence[str]) -> bool:
+    return any(f"/{paper.id}v" in name for name in names)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 class Recent(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -354,6 +354,14 @@ def _begun(mark: Mark, start: date | None) -> Chain:
     return mark.chain if mark.chain.pages < _MOST_PAGES else Chain(start=mark.chain.start)
 
 
+def _begin(marks: Marks, sets: Sequence[str], start: date | None) -> Marks:
+    """The marks with a chain from this day on for every set, unless such a harvest is under way."""
+    here = {name: marks.get(name, Mark()) for name in sets}
+    if any(mark.chain and mark.chain.start == start for mark in here.values()):
+        return marks
+    return marks | {name: replace(mark, chain=Chain(start=start)) for name, mark in here.items()}
+
+
 # --- the sources ----------------------------------------------------------------------------------
 
 
@@ -363,7 +371,8 @@ class Oai:
 
     Each harvest begins ``overlap`` before the day until which the last one was complete: papers
     that were missing come up to a week late. The first begins ``first`` before now; None begins
-    with the first record, which is all of arXiv.
+    with the first record, which is all of arXiv. ``since`` begins anew on that day, whatever was read
+    before, unless such a harvest is under way already; without it that harvest goes on too.
     """
 
     gate: Gate
@@ -372,6 +381,7 @@ class Oai:
     overlap: timedelta = timedelta(days=7)
     first: timedelta | None = timedelta(days=7)
     recent: timedelta = RECENT
+    since: date | None = None
 
     @property
     def name(self) -> str:
@@ -381,6 +391,8 @@ class Oai:
     def fetch(self, cursor: str | None, now: datetime) -> Iterator[Page]:
         """The pages of each set in turn. Raises Deferred where arXiv is not to be asked for now."""
         marks = marks_of(cursor)
+        if self.since:
+            marks = _begin(marks, self.sets, self.since)
         for at, name in enumerate(self.sets, start=1):
             mark = marks.get(name, Mark())
             listed = _List(self.gate, self.url, "ListRecords", name, self.recent)
@@ -389,7 +401,7 @@ class Oai:
                 notes = self._notes(marks, name, chain, now, last=at == len(self.sets)) if ends else ()
                 yield Page(
                     answer.papers,
-                    msgspec.json.encode(marks).decode(),
+                    _written(marks),
                     answer.skipped,
                     deleted=answer.deleted,
                     notes=notes,
@@ -417,6 +429,13 @@ def _ended(mark: Mark, chain: Chain, now: datetime) -> Mark:
     return Mark(high_water=max(high_water, mark.high_water or high_water), newest=newest)
 
 
+_FETCHED = 20  # records that are asked for one by one until they are stored
+
+
+def _written(marks: Marks) -> str:
+    return msgspec.json.encode(marks).decode()
+
+
 @dataclass(frozen=True)
 class Check:
     """What a bulk load missed: all identifiers of some sets are listed, and the records of those
@@ -434,22 +453,31 @@ class Check:
         return "oai-check"
 
     def fetch(self, cursor: str | None, now: datetime) -> Iterator[Page]:
-        """A page for each list of identifiers: the papers that were missing."""
-        marks = marks_of(cursor)
+        """The papers that were missing, some at a time, and a page at the end of each list."""
+        marks = _begin(marks_of(cursor), self.sets, self.since)
         for name in self.sets:
-            mark = marks.get(name, Mark())
+            mark = marks[name]
+            if mark.chain is None:
+                continue  # done before the check was cut off
             listed = _List(self.gate, self.url, "ListIdentifiers", name)
+            missing = 0
             for answer, chain, ends in listed.pages(_begun(mark, self.since)):
+                for page in self._records(answer, _written(marks)):
+                    missing += len(page.papers)
+                    yield page
                 marks[name] = _ended(mark, chain, now) if ends else replace(mark, chain=chain)
-                asked = [header.id for header in answer.headers if not header.deleted]
-                found = [self._record(id_) for id_ in self._missing(asked)]
-                yield Page(
-                    tuple(paper for papers, _ in found for paper in papers),
-                    msgspec.json.encode(marks).decode(),
-                    answer.skipped + tuple(one for _, skipped in found for one in skipped),
-                    deleted=answer.deleted,
-                    notes=(f"oai-check {name or 'all'}: {chain.records} identifiers",) if ends else (),
-                )
+                told = f"oai-check {name or 'all'}: {chain.records} identifiers, {missing} fetched now"
+                notes = (told,) if ends else ()
+                yield Page((), _written(marks), answer.skipped, deleted=answer.deleted, notes=notes)
+
+    def _records(self, answer: Answer, cursor: str) -> Iterator[Page]:
+        """The records of a list that are not known, whose papers are stored before the list counts as
+        checked: each costs a request."""
+        missing = self._missing([header.id for header in answer.headers if not header.deleted])
+        for at in range(0, len(missing), _FETCHED):
+            found = [self._record(id_) for id_ in missing[at : at + _FETCHED]]
+            papers = tuple(paper for papers, _ in found for paper in papers)
+            yield Page(papers, cursor, tuple(one for _, skipped in found for one in skipped))
 
     def _missing(self, asked: Sequence[str]) -> list[str]:
         known = self.known(asked)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,7 @@ LEAST_GAP = 3.0
 """Seconds between requests that arXiv asks for."""
 
 _TRIES = 5
+_TRIES_TO_REACH, _REACH_SECONDS = 3, 10.0  # where no connection comes about, nothing was asked
 _REDIRECTS = 3
 _BODY_CAP = 64 << 20
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 900.0
@@ -160,6 +162,14 @@ class Reply(msgspec.Struct, frozen=True):
         return self.status == 429 or self.body[:200].lstrip().lower().startswith(b"rate exceeded")
 
 
+class _Unreachable(Exception):
+    """No connection came about within ``seconds``: surely nothing was sent."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 class _Failed(Exception):
     """A request that may succeed when it is made again."""
 
@@ -176,8 +186,10 @@ class Gate:
     between the end of a response and the next request.
 
     A request that fails is made again, ``tries`` times in all, as long as the pauses stay within
-    ``patience`` seconds; else Deferred is raised and the file remembers until when. ``total`` is the
-    most seconds a response may take. Clock, sleep and random number are given for the tests' sake.
+    ``patience`` seconds; else Deferred is raised and the file remembers until when. A server that
+    cannot be reached is tried three times within about ten seconds: no network is no fault of arXiv's.
+    ``total`` is the most seconds a response may take. Clock, sleep and random number are given for the
+    tests' sake.
     """
 
     def __init__(
@@ -231,7 +243,7 @@ class Gate:
             except (_Failed, NotAnAnswer) as error:
                 failure = error
                 self._hold(address, error, tries)
-        raise Deferred(f"{_shown(address)}: {failure}, {_TRIES} times; {_until(self.state())}") from failure
+        raise Deferred(f"{_place(address)}: {failure}, {_TRIES} times; {_until(self.state())}") from failure
 
     def state(self) -> GateState:
         """What the gate remembers, for a report; as new where nothing can be read."""
@@ -244,6 +256,16 @@ class Gate:
         """Why and until when arXiv is not to be asked, in a sentence; None if it may be."""
         state = self.state()
         return f"{state.reason}; {_until(state)}" if state.closed_left(now.timestamp()) else None
+
+    def in_words(self) -> str:
+        """Whether the gate is open, by the file alone: nothing is asked."""
+        state, now = self.state(), self._clock()
+        if state.closed_left(now):
+            return f"closed: {state.reason}; {_until(state)}"
+        if state.busy:
+            return "open; a request is on its way, or its process has died"
+        left = state.gap_left(now, self.gap)
+        return f"open; next request {f'in {left:.1f} s' if left else 'at any time'}"
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -281,11 +303,25 @@ class Gate:
         """The answer, redirects followed, and the patience left."""
         target = address
         for _ in range(_REDIRECTS + 1):
-            reply, patience = self._turn(target, etag, patience)
+            reply, patience = self._reach(target, etag, patience)
             if reply.status not in _REDIRECTED:
                 return reply, patience
             target = _redirected(target, reply.headers.get("location", ""))
         raise _Failed(f"redirected more than {_REDIRECTS} times")
+
+    def _reach(self, address: str, etag: str | None, patience: float) -> tuple[Reply, float]:
+        """The answer; Deferred where no connection comes about within some seconds."""
+        tries, spent = 0, 0.0
+        while True:
+            try:
+                return self._turn(address, etag, patience)
+            except _Unreachable as error:
+                tries += 1
+                spent += error.seconds + self.gap
+                if tries >= _TRIES_TO_REACH or spent + error.seconds > _REACH_SECONDS:
+                    where = f"{urlsplit(address).hostname}: {error}"
+                    again = "run again when the network is back"
+                    raise Deferred(f"arXiv cannot be reached ({where}); {again}") from error
 
     def _turn(self, address: str, etag: str | None, patience: float) -> tuple[Reply, float]:
         """One request when its turn has come: the gate is open, the gap has passed, nobody else asks."""
@@ -296,7 +332,7 @@ class Gate:
                 if left <= 0:
                     return self._request(file, state, address, etag), patience
             if left > patience:
-                raise Deferred(f"{_shown(address)}: {state.reason}; {_until(state)}")
+                raise Deferred(f"{_place(address)}: {state.reason}; {_until(state)}")
             self._sleep(left)
             patience -= left
 
@@ -317,12 +353,15 @@ class Gate:
         import httpx
 
         headers = {"If-None-Match": etag} if etag else {}
+        begun = self._clock()
         with _Deadline(self._total) as deadline:
             try:
                 with self._connected().stream(
                     "GET", address, headers=headers, extensions={"trace": deadline.trace}
                 ) as answer:
                     return Reply(answer.status_code, _headers(answer), _body(answer, deadline))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                raise _Unreachable(_why_unreachable(error), self._clock() - begun) from error
             except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
                 raise _Failed(deadline.reason or _said(error)) from error
 
@@ -436,6 +475,17 @@ class _Deadline:
 
 def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:200].rstrip(": ")
+
+
+def _why_unreachable(error: Exception) -> str:
+    """The system's words without their number: "Name or service not known"."""
+    said = re.sub(r"^\[Errno -?\d+\] ", "", " ".join(str(error).split()))
+    return said[:120] or "no connection within 10 s"
+
+
+def _place(address: str) -> str:
+    """The address without what is asked for."""
+    return _shown(address.partition("?")[0])
 
 
 def _shown(address: str) -> str:

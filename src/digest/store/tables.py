@@ -264,9 +264,49 @@ delivery = Table(
     _text("receipt", null=True),
     _text("error", null=True),
     _time("updated"),
+    _time("attempted", null=True),
+    _text("chat", null=True),
+    Column("after", Integer),
     ForeignKeyConstraint(["post", "part"], ["part.post", "part.number"]),
     UniqueConstraint("post", "part", "channel"),
     Index("ix_delivery_state_channel", "state", "channel"),
+)
+
+# Who sends for several channels (a bot): whose turn it is, and until when it has to rest.
+sender = Table(
+    "sender",
+    metadata,
+    _text("name", primary_key=True),
+    _text("owner", null=True),
+    _time("until", null=True),
+    _time("not_before", null=True),
+)
+
+chat = Table(
+    "chat",
+    metadata,
+    _text("id", primary_key=True),
+    _text("moved", null=True),  # the id it goes by now
+    Column("last", Integer),
+    _time("rest", null=True),
+)
+
+pause = Table(
+    "pause",
+    metadata,
+    _text("channel", primary_key=True),
+    _text("chat"),  # a channel that was pointed to another chat is not paused
+    _text("reason"),
+    _time("since"),
+)
+
+review = Table(
+    "review",
+    metadata,
+    _number("post", ForeignKey("post.id", ondelete="CASCADE"), primary_key=True),
+    _text("version"),
+    _text("chat"),
+    _number("message"),
 )
 
 cursor = Table(
