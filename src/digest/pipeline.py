@@ -60,6 +60,7 @@ ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
 SENTENCES = {"detailed": 2, "brief": 1}
 GENRE = "roundup"
+SKIPPED_TOLD = 100  # a run's report is kept, and a file may hold millions of bad lines
 
 Progress = Callable[[int, int], None]
 Vectors = npt.NDArray[np.float32]
@@ -103,12 +104,15 @@ def crawl(store: Store, sources: Sequence[Source], now: datetime) -> StageReport
     for source in sources:
         for page in source.fetch(store.cursor(source.name), now):
             added = store.add_papers(source.name, _with_deleted(store, page), now)
+            told = page.skipped[: max(0, SKIPPED_TOLD - count.counts["skipped"])]
             count.add("new", len(added.new))
             count.add("newer", len(added.newer))
             count.add("unchanged", added.unchanged)
             count.add("skipped", len(page.skipped))
-            count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
+            count.notes.extend(f"skipped {one.where}: {one.reason}" for one in told)
             count.notes.extend(page.notes)
+    if (more := count.counts["skipped"] - SKIPPED_TOLD) > 0:
+        count.notes.append(f"skipped {more} more records")
     return count.report()
 
 
