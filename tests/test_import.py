@@ -125,6 +125,19 @@ def test_the_next_snapshot_brings_what_is_new_and_what_has_changed(store: Store,
     assert store.search_words("w7", 9) == []
 
 
+def test_of_many_bad_lines_the_first_hundred_are_told_and_all_are_counted(
+    store: Store, tmp_path: Path
+) -> None:
+    lines = [json.dumps(record(0)), *(f"bad line {number}" for number in range(250))]
+    file = tmp_path / "half.jsonl"
+    file.write_text("\n".join(lines))
+    report = pipeline.crawl(store, [Snapshot(file, page_size=60)], NOW)
+    assert (report.counts["new"], report.counts["skipped"]) == (1, 250)
+    assert len(report.notes) == 101
+    assert report.notes[0].startswith("skipped half.jsonl:2: ")
+    assert report.notes[-1] == "skipped 150 more records"
+
+
 IMPORT = """
 import sys
 from datetime import datetime, UTC

@@ -229,8 +229,7 @@ def test_an_archive_of_the_first_version_keeps_its_papers(tmp_path: Path) -> Non
 
 
 def test_a_newer_database_is_refused_and_left_alone(file: Path, tmp_path: Path) -> None:
-    later = next_version(tmp_path, ADD_A_COLUMN)
-    upgrade(file, later)
+    upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
     before = content(file)
     for readonly in (False, True):
         with pytest.raises(NewerDatabase, match=rf"made by a newer version of digest \({LATER}\): upgrade"):

@@ -64,6 +64,7 @@ ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
 SENTENCES = {"detailed": 2, "brief": 1}
 GENRE = "roundup"
+SKIPPED_TOLD = 100  # a run's report is kept, and a file may hold millions of bad lines
 
 Progress = Callable[[int, int], None]
 Vectors = npt.NDArray[np.float32]
@@ -109,6 +110,8 @@ def crawl(
     count = _crawled()
     for source in sources:
         _read(store, source, now, count, told)
+    if (more := count.counts["skipped"] - SKIPPED_TOLD) > 0:
+        count.notes.append(f"skipped {more} more records")
     return count.report()
 
 
@@ -138,8 +141,9 @@ def _read(
         count.add("new", len(added.new))
         count.add("newer", len(added.newer))
         count.add("unchanged", added.unchanged)
+        shown = page.skipped[: max(0, SKIPPED_TOLD - count.counts["skipped"])]
         count.add("skipped", len(page.skipped))
-        count.notes.extend(f"skipped {one.where}: {one.reason}" for one in page.skipped)
+        count.notes.extend(f"skipped {one.where}: {one.reason}" for one in shown)
         count.notes.extend(page.notes)
         if told:
             told(page)

@@ -21,9 +21,10 @@ def clean(text: str) -> str:
     r"""What is stored: TeX accents decoded outside maths (``Andr\'e`` to André), white space
     collapsed, control characters dropped, NFC. Maths and commands stay as source. Text that is clean
     already comes back as the same object: a snapshot holds millions of them."""
-    if not _is_printable(text):  # a new line is not printable either
+    text = text.replace("\n", " ").strip()  # all that most texts need; a snapshot's abstracts are wrapped
+    if not _is_printable(text):
         text = " ".join(_DROPPED.sub("", text).split())
-    elif "  " in text or text[:1] == " " or text[-1:] == " ":
+    elif "  " in text:
         text = " ".join(text.split())
     if "\\" in text:
         text = latex.accents(text)
