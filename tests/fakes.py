@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
+from botapi import BotApi, Remote
 from digest.types import Post
 
 
@@ -31,3 +33,18 @@ class Outbox:
         if self._parts == self.fatal:
             os.kill(os.getpid(), signal.SIGKILL)
         return f"{self.file}:{self._parts}"
+
+
+class ServerClock:
+    """The clock of a loopback server, on which sleeping costs no time."""
+
+    def __init__(self, api: BotApi | Remote) -> None:
+        self.api = api
+        self.slept = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.api.skip(0), UTC)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self.api.skip(seconds)

@@ -7,7 +7,8 @@ To try the program without a network (docs/offline.md):
 and put what it prints into the environment of `digest crawl`. For the tests it is also the server
 from which arXiv's faults come (`loopback.faults`), and the witness of how politely it was asked.
 
-While it runs: POST /replay/as-of?2026-05-13, POST /replay/fault?429, GET /replay/requests.
+While it runs: POST /replay/as-of?2026-05-13, POST /replay/fault?429, POST
+/replay/quiet (no more faults), GET /replay/requests.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,6 +54,7 @@ class Asked:
     status: int = 0
     fault: str | None = None
     whole: bool = False
+    given_up: bool = False
 
 
 class LoopbackArxiv:
@@ -129,15 +131,11 @@ class LoopbackArxiv:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def gaps(self) -> list[float]:
+    def gaps(self, *, given_up: bool = False) -> list[float]:
         """Seconds from the end of each answer to the next request, from whomever it comes; below 0
-        where one came before the other was answered."""
-        asked = sorted((one for one in self.requests if one.ended), key=lambda one: one.arrived)
-        ends, latest = [], 0.0
-        for one in asked:
-            latest = max(latest, one.ended or 0.0)
-            ends.append(latest)
-        return [later.arrived - end for end, later in zip(ends, asked[1:], strict=False)]
+        where one came before the other was answered. ``given_up``: of the answers whose reader went
+        away, which the server learns a little later than the reader knows it."""
+        return gaps(self.requests, given_up=given_up)
 
     # What is answered
 
@@ -222,6 +220,8 @@ class _Handler(BaseHTTPRequestHandler):
         asked.status = answer.status
         try:
             asked.whole = self._send(answer, asked)
+        except OSError:
+            asked.given_up, asked.ended = True, None  # its reader went away, at some time before now
         finally:
             asked.ended = asked.ended or time.monotonic()
             self.close_connection = True
@@ -266,18 +266,21 @@ class _Handler(BaseHTTPRequestHandler):
         end before.
         """
         if answer.wait and not self._silent(answer.wait):
+            asked.given_up = True
             return False
+        body = answer.body if answer.sent is None else answer.body[: answer.sent]
+        if answer.reset == "before" or not body:
+            asked.ended = time.monotonic()
         if answer.reset == "before":
             return self._reset()
-        body = answer.body if answer.sent is None else answer.body[: answer.sent]
         self._head(answer)
         if answer.drip:
-            return self._drip(body, answer.drip)
+            asked.given_up = not self._drip(body, answer.drip)
+            return not asked.given_up
         self.wfile.write(body[:-1])
-        self.wfile.flush()
+        asked.ended = asked.ended or time.monotonic()
         if answer.reset == "after":
             return self._reset()
-        asked.ended = time.monotonic()
         self.wfile.write(body[-1:])
         return answer.sent is None
 
@@ -321,9 +324,23 @@ class _Handler(BaseHTTPRequestHandler):
                 self.arxiv.as_of = moment(text)
             elif path == "/replay/fault":
                 self.arxiv.faults.order(text)
+            elif path == "/replay/quiet":
+                self.arxiv.faults = Faults()
             elif path == "/replay/requests":
                 return json.dumps([asdict(one) for one in self.arxiv.requests]).encode()
         return json.dumps({"as_of": self.arxiv.as_of.isoformat()}).encode()
+
+
+def gaps(requests: Sequence[Asked], *, given_up: bool = False) -> list[float]:
+    """See LoopbackArxiv.gaps."""
+    asked = sorted((one for one in requests if one.ended), key=lambda one: one.arrived)
+    found, last = [], None
+    for one in asked:
+        if last is not None and last.given_up == given_up:
+            found.append(one.arrived - (last.ended or 0.0))
+        if last is None or (one.ended or 0.0) > (last.ended or 0.0):
+            last = one
+    return found
 
 
 def _service(path: str) -> str:

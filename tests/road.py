@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import event
+from msgspec import structs
+from sqlalchemy import Engine, event
 
 from digest import cli, config, pipeline
 from digest.app import App
@@ -75,9 +76,17 @@ def embed_sample(file: Path) -> None:
     part.replace(file)
 
 
-def app(home: Path, now: datetime, embedder: Remembered, environ: Mapping[str, str] | None = None) -> App:
-    """The program over the default configuration, with remembered vectors."""
-    made = App(config.load(None, home, environ or {}), now, quiet=True)
+def app(
+    home: Path,
+    now: datetime,
+    embedder: Remembered,
+    environ: Mapping[str, str] | None = None,
+    topics: Sequence[str] = (),
+) -> App:
+    """The program over the default configuration, with remembered vectors and all topics or some."""
+    settings = config.load(None, home, environ or {})
+    kept = {name: topic for name, topic in settings.topics.items() if not topics or name in topics}
+    made = App(structs.replace(settings, topics=kept), now, quiet=True)
     made.embedder = embedder
     return made
 
@@ -137,28 +146,26 @@ class Watched:
 
 def watch(app: App, moment: Moments) -> None:
     """Make the end of each call of the store, each statement that writes, each commit and each renaming
-    of a file a moment. Audit hooks stay for good: only for a process that ends afterwards."""
+    of a file a moment, from the making of the database on. For a process that ends afterwards."""
 
     def wrote(_: Any, __: Any, statement: str, *___: Any) -> None:
         verb = statement.split(maxsplit=1)[0]
-        if verb in ("INSERT", "UPDATE", "DELETE"):
+        if verb in ("CREATE", "INSERT", "UPDATE", "DELETE"):
             moment(f"within a transaction, after {verb}")
 
     def heard(name: str, _: Any) -> None:
         if name == "os.rename":
             moment("before a file gets its name")
 
-    moment("before the store is opened")
-    store = app.store
-    event.listen(store._engine, "after_cursor_execute", wrote)
-    event.listen(store._engine, "commit", lambda _: moment("before a commit"))
+    event.listen(Engine, "after_cursor_execute", wrote)
+    event.listen(Engine, "commit", lambda _: moment("before a commit"))
     sys.addaudithook(heard)
-    app.store = Watched(store, moment)  # type: ignore[assignment]
+    app.store = Watched(app.store, moment)  # type: ignore[assignment]
 
 
 def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Path | None = None) -> None:
     """One `digest run`, killed at the fatal moment; the moments it passed are written to a file."""
-    pipeline.EMBED_BATCH = BATCH
+    pipeline.EMBED_BATCH = pipeline.BACKGROUND = BATCH
     moment = Moments(fatal)
     with app(home, now, Remembered.load(vectors)) as made:
         made.source = lambda name: replace(sample(), page_size=BATCH)  # type: ignore[method-assign]
@@ -170,8 +177,13 @@ def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Pat
 
 # --- what is left of it ---------------------------------------------------------------------------
 
-# Not compared: random words that only say "changed", and how often a part was tried (a killed try is one).
-NOT_COMPARED = {"stamp": "value", "topic_fit": "fingerprint", "delivery": "attempts"}
+# Not compared: random words that only say "changed", how often a part was tried (a killed try is one),
+# and when.
+NOT_COMPARED = {
+    "stamp": {"value"},
+    "topic_fit": {"fingerprint"},
+    "delivery": {"attempts", "attempted", "updated"},
+}
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -187,7 +199,7 @@ def dump(home: Path) -> Rows:
 
 def _rows(connection: sqlite3.Connection, table: str, home: str) -> list[tuple[Any, ...]]:
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    kept = ", ".join(f'"{name}"' for name in columns if name != NOT_COMPARED.get(table))
+    kept = ", ".join(f'"{name}"' for name in columns if name not in NOT_COMPARED.get(table, ()))
     rows = connection.execute(f"SELECT {kept} FROM {table}")
     return sorted((tuple(_anywhere(value, home) for value in row) for row in rows), key=repr)
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -206,15 +207,34 @@ def test_a_small_file_that_unpacks_to_a_giant_line(tmp_path: Path, digest: Diges
 
 
 def test_bad_lines_among_good_ones_are_skipped_named_and_counted(tmp_path: Path, digest: Digest) -> None:
-    bad = [b"not json\n", b'{"id": "2605.00001"}\n', b"\xff\xfe\n", LINES[0].replace(b'"id":', b'"no":')]
+    bad = [
+        b"not json\n",
+        b'{"id": "2605.00001"}\n',
+        b"\xff\xfe\n",
+        b"[" * 100_000 + b"\n",
+        LINES[0].replace(b'"id":', b'"no":'),
+        LINES[0].replace(b'"v1"', b'"v99999999999999999999"'),
+        re.sub(rb'"created":"[^"]+"', b'"created":"Mon, 1 Jan 0001 00:00:01 GMT"', LINES[0]),
+        re.sub(rb'"title":"', rb'"title":"\\ud800', LINES[0]),
+    ]
     (tmp_path / "mixed.jsonl").write_bytes(b"".join([*LINES[:3], *bad, *LINES[3:6]]))
     done = digest("import", "mixed.jsonl", "--json")
     [stage] = json.loads(done.out)["stages"]
     assert done.code == 0
-    assert (stage["counts"]["new"], stage["counts"]["skipped"]) == (6, 4)
-    assert [note.split(": ")[0] for note in stage["notes"]] == [
-        f"skipped mixed.jsonl:{n}" for n in (4, 5, 6, 7)
-    ]
+    assert (stage["counts"]["new"], stage["counts"]["skipped"]) == (6, 8)
+    named = [note.split(": ")[0] for note in stage["notes"]]
+    assert named == [f"skipped mixed.jsonl:{number}" for number in range(4, 12)]
+
+
+def test_a_file_whose_name_is_no_text(tmp_path: Path, digest: Digest) -> None:
+    """A file's name may hold any bytes, a database's text may not."""
+    try:
+        (tmp_path / "\udcff.jsonl").write_bytes(b"".join([*LINES[:2], b"bad\n"]))
+    except OSError:
+        pytest.skip("here a file's name must be text")
+    done = digest("import", "\udcff.jsonl", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["stages"][0]["notes"][0].startswith("skipped \\xff.jsonl:3: ")
 
 
 @pytest.mark.parametrize(
@@ -326,7 +346,7 @@ def test_a_disk_that_is_full_when_posts_are_delivered(tmp_path: Path, home: Path
         (tmp_path / "digest.toml").write_text(f'[channels.files]\ntype = "file"\nfolder = "{disk}/posts"\n')
         assert digest("write", "--as-of", "2026-07-03").code == 0
         done = digest("deliver", "--json")
-        assert done.err == ""
+        assert (done.code, done.err) == (75, "")
         [stage] = json.loads(done.out)["stages"]
         assert stage["counts"]["queued"] == 1
         assert "No space left on device" in stage["notes"][0]
@@ -352,6 +372,13 @@ def test_a_reader_that_has_seen_enough(home: Path, digest: Digest) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.startswith('[{"id":"')
     assert done.stderr == ""
+
+
+def test_a_terminal_that_knows_no_chinese(home: Path, digest: Digest) -> None:
+    assert digest("write", "--as-of", "2026-07-03").code == 0
+    done = digest("posts", "show", before=["env", "PYTHONIOENCODING=ascii"])
+    assert (done.code, done.err) == (0, "")
+    assert "\\u4eba\\u5de5\\u667a\\u80fd" in done.out
 
 
 # --- a database that is none, or not now ----------------------------------------------------------

@@ -55,7 +55,7 @@ def test_without_a_file_three_topics_go_to_the_posts_folder(tmp_path: Path) -> N
     assert found.database == f"sqlite:///{home}/digest.sqlite3"
     assert found.source == "oai"
     assert found.lookback_days == 7
-    assert found.approval == "automatic"
+    assert (found.approval, found.posts_wait) == ("if-public", False)
     assert found.contact is None
     assert (found.embed.model, found.embed.device, found.embed.batch_size) == ("all-MiniLM-L6-v2", "auto", 32)
     assert found.channels == {"files": Channel(type="file", folder=home / "posts")}
@@ -65,7 +65,7 @@ def test_without_a_file_three_topics_go_to_the_posts_folder(tmp_path: Path) -> N
         assert topic.languages == ("en", "ru", "zh")
         assert set(topic.titles) == set(topic.languages)
         assert topic.limits == Limits(5, 5)
-        assert len(topic.seed_keys) >= 5
+        assert len(topic.seed_keys) >= 2
     assert {name: topic.rhythm for name, topic in found.topics.items()} == {
         "xai": Rhythm(1, 1),
         "unlearning": Rhythm(3, 7),
@@ -106,7 +106,7 @@ def test_the_default_file_is_short_and_every_setting_shown_as_a_comment_is_right
     assert max(map(len, text.splitlines())) <= 110
     (tmp_path / "home" / "templates").mkdir(parents=True)
     shown = re.compile(r"^# (?=\w+ = |\[)", re.MULTILINE)
-    assert len(shown.findall(text)) == 6
+    assert len(shown.findall(text)) == 15
     found = load(tmp_path, shown.sub("", text))
     assert found.contact == "you@example.org"
     assert found.posts.templates == tmp_path / "home" / "templates"
@@ -121,6 +121,42 @@ def test_what_a_file_leaves_out_is_as_in_the_defaults(tmp_path: Path) -> None:
     assert found.embed.model == default.embed.model
     assert found.posts.greetings["en"] == default.posts.greetings["en"]
     assert (found.topics, found.channels) == (default.topics, default.channels)
+
+
+@pytest.mark.parametrize(
+    ("approval", "telegram", "wait"),
+    [
+        ("if-public", False, False),
+        ("if-public", True, True),
+        ("automatic", True, False),
+        ("manual", False, True),
+    ],
+)
+def test_what_strangers_read_waits_for_a_person_unless_told_otherwise(
+    tmp_path: Path, approval: str, telegram: bool, wait: bool
+) -> None:
+    assert load(tmp_path, (NEWS if telegram else CHANNEL), {"DIGEST_APPROVAL": approval}).posts_wait is wait
+
+
+def test_two_channels_may_share_a_chat_for_different_posts(tmp_path: Path) -> None:
+    other = NEWS.replace(".c]", ".d]") + "languages = ['ru']\n"
+    assert len(load(tmp_path, NEWS + "languages = ['en']\n" + other).channels) == 2
+    assert len(load(tmp_path, NEWS + NEWS.replace(".c]", ".d]") + "thread = 5\n").channels) == 2
+
+
+def test_the_token_comes_from_the_environment_or_a_file_and_is_no_setting(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("7:secret\n")
+    found = load(tmp_path, f"[telegram]\ntoken_file = '{file}'", {"DIGEST_TELEGRAM_TOKEN": "8:other"})
+    assert config.bot_token(found.telegram, {}) == "7:secret"
+    assert config.bot_token(found.telegram, {"DIGEST_TELEGRAM_TOKEN": "8:other"}) == "8:other"
+    assert "secret" not in repr(found)
+    assert "8:other" not in repr(found)
+    file.unlink()
+    with pytest.raises(ConfigError, match="the bot token cannot be read: No such file"):
+        config.bot_token(found.telegram, {})
+    with pytest.raises(ConfigError, match="set DIGEST_TELEGRAM_TOKEN, or telegram.token_file"):
+        config.bot_token(load(tmp_path, "").telegram, {})
 
 
 def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
@@ -236,7 +272,7 @@ def test_the_environment_stands_before_the_file(tmp_path: Path) -> None:
             "smaple",
             'DIGEST_SOURCE must be "oai" or "rss" or "api" or "sample", not "smaple"',
         ),
-        ("DIGEST_APPROVAL", "no", 'DIGEST_APPROVAL must be "automatic" or "manual", not "no"'),
+        ("DIGEST_APPROVAL", "no", 'DIGEST_APPROVAL must be "if-public" or "automatic" or "manual", not "no"'),
         (
             "DIGEST_LOOKBACK_DAYS",
             "week",
@@ -298,7 +334,9 @@ def test_an_address_must_be_one(tmp_path: Path, url: str) -> None:
 
 TOPIC = '[topics.cats]\nterm = "cat"\nseed_keys = ["cat"]\n'
 DAYS = "a whole number of days from 1 to 3650"
-TOP = "approval, arxiv, channels, contact, database, embed, lookback_days, posts, source, topics"
+TOP = "approval, arxiv, channels, contact, database, embed, lookback_days, posts, source, telegram, topics"
+DOUBLE = "channels.d would post again what c posts to the same chat; give the two other topics or languages"
+NEWS = '[channels.c]\ntype = "telegram"\nchat = "@news"\n'
 CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
 
 
@@ -336,7 +374,46 @@ CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
         (CHANNEL + "languages=[]", "4: channels.c.languages must be a list of en, ru, zh, not an empty list"),
         (CHANNEL + "topics='xai'", '4: channels.c.topics must be a list with at least one topic, not "xai"'),
         ("[channels.c]\ntype='file'", "1: channels.c has no folder; give a path in quotes"),
-        ("[channels.c]\ntype='telegram'\nfolder='x'", '2: channels.c.type must be "file", not "telegram"'),
+        (
+            "[channels.c]\ntype='mail'",
+            '2: channels.c.type must be "file" or "feed" or "telegram", not "mail"',
+        ),
+        (NEWS + "folder='x'", '4: channels.c.folder is not for a channel of type "telegram"'),
+        (
+            "[channels.c]\ntype='telegram'\nchat='@x'",
+            f'3: channels.c.chat must be {config.words(config.Address)}, not "@x"',
+        ),
+        (CHANNEL + "chat='@news'", '4: channels.c.chat is not for a channel of type "file"'),
+        (
+            "[channels.c]\ntype='telegram'",
+            '1: channels.c has no chat; give "@name" or a chat\'s number in quotes such as "-1001234567890"',
+        ),
+        (NEWS + "thread=1", "4: channels.c.thread must be the number of a forum's topic, not 1"),
+        (
+            NEWS + "quiet_hours='23:00-24:00'\ntime_zone='UTC'",
+            '4: channels.c.quiet_hours must be hours such as "23:00-08:00", not "23:00-24:00"',
+        ),
+        (
+            NEWS + "quiet_hours='23:00-23:00'\ntime_zone='UTC'",
+            "4: channels.c.quiet_hours must end at another time",
+        ),
+        (
+            NEWS + "quiet_hours='23:00-08:00'",
+            '1: channels.c has quiet_hours and no time_zone; give a time zone such as "Europe/Berlin"',
+        ),
+        (
+            NEWS + "time_zone='Europe/Belrin'",
+            '4: unknown time zone "Europe/Belrin" in channels.c.time_zone; did you mean Europe/Berlin?',
+        ),
+        (
+            NEWS + NEWS.replace(".c]", ".d]"),
+            f"4: {DOUBLE}",
+        ),
+        ("[telegram]\ntoken='7:x'", "2: unknown key telegram.token; did you mean token_file?"),
+        (
+            "[telegram]\neditors=['me']",
+            '2: each entry of telegram.editors must be a user\'s number in Telegram, not "me"',
+        ),
         ("[channels.c]\ntype='file'\nfolder=''", '3: channels.c.folder must be a path in quotes, not ""'),
         (
             "[channels.c]\ntype='file'\nfolder='~nobody9/x'",

@@ -118,7 +118,7 @@ def test_a_drafted_migration_holds_plain_types_and_nothing_of_the_program(tmp_pa
     finally:
         metadata.remove(table)
     text = written.read_text()
-    assert written.name == "0002_extra.py"
+    assert written.name == f"{len(migrate.known_revisions(folder)):04}_extra.py"
     assert "sa.Text()" in text
     assert "sa.DateTime(timezone=True)" in text
     assert "digest" not in text
@@ -183,15 +183,17 @@ def test_a_failed_upgrade_leaves_the_file_as_it_was(file: Path, tmp_path: Path, 
 def test_an_upgrade_leaves_a_copy_of_the_older_file(file: Path, tmp_path: Path) -> None:
     before = content(file)
     upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
-    assert content(tmp_path / "digest.db.0001.bak") == before
+    newest = migrate.known_revisions(data_dir("migrations"))[-1]
+    assert content(tmp_path / f"digest.db.{newest}.bak") == before
     assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_newer_database_is_refused_and_left_alone(file: Path, tmp_path: Path) -> None:
-    upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
-    before = content(file)
+    later = next_version(tmp_path, ADD_A_COLUMN)
+    upgrade(file, later)
+    before, newest = content(file), migrate.known_revisions(later)[-1]
     for readonly in (False, True):
-        with pytest.raises(NewerDatabase, match=r"made by a newer version of digest \(0002\): upgrade"):
+        with pytest.raises(NewerDatabase, match=rf"made by a newer version of digest \({newest}\): upgrade"):
             Store.open(f"sqlite:///{file}", readonly=readonly)
     assert content(file) == before
 

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise, product
 from pathlib import Path
@@ -29,6 +31,7 @@ DAY = timedelta(days=1)
 POSTED = sorted(product(("xai", "unlearning", "diffusion"), ("en", "ru", "zh")))
 
 Made = Callable[..., App]
+Best = dict[str, list[str]]
 Fork = Callable[..., int]
 Unbroken = tuple[list[str], tuple[object, ...]]
 
@@ -67,10 +70,29 @@ def home(tmp_path: Path, crawled: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="session")
+def best(tmp_path_factory: pytest.TempPathFactory, embedder: Remembered) -> Best:
+    """By topic the recent papers that are posted in it and belong to no other, best first; by "" those
+    that look like none."""
+    folder = tmp_path_factory.mktemp("best")
+    with road.app(folder / "home", MONDAY, embedder) as app:
+        road.stages(app, cut(folder, None, background()), cut(folder, MONDAY.date(), recent()))
+        matches = {paper: app.store.matches_of(paper) for paper in recent()}
+        found = {"": [paper for paper in matches if all(one.score < 0.1 for one in matches[paper])]}
+        for post in app.store.posts(language="en"):
+            choices = sorted(app.store.choices(post.id), key=lambda choice: -choice.score)
+            found[post.topics[0]] = [one.paper for one in choices if one.topics == post.topics]
+    return found
+
+
 @pytest.fixture
 def made(embedder: Remembered) -> Made:
-    """The program over a home, at a time."""
-    return lambda home, now, **environ: road.app(home, now, embedder, environ)
+    """The program over a home, at a time, with all topics or some."""
+
+    def make(home: Path, now: datetime, *topics: str, **environ: str) -> App:
+        return road.app(home, now, embedder, environ, topics)
+
+    return make
 
 
 # --- one day --------------------------------------------------------------------------------------
@@ -177,11 +199,8 @@ def test_a_day_without_papers_says_why_and_writes_no_post(made: Made, home: Path
     assert said == {"Saturday": weekend, "Sunday": weekend, "Monday": {"no post, nothing announced"}}
 
 
-def test_a_day_of_other_things_says_how_many_were_looked_at(made: Made, tmp_path: Path) -> None:
-    with made(tmp_path / "all", MONDAY) as app:
-        road.stages(app, cut(tmp_path, None, background()), cut(tmp_path, MONDAY.date(), recent()))
-        matches = [(app.store.matches_of(paper), paper) for paper in recent()]
-        noise = [paper for found, paper in matches if all(one.score < 0.1 for one in found)]
+def test_a_day_of_other_things_says_how_many_were_looked_at(made: Made, best: Best, tmp_path: Path) -> None:
+    noise = best[""]
     with made(tmp_path / "home", MONDAY) as app:
         report = road.stages(app, cut(tmp_path, None, background()), cut(tmp_path, MONDAY.date(), noise))
     assert report.posts == ()
@@ -190,13 +209,15 @@ def test_a_day_of_other_things_says_how_many_were_looked_at(made: Made, tmp_path
     assert [one for one in said if f"{len(noise)} papers announced" not in one] == []
 
 
-def test_a_topic_waits_for_three_papers_but_no_longer_than_the_week(made: Made, tmp_path: Path) -> None:
-    two = best(made, tmp_path, "unlearning")[:2]
+def test_a_topic_waits_for_three_papers_but_no_longer_than_the_week(
+    made: Made, best: Best, tmp_path: Path
+) -> None:
+    two = best["unlearning"][:2]
     home, posted = tmp_path / "home", {}
-    with made(home, MONDAY) as app:
+    with made(home, MONDAY, "unlearning") as app:
         road.stages(app, cut(tmp_path, None, background()), cut(tmp_path, MONDAY.date(), two))
     for days in range(1, 8):
-        with made(home, MONDAY + days * DAY) as app:
+        with made(home, MONDAY + days * DAY, "unlearning") as app:
             report = road.stages(app)
             posted[days] = [set(post.papers) for post in app.store.posts(topic="unlearning", language="en")]
         if days < 6:
@@ -205,25 +226,25 @@ def test_a_topic_waits_for_three_papers_but_no_longer_than_the_week(made: Made, 
     assert posted == {days: [set(two)] if days >= 6 else [] for days in range(1, 8)}
 
 
-def test_the_third_paper_ends_the_waiting(made: Made, tmp_path: Path) -> None:
-    *two, third = best(made, tmp_path, "unlearning")[:3]
+def test_the_third_paper_ends_the_waiting(made: Made, best: Best, tmp_path: Path) -> None:
+    *two, third = best["unlearning"][:3]
     home = tmp_path / "home"
-    with made(home, MONDAY) as app:
+    with made(home, MONDAY, "unlearning") as app:
         road.stages(app, cut(tmp_path, None, background()), cut(tmp_path, MONDAY.date(), two))
-    with made(home, MONDAY + DAY) as app:
+    with made(home, MONDAY + DAY, "unlearning") as app:
         road.stages(app, cut(tmp_path, (MONDAY + DAY).date(), [third]))
         posts = app.store.posts(topic="unlearning", language="en")
     assert [set(post.papers) for post in posts] == [{*two, third}]
 
 
-def test_a_late_paper_is_still_posted(made: Made, tmp_path: Path) -> None:
+def test_a_late_paper_is_still_posted(made: Made, best: Best, tmp_path: Path) -> None:
     """It was announced before the last post, and came to the archive after it."""
-    late, *others = best(made, tmp_path, "xai")
+    late, *others = best["xai"]
     home = tmp_path / "home"
-    with made(home, MONDAY) as app:
+    with made(home, MONDAY, "xai") as app:
         road.stages(app, cut(tmp_path, None, background()), cut(tmp_path, MONDAY.date(), others))
         assert app.store.posts(topic="xai")
-    with made(home, MONDAY + DAY) as app:
+    with made(home, MONDAY + DAY, "xai") as app:
         road.stages(app, cut(tmp_path, MONDAY.date(), [late]))
         tuesday = app.store.posts(topic="xai", language="en", since=(MONDAY + DAY).date())
     assert [post.papers for post in tuesday] == [(late,)]
@@ -260,6 +281,22 @@ def test_rejected_posts_give_their_papers_back(made: Made, home: Path) -> None:
     assert (
         len(held & set(saturday[0].papers)) > len(held) / 2
     )  # others may be newer to who read the other post
+
+
+def test_a_post_that_was_changed_by_another_hand_is_not_sent_and_holds_up_no_other(
+    made: Made, home: Path
+) -> None:
+    with made(home, FRIDAY) as app:
+        app.stage("write")
+    with closing(sqlite3.connect(home / "digest.sqlite3")) as connection, connection:
+        connection.execute("UPDATE part SET html = html || '!' WHERE post = 2")
+    with made(home, FRIDAY) as app:
+        report = app.stage("deliver")
+        [stage] = report.stages
+        assert app.stage("deliver").stages[0].counts == {"sent": 0}
+    assert stage.counts == {"sent": len(POSTED) - 1, "failed": 1}
+    assert "post 2 is not what was written" in stage.notes[0]
+    assert report.exit_code == 1
 
 
 # --- one at a time --------------------------------------------------------------------------------
@@ -321,11 +358,12 @@ def test_whenever_a_run_is_killed_running_again_leaves_the_same(
     vectors: Path,
     fork: Fork,
 ) -> None:
+    """Of several inserts of one transaction the last is taken: before the commit all leave nothing."""
     moments, left = unbroken
     different = [
         (number, moment)
-        for number, moment in enumerate(moments)
-        if killed_and_run_again(tmp_path / str(number), vectors, fork, number) != left
+        for number, (moment, following) in enumerate(zip(moments, [*moments[1:], ""], strict=True))
+        if moment != following and killed_and_run_again(tmp_path / str(number), vectors, fork, number) != left
     ]
     assert different == []
 
@@ -341,10 +379,11 @@ def test_a_channel_that_cannot_repeat_is_never_sent_a_part_twice(
     assert fork(deliver_and_die, home, vectors, sent, fatal, after) == -signal.SIGKILL
     with made(home, FRIDAY) as app:
         app.channels = lambda: [Outbox("files", sent)]  # type: ignore[method-assign]
-        report = app.stage("deliver").stages[0]
+        report = app.stage("deliver")
         states = [delivery.state for delivery in app.store.deliveries()]
         assert app.stage("deliver").stages[0].counts == {"sent": 0}
-    assert report.counts == {"sent": len(POSTED) - fatal, "uncertain": 1}
+    assert report.stages[0].counts == {"sent": len(POSTED) - fatal, "uncertain": 1}
+    assert report.exit_code == 1
     assert [at for at, state in enumerate(states, 1) if state != "sent"] == [fatal]
     assert states[fatal - 1] == "uncertain"
     arrived = sent.read_text().split()
@@ -386,16 +425,6 @@ def written(made: Made, home: Path, now: datetime) -> list[Post]:
     with made(home, now) as app:
         road.stages(app)
         return app.store.posts()
-
-
-def best(made: Made, folder: Path, topic: str) -> list[str]:
-    """The recent papers that are this topic's and are posted nowhere else, best first."""
-    with made(folder / "all", MONDAY) as app:
-        road.stages(app, cut(folder, None, background()), cut(folder, MONDAY.date(), recent()))
-        post = app.store.posts(topic=topic, language="en")[0]
-        choices = app.store.choices(post.id)
-    ranked = sorted(choices, key=lambda choice: -choice.score)
-    return [choice.paper for choice in ranked if choice.topics == (topic,)]
 
 
 def notes(report: RunReport, stage: str) -> list[str]:

@@ -34,6 +34,7 @@ from digest.types import (
     Page,
     Paper,
     Part,
+    Review,
     RunReport,
     StageReport,
     TextEntity,
@@ -556,10 +557,10 @@ def test_a_proposed_key_gets_new_evidence_and_a_decided_one_is_left_alone(store:
 
 
 def test_the_cursor_of_a_proposal_is_stored_with_its_keys(store: Store) -> None:
-    store.propose_keys([], NOW, cursor=("keys:unlearning", "2026-05-05"))
+    store.propose_keys([], NOW, {"keys:unlearning": "2026-05-05"})
     assert store.cursor("keys:unlearning") == "2026-05-05"
     with pytest.raises(Exception, match="zone"):
-        store.propose_keys([key()], NAIVE, cursor=("keys:unlearning", "2026-05-06"))
+        store.propose_keys([key()], NAIVE, {"keys:unlearning": "2026-05-06"})
     assert store.cursor("keys:unlearning") == "2026-05-05"
     assert store.keys("unlearning") == []
 
@@ -876,6 +877,15 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "record_delivery": lambda store: store.record_delivery(1, "sent", NOW),
     "set_delivery_state": lambda store: store.set_delivery_state(1, ("failed",), "queued", NOW),
     "recover_deliveries": lambda store: store.recover_deliveries(NOW),
+    "take_turn": lambda store: store.take_turn("bot", "me", NOW, NOW + timedelta(1)),
+    "end_turn": lambda store: store.end_turn("bot", "me"),
+    "rest_sender": lambda store: store.rest_sender("bot", NOW),
+    "move_chat": lambda store: store.move_chat("-1", "-1001"),
+    "note_message": lambda store: store.note_message("-1", 7),
+    "pause_channel": lambda store: store.pause_channel("news", "-1", "kicked", NOW),
+    "resume_channel": lambda store: store.resume_channel("news"),
+    "put_cursor": lambda store: store.put_cursor("updates", "7", NOW),
+    "put_review": lambda store: store.put_review(Review(1, "v", "7", 1)),
     "put_run": lambda store: store.put_run("run", REPORT, NOW),
     "rebuild_words": lambda store: store.rebuild_words(),
 }
@@ -910,6 +920,11 @@ READS: dict[str, Callable[[Store], object]] = {
     "post": lambda store: store.post(1),
     "choices": lambda store: store.choices(1),
     "deliveries": lambda store: store.deliveries(),
+    "is_waiting": lambda store: store.is_waiting("news", NOW),
+    "sender_rests": lambda store: store.sender_rests("bot", NOW),
+    "chat": lambda store: store.chat("-1"),
+    "pause": lambda store: store.pause("news", "-1"),
+    "review": lambda store: store.review(1),
     "runs": lambda store: store.runs(),
     "status": lambda store: store.status(MODEL),
     "search_words": lambda store: store.search_words("paper", 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,18 +14,23 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from msgspec.structs import replace
 
+from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
-from digest.errors import InputError, TryAgain, UsageError, refused
+from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
 from digest.types import (
+    Delivery,
+    DeliveryState,
     Hit,
     Key,
     KeyState,
     Language,
+    Part,
     Post,
     PostState,
     RunReport,
     StageReport,
     Status,
+    TextEntity,
     Topic,
     Window,
 )
@@ -34,12 +40,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from digest.channels import Channel
+    from digest.channels.check import Finding
+    from digest.channels.telegram import Bot, TelegramChannel
+    from digest.config import Channel as ChannelSettings
     from digest.config import Settings
     from digest.crawling import Arxiv
     from digest.embed import Embedder
     from digest.index import VectorIndex
     from digest.pipeline import Plan
     from digest.render import Writer
+    from digest.review import Polled
     from digest.sources import Source
     from digest.store import Store
 
@@ -50,6 +60,7 @@ class App:
     def __init__(self, settings: Settings, now: datetime, *, quiet: bool = False) -> None:
         self.settings = settings
         self.now = now
+        self.clock = Clock()
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -120,9 +131,38 @@ class App:
 
     def channels(self) -> list[Channel]:
         """The configured channels."""
+        return [self._channel(name, chosen) for name, chosen in self.settings.channels.items()]
+
+    def _channel(self, name: str, chosen: ChannelSettings) -> Channel:
+        if chosen.type == "telegram":
+            return self._telegram_channel(name, chosen)
+        from digest.channels.feed import FeedChannel
         from digest.channels.files import FileChannel
 
-        return [FileChannel(name, channel.folder) for name, channel in self.settings.channels.items()]
+        assert chosen.folder is not None
+        made = FeedChannel if chosen.type == "feed" else FileChannel
+        return made(name, chosen.folder)
+
+    def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
+        from digest.channels.quiet import QuietHours
+        from digest.channels.telegram import TelegramChannel
+
+        assert chosen.chat is not None
+        hours, zone = chosen.quiet_hours, chosen.time_zone
+        quiet = QuietHours.parse(hours, zone) if hours and zone else None
+        probe = self.settings.telegram.on_uncertain == "probe"
+        return TelegramChannel(name, self.bot, chosen.chat, thread=chosen.thread, quiet=quiet, probe=probe)
+
+    @cached_property
+    def bot(self) -> Bot:
+        """The bot of all Telegram channels; it is asked nothing before it is needed."""
+        from digest.channels.telegram import Bot, Token
+        from digest.config import bot_token
+
+        chosen = self.settings.telegram
+        bot = Bot(lambda: Token(bot_token(chosen, os.environ)), chosen.url, chosen.speaks_to)
+        self._open.callback(bot.close)
+        return bot
 
     @cached_property
     def model(self) -> str:
@@ -136,7 +176,7 @@ class App:
         """What match and write go by."""
         from digest.pipeline import Plan
 
-        state: PostState = "approved" if self.settings.approval == "automatic" else "draft"
+        state: PostState = "draft" if self.settings.posts_wait else "approved"
         return Plan(
             topics=tuple(self.topics),
             model=self.model,
@@ -173,8 +213,9 @@ class App:
             crawled = self._crawl(self.source(source))
             stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
-            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else 0
-            return self._record("run", [*stages, wrote, self._deliver()], posts, exit_code)
+            sent = self._deliver()
+            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else _exit_code(sent)
+            return self._record("run", [*stages, wrote, sent], posts, exit_code)
 
     def crawl(self, source: str | None, since: date | None = None, *, check: bool = False) -> RunReport:
         """The first stage alone; it ends with 75 where arXiv is not to be asked any more. ``since``: the
@@ -221,7 +262,8 @@ class App:
                 wrote, posts = self._write()
                 return self._record(name, [wrote], posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
-            return self._record(name, [stages[name]()])
+            done = stages[name]()
+            return self._record(name, [done], exit_code=_exit_code(done))
 
     def _crawl(self, source: Source) -> StageReport:
         """Read a source as far as it can be read, and say why a day is empty."""
@@ -267,9 +309,9 @@ class App:
         return pipeline.write(self.store, self.plan, self.writer, self.now)
 
     def _deliver(self) -> StageReport:
-        from digest import pipeline
+        from digest import delivery
 
-        return pipeline.deliver(self.store, self.channels(), self.now)
+        return delivery.deliver(self.store, self.channels(), self.clock)
 
     def _record(
         self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = (), exit_code: int = 0
@@ -360,6 +402,83 @@ class App:
             raise UsageError(f"post {number} is {post.state}: only a draft can be {wanted}")
         return self.post(number)
 
+    # Posting.
+
+    def outbox(self, *, everything: bool) -> list[Delivery]:
+        """The deliveries that are not done, or all."""
+        undone: tuple[DeliveryState, ...] = ("queued", "sending", "uncertain", "failed")
+        return self.store.deliveries(states=None if everything else undone)
+
+    def resolve(self, number: int, *, sent: int | None, retry: bool) -> Delivery:
+        """A person says what became of a part: it stands there as message ``sent``, it is to be tried
+        again, or (neither) it is given up."""
+        found = self._delivery(number)
+        to: DeliveryState = "sent" if sent is not None else "queued" if retry else "cancelled"
+        settled: tuple[DeliveryState, ...] = ("uncertain", "failed")
+        from_states: tuple[DeliveryState, ...] = (*settled, "queued") if to == "cancelled" else settled
+        receipt = None if sent is None else self._receipt(found, sent)
+        if not self.store.set_delivery_state(number, from_states, to, self.clock.now(), receipt=receipt):
+            raise UsageError(
+                f"delivery {number} is {found.state}: only {' or '.join(from_states)} becomes {to}"
+            )
+        if sent is not None and found.chat is not None:
+            self.store.note_message(found.chat, sent)
+        return self._delivery(number)
+
+    def _delivery(self, number: int) -> Delivery:
+        for found in self.store.deliveries():
+            if found.id == number:
+                return found
+        raise InputError(f"no delivery {number}; digest outbox list shows what there is")
+
+    def _receipt(self, found: Delivery, message: int) -> str:
+        from digest.channels import RemoteChannel
+
+        for channel in self.channels():
+            if channel.name == found.channel and isinstance(channel, RemoteChannel):
+                channel.chat = found.chat or channel.chat
+                return channel.receipt(message)
+        return f"message {message}"
+
+    def check_channels(self, name: str | None) -> list[Finding]:
+        """Whether the Telegram channels can be posted to; one where all is well again is resumed."""
+        from digest.channels.check import MAY_POST, Finding, check
+        from digest.channels.telegram import TelegramChannel
+
+        channels = [channel for channel in self.channels() if isinstance(channel, TelegramChannel)]
+        wanted = [channel for channel in channels if name in (None, channel.name)]
+        if not wanted:
+            known = ", ".join(channel.name for channel in channels) or "none: docs/telegram.md says how"
+            raise UsageError(f"no Telegram channel {name or 'at all'}; there are {known}")
+        found: list[Finding] = []
+        for channel in wanted:
+            channel.chat = self.store.chat(channel.address).id
+            looked = check(channel, self._sample_part(channel.name))
+            found += looked
+            may_post = any(one.text == MAY_POST for one in looked)
+            if may_post and self.store.resume_channel(channel.name):
+                found.append(Finding(channel.name, True, "it was paused and goes on with the next delivery"))
+        return found
+
+    def _sample_part(self, channel: str) -> Part:
+        """The first part of the newest post for a channel, else a few words in bold."""
+        chosen = self.settings.channels[channel]
+        for post in reversed(self.store.posts()):
+            if chosen.takes(post.topics[0], post.language) and post.parts:
+                return post.parts[0]
+        text = "This is how posts will look: bold, and a link."
+        bold, link = TextEntity("bold", 29, 4), TextEntity("text_link", 41, 4, url="https://arxiv.org")
+        return Part("", text, (bold, link))
+
+    def review(self) -> Polled:
+        """Take the decisions that editors made in Telegram, and show them the drafts that wait."""
+        from digest.review import poll
+
+        telegram = self.settings.telegram
+        if not telegram.editors:
+            raise UsageError("nobody may approve: name telegram.editors, or use digest posts approve")
+        return poll(self.store, self.bot, telegram.editors, self.now, self.clock)
+
     def keys(self, topic: str, *, everything: bool) -> list[Key]:
         """The keys of a topic: active and proposed, or all."""
         states: tuple[KeyState, ...] | None = None if everything else ("active", "proposed")
@@ -389,6 +508,13 @@ def _sample() -> Source:
     from digest.sources.sample import sample
 
     return sample()
+
+
+def _exit_code(done: StageReport) -> int:
+    """75 where something is to be sent again later, 1 where a person must look at what was sent."""
+    if done.counts.get("queued"):
+        return TryAgain.exit_code
+    return DeliveryError.exit_code if done.counts.keys() & {"uncertain", "failed"} else 0
 
 
 @contextmanager

@@ -63,6 +63,21 @@ class Archive:
         return [normalise(paper.text) for paper in self.papers]
 
     @cached_property
+    def _rows_by_stem(self) -> dict[str, list[int]]:
+        by_word: dict[str, list[int]] = {}
+        for row, normal in enumerate(self.normals):
+            for word in set(normal.split()):
+                by_word.setdefault(word, []).append(row)
+        by_stem: dict[str, list[int]] = {}
+        for word, rows in by_word.items():
+            by_stem.setdefault(stem(word), []).extend(rows)
+        return by_stem
+
+    def rows_with(self, stems: Collection[str]) -> list[int]:
+        """The rows of the papers that hold a word with one of the stems, ascending."""
+        return sorted({row for each in stems for row in self._rows_by_stem.get(each, ())})
+
+    @cached_property
     def order(self) -> Rows:
         """The rows in an order that has nothing to do with their text or date, the same in every run:
         for folds and samples."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
@@ -220,6 +221,7 @@ def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> No
         with opened(context, as_of) as app:
             done = app.stage(name)
             show(context, done, lambda: report.run(done))
+        context.exit(done.exit_code)
 
 
 _stage("embed", "Embed papers that have no vector yet.")
@@ -403,6 +405,76 @@ _decide_post("reject", "Keep posts back and give their papers free again.")
 
 
 @cli.group(cls=Group)
+def outbox() -> None:
+    """What waits to be posted, and what may have been."""
+
+
+@outbox.command("list")
+@click.option("--all", "everything", is_flag=True, help="What was sent or given up too.")
+@click.pass_context
+def outbox_list(context: click.Context, everything: bool) -> None:
+    """List parts that are not sent, and what to do about those that are held."""
+    from digest import report
+
+    with opened(context) as app:
+        found = app.outbox(everything=everything)
+        show(context, found, lambda: report.outbox(found))
+
+
+@outbox.command("resolve")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--sent", type=click.IntRange(min=1), metavar="MSGID", help="It stands there: its number.")
+@click.option("--retry", is_flag=True, help="It is not there: send it again.")
+@click.option("--drop", is_flag=True, help="Give it up, and with it the parts behind it.")
+@click.pass_context
+def outbox_resolve(context: click.Context, number: int, sent: int | None, retry: bool, drop: bool) -> None:
+    """Say what became of a part that is held."""
+    from digest import report
+
+    if [sent is not None, retry, drop].count(True) != 1:
+        raise UsageError("say one of --sent MSGID, --retry, --drop")
+    with opened(context) as app:
+        found = [app.resolve(number, sent=sent, retry=retry)]
+        show(context, found, lambda: report.outbox(found))
+
+
+@cli.group(cls=Group)
+def channel() -> None:
+    """The channels that posts go to."""
+
+
+@channel.command("check")
+@click.argument("name", required=False)
+@click.pass_context
+def channel_check(context: click.Context, name: str | None) -> None:
+    """See whether Telegram channels can be posted to, and what is missing."""
+    from digest import report
+
+    with opened(context) as app:
+        found = app.check_channels(name)
+        show(context, found, lambda: report.findings(found))
+        if not all(one.good for one in found):
+            context.exit(1)
+
+
+@cli.group(cls=Group)
+def review() -> None:
+    """Approval of drafts in Telegram."""
+
+
+@review.command("poll")
+@as_of
+@click.pass_context
+def review_poll(context: click.Context, as_of: datetime | None) -> None:
+    """Take the editors' decisions, and show them the drafts that wait."""
+    from digest import report
+
+    with opened(context, as_of) as app:
+        found = app.review()
+        show(context, found, lambda: report.polled(found))
+
+
+@cli.group(cls=Group)
 def keys() -> None:
     """The keys of a topic: phrases that point to it, with their evidence."""
 
@@ -468,6 +540,8 @@ def status(context: click.Context, as_of: datetime | None) -> None:
 
 def main() -> None:
     """Run the command line; every error a user can mend is one line and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # What a command gave to context.exit comes back; one that ends by itself gives None.
         sys.exit(cli(prog_name="digest", standalone_mode=False) or 0)

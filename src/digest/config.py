@@ -23,7 +23,7 @@ from digest.toml import KeyPath
 from digest.types import Days, Language, Languages, Phrase, Topic
 
 Source = Literal["oai", "rss", "api", "sample"]
-Approval = Literal["automatic", "manual"]
+Approval = Literal["if-public", "automatic", "manual"]
 TopicName = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*\Z", description="small letters, digits, - and _")
 ]
@@ -53,8 +53,27 @@ Url = Annotated[
 Seconds = Annotated[float, Meta(ge=0, le=3600, description="a number of seconds from 0 to 3600")]
 BatchSize = Annotated[int, Meta(ge=1, le=4096, description="a whole number from 1 to 4096")]
 
-OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG")
-"""Environment variables that say where to look and are no settings."""
+Address = Annotated[
+    str,
+    Meta(
+        pattern=r"^(@[A-Za-z]\w{3,}|-?[1-9]\d*)\Z",
+        description='"@name" or a chat\'s number in quotes such as "-1001234567890"',
+    ),
+]
+Thread = Annotated[int, Meta(ge=2, description="the number of a forum's topic")]
+Hours = Annotated[
+    str,
+    Meta(
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d\Z",
+        description='hours such as "23:00-08:00"',
+    ),
+]
+Zone = Annotated[str, Meta(min_length=1, description='a time zone such as "Europe/Berlin"')]
+User = Annotated[int, Meta(ge=1, description="a user's number in Telegram")]
+Users = Annotated[tuple[User, ...], Meta(description="a list of users' numbers in Telegram")]
+
+OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG", "DIGEST_TELEGRAM_TOKEN")
+"""Environment variables that say where to look, or a secret, and are no settings."""
 
 _SET_BY_LOAD = frozenset({"home", "name"})  # fields that are no keys of the file
 _REPLACED_WHOLE = frozenset({"topics", "channels"})  # tables a user's file gives whole
@@ -90,17 +109,46 @@ class Posts(Struct, frozen=True, kw_only=True):
     templates: Folder | None = None
 
 
-class Channel(Struct, frozen=True, kw_only=True):
-    """Where posts go. ``topics`` and ``languages`` are those it takes, None for all."""
+class Telegram(Struct, frozen=True, kw_only=True):
+    """The bot that posts to all Telegram channels. Its token is no setting (see ``bot_token``).
+    ``editors`` are who may approve posts, ``editor_chat`` is where the bot speaks to them."""
 
-    type: Literal["file"]
-    folder: Folder
+    url: Url
+    on_uncertain: Literal["probe", "hold"]
+    token_file: Folder | None = None
+    editors: Users = ()
+    editor_chat: Address | None = None
+
+    @property
+    def speaks_to(self) -> str | None:
+        """The chat with the editors: the one given, else the first editor's."""
+        return self.editor_chat or next(map(str, self.editors), None)
+
+
+class Channel(Struct, frozen=True, kw_only=True):
+    """Where posts go. ``topics`` and ``languages`` are those it takes, None for all. The others are
+    those of a type: see ``_OF_TYPE``."""
+
+    type: Literal["file", "feed", "telegram"]
+    folder: Folder | None = None
+    chat: Address | None = None
+    thread: Thread | None = None
+    quiet_hours: Hours | None = None
+    time_zone: Zone | None = None
     topics: TopicNames | None = None
     languages: Languages | None = None
 
     def takes(self, topic: str, language: Language) -> bool:
         """Whether a post on this topic in this language goes to the channel."""
         return topic in (self.topics or (topic,)) and language in (self.languages or (language,))
+
+
+_OF_TYPE = {
+    "file": {"folder": True},
+    "feed": {"folder": True},
+    "telegram": {"chat": True, "thread": False, "quiet_hours": False, "time_zone": False},
+}
+"""What a channel's type adds to its settings, and whether it has to be given."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -115,8 +163,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     arxiv: Arxiv
     embed: Embed
     posts: Posts
+    telegram: Telegram
     topics: Topics
     channels: Mapping[str, Channel]
+
+    @property
+    def posts_wait(self) -> bool:
+        """Whether each post waits until a person approves it."""
+        public = any(channel.type == "telegram" for channel in self.channels.values())
+        return self.approval == "manual" or (self.approval == "if-public" and public)
 
 
 def load(config: Path | None, home: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -131,6 +186,20 @@ def load(config: Path | None, home: Path | None, environ: Mapping[str, str]) -> 
     if lines := [*_at_their_lines(mistakes, file, text, variables), *unknown]:
         raise ConfigError("\n".join(lines))
     return _settings(data, home)
+
+
+def bot_token(telegram: Telegram, environ: Mapping[str, str]) -> str:
+    """The token of the bot: DIGEST_TELEGRAM_TOKEN, else what stands in ``telegram.token_file``. Raises
+    ConfigError where there is none; no message shows it."""
+    if given := environ.get("DIGEST_TELEGRAM_TOKEN", "").strip():
+        return given
+    if telegram.token_file is None:
+        raise ConfigError("there is no bot token: set DIGEST_TELEGRAM_TOKEN, or telegram.token_file")
+    try:
+        return telegram.token_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"{telegram.token_file}: the bot token cannot be read: {why}") from None
 
 
 def find_home(home: Path | None, environ: Mapping[str, str]) -> Path:
@@ -311,6 +380,7 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
     from digest.ids import CATEGORIES, nearest_category
 
     topics = list(data["topics"]) if isinstance(data["topics"], dict) else []
+    yield from _check_doubles(data)
     for path, value in toml.nodes(data):
         match path, value:
             case ("topics", _, "categories", int()), str() if value not in CATEGORIES:
@@ -319,6 +389,10 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
                 yield from _check_paper(path, value)
             case ("channels", _, "topics", int()), str() if value not in topics:
                 yield _unknown("topic", path, value, _nearest(value, topics))
+            case ("channels", str(name)), dict():
+                yield from _check_channel(name, value)
+            case ("channels", _, "time_zone"), str():
+                yield from _check_zone(path, value)
             case ("posts", "templates"), str() if _fits(value, Folder) and not _is_folder(
                 home / _path(Path, value)
             ):
@@ -329,6 +403,58 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
                 yield _Mistake(
                     path, f"{toml.dotted(path)} leave no room for a paper: detailed or brief must be above 0"
                 )
+
+
+def _check_channel(name: str, channel: dict[str, Any]) -> Iterator[_Mistake]:
+    """Settings of another type of channel, missing ones, and hours without a zone."""
+    own = _OF_TYPE.get(channel.get("type", ""))
+    path = ("channels", name)
+    if own is None:
+        return
+    for other in {key for keys in _OF_TYPE.values() for key in keys} & channel.keys() - own.keys():
+        what = f"{toml.dotted((*path, other))} is not for a channel of type {toml.show(channel['type'])}"
+        yield _Mistake((*path, other), what)
+    kinds = {field.name: field.type for field in _fields(Channel)}
+    given = channel.keys() | {_nearest(key, kinds) for key in channel.keys() - kinds.keys()}
+    for key in (key for key, must in own.items() if must and key not in given):
+        yield _Mistake(path, f"{toml.dotted(path)} has no {key}; give {words(kinds[key])}")
+    if "quiet_hours" in channel and "time_zone" not in channel:
+        yield _Mistake(path, f"{toml.dotted(path)} has quiet_hours and no time_zone; give {words(Zone)}")
+    start, _, end = str(channel.get("quiet_hours", "-1")).partition("-")
+    if start == end:
+        yield _Mistake(
+            (*path, "quiet_hours"), f"{toml.dotted((*path, 'quiet_hours'))} must end at another time"
+        )
+
+
+def _check_zone(path: KeyPath, value: str) -> Iterator[_Mistake]:
+    from zoneinfo import available_timezones
+
+    zones = available_timezones()
+    if value and value not in zones:
+        yield _unknown("time zone", (*path, 0), value, _nearest(value, zones))
+
+
+def _check_doubles(data: dict[str, Any]) -> Iterator[_Mistake]:
+    """Two channels that would post the same to one place."""
+    channels = data["channels"].items() if isinstance(data["channels"], dict) else ()
+    seen: list[tuple[str, dict[str, Any]]] = []
+    for name, channel in channels:
+        if not isinstance(channel, dict) or channel.get("type") != "telegram":
+            continue
+        for other, earlier in seen:
+            same = all(channel.get(key) == earlier.get(key) for key in ("chat", "thread"))
+            if same and all(_overlap(channel.get(key), earlier.get(key)) for key in ("topics", "languages")):
+                path = ("channels", name)
+                what = f"{toml.dotted(path)} would post again what {other} posts to the same chat"
+                yield _Mistake(path, f"{what}; give the two other topics or languages")
+        seen.append((name, channel))
+
+
+def _overlap(some: Any, others: Any) -> bool:
+    if not isinstance(some, list) or not isinstance(others, list):
+        return True
+    return any(one in others for one in some)
 
 
 def _check_gap(path: KeyPath, gap: float, arxiv: dict[str, Any]) -> Iterator[_Mistake]:

@@ -11,7 +11,10 @@ DigestError                 exit code
 ├── StoreError              1   the database cannot be used as it is
 │   └── NewerDatabase       1   it was written by a newer version of the program
 ├── DeliveryError           1   a part was not delivered
-│   ├── NotSent                 surely not sent: safe to try again
+│   ├── NotSent                 surely not sent: safe to try again, after some time if it says so
+│   │   ├── Moved               the chat has another id now: send it there
+│   │   ├── Paused              the channel takes nothing until a person has mended something
+│   │   └── Stopped             none of the sender's channels does
 │   ├── Uncertain               may have been sent: never try again by itself
 │   └── Refused                 the channel will never take it as it is
 └── ModelError              1   the embedding model cannot be loaded
@@ -22,6 +25,7 @@ A message is one line: what, where, what to do.
 from __future__ import annotations
 
 import errno
+from datetime import timedelta
 
 
 class DigestError(Exception):
@@ -77,7 +81,28 @@ class DeliveryError(DigestError):
 
 
 class NotSent(DeliveryError):
-    """Surely not sent: safe to try again."""
+    """Surely not sent: safe to try again. ``wait``: not before so much time has passed, for all
+    channels of the same sender; None where nothing is said about that."""
+
+    def __init__(self, message: str, wait: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class Moved(NotSent):
+    """Not sent: the chat goes by another id now."""
+
+    def __init__(self, message: str, chat: str) -> None:
+        super().__init__(message)
+        self.chat = chat
+
+
+class Paused(NotSent):
+    """Not sent: the channel takes nothing until a person has mended what the message names."""
+
+
+class Stopped(NotSent):
+    """Not sent: nothing goes through this sender until a person has mended what the message names."""
 
 
 class Uncertain(DeliveryError):

@@ -49,7 +49,7 @@ def parse(text: str) -> PaperId:
     Raises InputError: not an identifier, or one that arXiv cannot have given.
     """
     bare = text.strip()
-    if prefix := _PREFIX.match(bare):
+    if bare[:1].isalpha() and (prefix := _PREFIX.match(bare)):
         bare = _SUFFIX.sub("", bare[prefix.end() :])
     if new := _NEW.fullmatch(bare):
         year, month, serial, version = new.groups()
@@ -70,7 +70,7 @@ def _check_new(text: str, year: str, month: str, serial: str) -> None:
     digits = 4 if year < "15" else 5
     if len(serial) != digits:
         raise _wrong(text, f"ids of 20{year} have {digits} digits after the point, not {len(serial)}")
-    if not int(serial):
+    if not serial.strip("0"):
         raise _wrong(text, "numbers begin with 1")
 
 
@@ -79,12 +79,12 @@ def _check_old(text: str, year: str, month: str, serial: str) -> None:
     _check_month(text, month)
     if "0703" < year + month < "9107":
         raise _wrong(text, "ids of this form run from 9107 to 0703, July 1991 to March 2007")
-    if not int(serial):
+    if not serial.strip("0"):
         raise _wrong(text, "numbers begin with 1")
 
 
 def _check_month(text: str, month: str) -> None:
-    if int(month) not in range(1, 13):
+    if not "01" <= month <= "12":
         raise _wrong(text, f"{month} is no month")
 
 

@@ -63,16 +63,19 @@ def find_mentions(topic: Topic, keys: Sequence[Key], archive: Archive) -> Mentio
         text: value for text, value in other_keys(topic, keys).items() if text not in seeds
     }
     matcher = KeyMatcher(tuple(trust), topic.exclude_keys)
-    seed, other, excluded, evidence = [], [], [], []
-    for paper, normal in zip(archive.papers, archive.normals, strict=True):
+    seed: list[tuple[str, ...]] = [()] * len(archive)
+    other: list[tuple[str, ...]] = [()] * len(archive)
+    excluded, evidence = np.zeros(len(archive), bool), np.zeros(len(archive))
+    for row in archive.rows_with(matcher.ends):
+        paper, normal = archive.papers[row], archive.normals[row]
         found = matcher.find(paper.text, normal)
-        ruled_out = not any(key in seeds for key in found) and matcher.holds_excluded(paper.text, normal)
-        found = () if ruled_out else found
-        seed.append(tuple(key for key in found if key in seeds))
-        other.append(tuple(key for key in found if key not in seeds))
-        excluded.append(ruled_out)
-        evidence.append(_evidence(paper, normal, matcher, trust) if found else 0.0)
-    return Mentions(tuple(seed), tuple(other), np.array(excluded, bool), np.array(evidence, np.float64))
+        seed[row] = tuple(key for key in found if key in seeds)
+        if not seed[row] and matcher.holds_excluded(paper.text, normal):
+            excluded[row] = True
+        elif found:
+            other[row] = tuple(key for key in found if key not in seeds)
+            evidence[row] = _evidence(paper, normal, matcher, trust)
+    return Mentions(tuple(seed), tuple(other), excluded, evidence)
 
 
 def _evidence(paper: Paper, normal: str, matcher: KeyMatcher, trust: Mapping[str, float]) -> float:

@@ -177,11 +177,11 @@ class KeyMatcher:
         self._forms = _by_form(key for key in self.keys if not is_acronym(key))
         self._excluded = _by_form(exclude)
         self._acronyms = _acronym_pattern([key for key in self.keys if is_acronym(key)])
-        both = (*self._forms, *self._excluded)
-        self._lengths: dict[str, set[int]] = {}
-        """Per last word (its stem) the lengths of the keys that end with it."""
-        for form in both:
-            self._lengths.setdefault(form[-1], set()).add(len(form))
+        self._lengths = _Lengths((*self._forms, *self._excluded))
+        self.ends = frozenset(
+            form[-1] for form in (*self._forms, *self._excluded, *_by_form(filter(is_acronym, self.keys)))
+        )
+        """The stems of the last words of all keys: a text without any of them holds no key."""
 
     def find(self, text: str, normal: str | None = None) -> tuple[str, ...]:
         """The keys that stand in a text, in the order they were given. ``normal`` spares making the
@@ -213,13 +213,27 @@ class KeyMatcher:
         self, words: list[str], forms: dict[tuple[str, ...], tuple[str, ...]]
     ) -> Iterator[tuple[int, int, tuple[str, ...]]]:
         """Where forms stand in the words: start, number of words, and the keys of the form."""
+        lengths = self._lengths
         for at, word in enumerate(words):
-            last = stem(word)
-            for length in self._lengths.get(last, ()):
+            for length in lengths[word]:
                 start = at + 1 - length
-                keys = forms.get((*words[start:at], last)) if start >= 0 else None
+                keys = forms.get((*words[start:at], stem(word))) if start >= 0 else None
                 if keys is not None:
                     yield start, length, keys
+
+
+class _Lengths(dict[str, tuple[int, ...]]):
+    """Per word the lengths of the keys that may end with it; a word is stemmed once."""
+
+    def __init__(self, forms: Iterable[tuple[str, ...]]) -> None:
+        super().__init__()
+        self._by_stem: dict[str, set[int]] = {}
+        for form in forms:
+            self._by_stem.setdefault(form[-1], set()).add(len(form))
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        lengths = self[word] = tuple(self._by_stem.get(stem(word), ()))
+        return lengths
 
 
 def _by_form(keys: Iterable[str]) -> dict[tuple[str, ...], tuple[str, ...]]:

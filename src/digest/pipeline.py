@@ -4,7 +4,7 @@
     store.texts_without_vector | embedder.embed | store.add_vectors   embed
     store.newest_until | relevance.match | store.put_matches          match
     store.matches | choose.choose | render.write_post | store.add_posts   write
-    store.claim_delivery | channel.send | store.record_delivery       deliver
+    store.claim_delivery | channel.send | store.record_delivery       deliver (delivery.py)
 
 Every stage reads what the one before has stored and commits what it did in steps that are whole by
 themselves. So each can be run alone, again, or after a kill at any line, and the archive ends the
@@ -27,12 +27,10 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from digest.days import new_york_day
-from digest.errors import Deferred, DeliveryError, NotAnAnswer, NotSent, StoreError, Uncertain
+from digest.errors import Deferred, NotAnAnswer
 from digest.types import (
     AnnounceType,
     Choice,
-    Delivery,
-    DeliveryState,
     Draft,
     Key,
     KeyState,
@@ -40,7 +38,6 @@ from digest.types import (
     Match,
     Page,
     Paper,
-    Post,
     PostState,
     Stage,
     StageReport,
@@ -49,7 +46,6 @@ from digest.types import (
 
 if TYPE_CHECKING:
     from digest.archive import Archive
-    from digest.channels import Channel
     from digest.choose import Chosen, Home
     from digest.embed import Embedder
     from digest.render import Writer
@@ -183,12 +179,13 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
     """
     count = Counting("match")
     day = new_york_day(now)
-    archive = _Archive(store, plan, day)
     for topic in plan.topics:
         store.sync_seed_keys(topic.name, seed_keys(topic), now)
-        last = store.cursor(_keys_cursor(topic))
-        if last is None or day - date.fromisoformat(last) >= KEYS_EVERY:
-            count.notes += _key_notes(topic, _propose(store, topic, archive, now))
+    due = [topic for topic in plan.topics if _is_due(store.cursor(_keys_cursor(topic)), day)]
+    new = _propose(store, plan, due, now)
+    count.notes += [note for topic in due for note in _key_notes(topic, new)]
+    archive = _Archive(store, plan, day)
+    for topic in plan.topics:
         active = store.keys(topic.name, states=ACTIVE)
         fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
@@ -206,7 +203,7 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
 def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[Key]:
     """Propose keys for one topic now, whenever it was last done."""
     store.sync_seed_keys(topic.name, seed_keys(topic), now)
-    return _propose(store, topic, _Archive(store, plan, new_york_day(now)), now)
+    return _propose(store, plan, [topic], now)
 
 
 def seed_keys(topic: Topic) -> list[Key]:
@@ -224,12 +221,23 @@ def _keys_cursor(topic: Topic) -> str:
     return f"keys:{topic.name}"
 
 
-def _propose(store: Store, topic: Topic, archive: _Archive, now: datetime) -> list[Key]:
-    found = archive.propose(topic, store.keys(topic.name))
-    return store.propose_keys(found, now, cursor=(_keys_cursor(topic), new_york_day(now).isoformat()))
+def _is_due(last: str | None, day: date) -> bool:
+    return last is None or day - date.fromisoformat(last) >= KEYS_EVERY
 
 
-def _key_notes(topic: Topic, found: Sequence[Key]) -> list[str]:
+def _propose(store: Store, plan: Plan, topics: Sequence[Topic], now: datetime) -> list[Key]:
+    """Propose keys for some topics, stored all at once: the keys of all topics gather the archive, so
+    after a kill between two of them the second would learn from another archive."""
+    if not topics:
+        return []
+    day = new_york_day(now)
+    archive = _Archive(store, plan, day)
+    found = [key for topic in topics for key in archive.propose(topic, store.keys(topic.name))]
+    return store.propose_keys(found, now, {_keys_cursor(topic): day.isoformat() for topic in topics})
+
+
+def _key_notes(topic: Topic, new: Sequence[Key]) -> list[str]:
+    found = [key for key in new if key.topic == topic.name]
     active = [key.text for key in found if key.state == "active"]
     waiting = len(found) - len(active)
     notes = [f"{topic.name}: accepted {', '.join(active)}"] if active else []
@@ -421,50 +429,3 @@ def _tally(chosen: Chosen) -> str:
     """How many papers were left out, by reason."""
     reasons = Counter(left.reason.split(" of ")[0] for left in chosen.left_out)
     return ", ".join(f"{number} {reason}" for reason, number in reasons.items()) or "none left out"
-
-
-# deliver
-
-
-def deliver(store: Store, channels: Sequence[Channel], now: datetime) -> StageReport:
-    """Send what is queued, a part at a time: claim and commit, send, record.
-
-    A part whose sending was cut off is sent again only where that does no harm (a file); elsewhere
-    it is held as uncertain, because a public double is worse than a gap that a person can close.
-    """
-    count = Counting("deliver", "sent")
-    held = store.recover_deliveries(
-        now, repeatable={channel.name for channel in channels if channel.repeatable}
-    )
-    if held:
-        count.add("uncertain", held)
-    for channel in channels:
-        while delivery := store.claim_delivery(channel.name, now):
-            state, note = _send(store, channel, delivery, now)
-            count.add(state)
-            if note:
-                count.notes.append(note)
-            if state == "queued":
-                break
-    return count.report()
-
-
-def _send(
-    store: Store, channel: Channel, delivery: Delivery, now: datetime
-) -> tuple[DeliveryState, str | None]:
-    try:
-        receipt = channel.send(_post(store, delivery), delivery.part)
-    except DeliveryError as error:
-        state: DeliveryState = "queued" if isinstance(error, NotSent) else "failed"
-        state = "uncertain" if isinstance(error, Uncertain) else state
-        store.record_delivery(delivery.id, state, now, error=str(error))
-        return state, f"{channel.name}: post {delivery.post} part {delivery.part + 1} {state}: {error}"
-    store.record_delivery(delivery.id, "sent", now, receipt=receipt)
-    return "sent", None
-
-
-def _post(store: Store, delivery: Delivery) -> Post:
-    post = store.post(delivery.post)
-    if post is None:  # a delivery refers to its post by a foreign key
-        raise StoreError(f"delivery {delivery.id} has lost its post {delivery.post}")
-    return post

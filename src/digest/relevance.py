@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digest.archive import Archive, Floats, Rows
 from digest.mentions import IN_TITLE, REPEATED, Mentions, find_mentions, seed_keys
@@ -27,9 +26,9 @@ SCORER = f"{RANKER}/{NORMALISER}"
 
 LEAST = 0.05
 """A paper without a key that scores less is no match."""
-SILENT_ODDS = 0.25
-"""Silent papers on topic that are expected for each paper that names it well. Expert lists have
-twice as many; they gathered them for years, with more than a topic's seed keys."""
+SILENT_ODDS, GATHERED_ODDS, GATHERED = 0.25, 0.6, 1000
+"""Silent papers on topic that are expected for each paper that names it well. Expert lists hold .56
+to .69, gathered for years; so does an archive of fewer papers than arXiv announces in two days."""
 UNNAMED_SHARE, LEAST_UNNAMED = 0.01, 10
 """The share of papers a topic without keys is expected to have, and their least number."""
 POOL = 3000
@@ -130,7 +129,7 @@ def _expected_silent(labels: Labels, mentions: Mentions, pool: Rows) -> float:
     if not mentions.named.any():
         return max(LEAST_UNNAMED, UNNAMED_SHARE * len(pool))
     well_named = (labels.typical[pool] >= REPEATED / IN_TITLE).sum()
-    return SILENT_ODDS * float(well_named)
+    return (GATHERED_ODDS if len(pool) < GATHERED else SILENT_ODDS) * float(well_named)
 
 
 def _belief(looks: Scores, expected: float, mentions: Mentions, pool: Rows) -> Scores:
@@ -167,11 +166,16 @@ def _scores(ranking: Ranking, mentions: Mentions, row: int) -> dict[str, float]:
     }
 
 
+def _vectors(archive: Archive, rows: Rows) -> Floats:
+    if archive.vectors is not None:
+        return archive.vectors[rows]
+    return archive.latent(archive.features[rows])
+
+
 def _neighbours(archive: Archive, labels: Labels, rows: Rows) -> list[tuple[Neighbour, ...]]:
     """Per row its nearest own papers, by sentence vectors or else by LSA."""
-    vectors: Floats = archive.latent(archive.features) if archive.vectors is None else archive.vectors
     own = labels.rows
-    similarity: NDArray[np.float32] = vectors[rows] @ vectors[own].T
+    similarity = _vectors(archive, rows) @ _vectors(archive, own).T
     similarity[rows[:, None] == own[None, :]] = -1
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :SHOWN]
     return [

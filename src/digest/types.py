@@ -32,14 +32,14 @@ SeedKeys = Annotated[tuple[Phrase, ...], Meta(min_length=1, description="a list 
 Languages = Annotated[tuple[Language, ...], Meta(min_length=1, description="a list of en, ru, zh")]
 
 
-class Version(Struct, frozen=True):
+class Version(Struct, frozen=True, gc=False):
     """One version of a paper and when it was submitted."""
 
     number: int
     submitted: datetime
 
 
-class Paper(Struct, frozen=True, kw_only=True):
+class Paper(Struct, frozen=True, kw_only=True, gc=False):
     """One paper of arXiv in its newest known version.
 
     ``title`` and ``abstract`` keep their LaTeX; accents are decoded, white space is collapsed, the
@@ -201,8 +201,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class Match(Struct, frozen=True, kw_only=True):
-    """A paper of a topic. ``score`` (0 to 1) is the share of the topic's own papers that look less
-    like the topic than this one does. ``silent``: no seed key stands in title or abstract."""
+    """A paper of a topic. ``score`` (0 to 1) joins what its text looks like (the share of the topic's
+    own papers that look less like the topic, as far as that can be believed) and the keys that stand
+    in it: .6 and more when a seed key is in the title. ``silent``: no seed key stands in title or
+    abstract."""
 
     topic: str
     paper: str
@@ -281,7 +283,11 @@ class Post(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """One part of a post on its way to one channel."""
+    """One part of a post on its way to one channel.
+
+    ``attempted`` is when it was last tried, ``chat`` where, and ``after`` the newest message known to
+    stand there at that time: what it became, if anything, has a higher number.
+    """
 
     id: int
     post: int
@@ -289,8 +295,49 @@ class Delivery(Struct, frozen=True, kw_only=True):
     part: int
     state: DeliveryState
     attempts: int = 0
+    not_before: datetime | None = None
     receipt: str | None = None
     error: str | None = None
+    attempted: datetime | None = None
+    chat: str | None = None
+    after: int | None = None
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """A sender's turn: as long as it is ``owner``'s, nobody else sends through the sender. Each claim
+    makes it last until ``until`` and lets the chat rest until ``rest``."""
+
+    sender: str
+    owner: str
+    until: datetime
+    chat: str
+    rest: datetime
+
+
+class Chat(Struct, frozen=True, kw_only=True):
+    """What is known of a chat: the id it goes by now, the newest message known to stand there, and when
+    the next one may follow."""
+
+    id: str
+    last: int | None = None
+    rest: datetime | None = None
+
+
+class Pause(Struct, frozen=True):
+    """Why and since when a channel takes nothing."""
+
+    channel: str
+    reason: str
+    since: datetime
+
+
+class Review(Struct, frozen=True):
+    """A post that was shown to an editor, as it was then: the message with the buttons."""
+
+    post: int
+    version: str
+    chat: str
+    message: int
 
 
 class StageReport(Struct, frozen=True):

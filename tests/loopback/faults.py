@@ -117,7 +117,6 @@ WIRE: dict[str, Fault] = {
     "200, other xml": _instead(b"<?xml version='1.0'?>\n<note>Back soon</note>\n"),
     "empty body": _instead(b""),
     "white space": _instead(b"\n\n"),
-    "204": _status(204),
     "cut body": lambda answer, _: replace(answer, sent=len(answer.body) * 2 // 3),
     "cut xml": lambda answer, _: replace(answer, body=answer.body[: len(answer.body) * 2 // 3]),
     "cut gzip": lambda answer, _: _packed(
@@ -198,7 +197,7 @@ class Faults:
                 return self._ordered.pop(at)[0]
         if self._random.random() >= self._rate:
             return None
-        drawn = [name for name in fitting if self._among is None or name in self._among]
+        drawn = fitting if self._among is None else [name for name in self._among if name in fitting]
         return self._random.choice(drawn) if drawn else None
 
     @property

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select, update
 
 from digest.store import sqlite, words
-from digest.store.base import StoreBase, chunks, insert_rows, numbers_of, put_cursor, renew_stamp
-from digest.store.tables import cursor, paper, paper_category, paper_version
+from digest.store.base import StoreBase, insert_columns, numbers_of, put_cursor, renew_stamp
+from digest.store.tables import cursor, paper
 from digest.types import Listed, Page, Paper, Version
 
 TEXTS = "text"
@@ -56,10 +57,9 @@ class PaperStore(StoreBase):
 
     def papers_by_number(self, numbers: Sequence[int]) -> list[Paper]:
         """The papers with these row numbers in the order asked for, left out where there is none."""
-        found: dict[int, Paper] = {}
+        query = select(paper).where(sqlite.is_one_of(paper.c.number, numbers))
         with self._reading() as connection:
-            for chunk in chunks(numbers):
-                found.update(_read(connection, select(paper).where(paper.c.number.in_(chunk))))
+            found = dict(_read(connection, query))
         return [found[number] for number in numbers if number in found]
 
     def announced_between(self, since: date, until: date) -> list[Paper]:
@@ -169,7 +169,7 @@ def text_hash(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=16).digest()
 
 
-def as_paper(row: Row[Any], versions: tuple[Version, ...] = ()) -> Paper:
+def as_paper(row: Row[Any]) -> Paper:
     """A row of the whole table as a paper."""
     return Paper(
         id=row.id,
@@ -186,7 +186,7 @@ def as_paper(row: Row[Any], versions: tuple[Version, ...] = ()) -> Paper:
         journal_ref=row.journal_ref,
         doi=row.doi,
         withdrawn=row.withdrawn,
-        versions=versions,
+        versions=row.versions,
     )
 
 
@@ -196,6 +196,9 @@ _LISTED = ("id", "version", "categories", "submitted", "announced", "announce_ty
 def _as_listed(*, categories: str, **facts: Any) -> Listed:
     codes = tuple(categories.split())
     return Listed(primary=codes[0], categories=codes, **facts)
+
+
+_OWN = tuple(name for name in Paper.__struct_fields__ if name != "categories")
 
 
 def _number(version: Version) -> int:
@@ -220,12 +223,7 @@ def _insert(connection: Connection, papers: Sequence[Paper]) -> None:
     if not papers:
         return
     first = _highest(connection) + 1
-    numbered = list(enumerate(papers, first))
-    insert_rows(connection, paper, [{"number": number, **_row(one)} for number, one in numbered])
-    insert_rows(
-        connection, paper_category, [row for number, one in numbered for row in _categories(number, one)]
-    )
-    _put_versions(connection, numbered)
+    insert_columns(connection, paper, {"number": range(first, first + len(papers)), **_columns(papers)})
     words.add(connection, paper.c.number >= first)
     renew_stamp(connection, TEXTS)
 
@@ -235,31 +233,16 @@ def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]])
         return
     words_changed = [number for number, old, new in changed if _words(old) != _words(new)]
     words.remove(connection, words_changed)  # FTS5 must be given the old text to forget it
-    rows = [{"row": number, **_row(new)} for number, _, new in changed]
+    given = {"row": [number for number, _, _ in changed], **_columns([new for _, _, new in changed])}
+    rows = [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
     connection.execute(update(paper).where(paper.c.number == bindparam("row")), rows)
-    for chunk in chunks(words_changed):
-        words.add(connection, paper.c.number.in_(chunk))
-    for number, old, new in changed:
-        if old.categories != new.categories:
-            connection.execute(delete(paper_category).where(paper_category.c.paper == number))
-            insert_rows(connection, paper_category, _categories(number, new))
-    _put_versions(connection, [(number, new) for number, _, new in changed])
+    words.add(connection, sqlite.is_one_of(paper.c.number, words_changed))
     if any(old.text != new.text for _, old, new in changed):
         renew_stamp(connection, TEXTS)
 
 
 def _words(one: Paper) -> tuple[str, str, tuple[str, ...]]:
     return one.title, one.abstract, one.authors
-
-
-def _put_versions(connection: Connection, numbered: Sequence[tuple[int, Paper]]) -> None:
-    rows = [
-        {"paper": number, "number": version.number, "submitted": version.submitted}
-        for number, one in numbered
-        for version in one.versions
-    ]
-    if rows:
-        connection.execute(sqlite.insert(paper_version).on_conflict_do_nothing(), rows)
 
 
 def _highest(connection: Connection) -> int:
@@ -272,43 +255,18 @@ def _newest_first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
 
 
 def _stored(connection: Connection, ids: Iterable[str]) -> list[tuple[int, Paper]]:
-    queries = (select(paper).where(paper.c.id.in_(chunk)) for chunk in chunks(dict.fromkeys(ids)))
-    return [found for query in queries for found in _read(connection, query)]
+    return _read(connection, select(paper).where(sqlite.is_one_of(paper.c.id, ids)))
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[tuple[int, Paper]]:
     """The papers a query on the whole table finds, each with its number."""
-    rows = connection.execute(query).all()
-    versions: dict[int, list[Version]] = {}
-    for chunk in chunks([row.number for row in rows]):
-        found = select(paper_version).where(paper_version.c.paper.in_(chunk)).order_by(paper_version.c.number)
-        for number, version, submitted in connection.execute(found):
-            versions.setdefault(number, []).append(Version(version, submitted))
-    return [(row.number, as_paper(row, tuple(versions.get(row.number, ())))) for row in rows]
+    return [(row.number, as_paper(row)) for row in connection.execute(query)]
 
 
-def _row(one: Paper) -> dict[str, object]:
-    return {
-        "id": one.id,
-        "version": one.version,
-        "title": one.title,
-        "abstract": one.abstract,
-        "authors": one.authors,
-        "categories": " ".join(one.categories),
-        "submitted": one.submitted,
-        "updated": one.updated,
-        "announced": one.announced,
-        "announce_type": one.announce_type,
-        "comments": one.comments,
-        "journal_ref": one.journal_ref,
-        "doi": one.doi,
-        "withdrawn": one.withdrawn,
-        "text_hash": text_hash(one.text),
+def _columns(papers: Sequence[Paper]) -> dict[str, list[object]]:
+    """What the table has of papers, column by column."""
+    own: dict[str, list[object]] = {name: list(map(attrgetter(name), papers)) for name in _OWN}
+    return own | {
+        "categories": [" ".join(one.categories) for one in papers],
+        "text_hash": [text_hash(one.text) for one in papers],
     }
-
-
-def _categories(number: int, one: Paper) -> list[dict[str, object]]:
-    return [
-        {"paper": number, "category": category, "is_primary": category == one.primary}
-        for category in dict.fromkeys(one.categories)
-    ]

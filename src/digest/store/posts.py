@@ -1,32 +1,31 @@
-"""Posts, their frozen parts, and the delivery of each part to each channel.
+"""Posts and their frozen parts.
 
 A post, its parts and its queued deliveries are written in one transaction, and once: it is unique by
-topic, slot, genre and language. A delivery goes queued, sending, sent; what was being sent when the
-program died is uncertain and stays so until a person, or a look at the channel, has settled it.
+topic, slot, genre and language. What becomes of the deliveries is in ``outbox``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, exists, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, select, type_coerce, update
 
 from digest.errors import StoreError
 from digest.store import sqlite
-from digest.store.base import StoreBase, chunks, columns, insert_rows, known_numbers, read_as
+from digest.store.base import StoreBase, insert_rows, known_numbers
 from digest.store.tables import delivery, paper, part, post, post_paper
 from digest.store.topics import ensure_topic
-from digest.types import Choice, Delivery, DeliveryState, Draft, Language, Part, Post, PostState
+from digest.types import Choice, Draft, Language, Part, Post, PostState
 
 LIVE: tuple[PostState, ...] = ("draft", "approved")
 """The states in which a post holds its papers; a rejected one gives them back."""
 
 
 class PostStore(StoreBase):
-    """Posts and deliveries."""
+    """Posts."""
 
     def add_posts(
         self,
@@ -102,77 +101,6 @@ class PostStore(StoreBase):
         with self._reading() as connection:
             return list(connection.scalars(query))
 
-    def claim_delivery(self, channel: str, now: datetime) -> Delivery | None:
-        """Take the oldest part that may go to a channel now: it is "sending" and committed as such.
-
-        That is a queued part of an approved post whose earlier parts were sent. One UPDATE, so no two
-        processes take the same part. (PostgreSQL: FOR UPDATE SKIP LOCKED in the subquery.)
-        """
-        due = _due(channel, now).scalar_subquery()
-        taken = {"state": "sending", "attempts": delivery.c.attempts + 1, "updated": now, "error": None}
-        query = update(delivery).where(delivery.c.id == due).values(taken).returning(*_COLUMNS)
-        with self._writing() as connection:
-            row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else Delivery(**row)
-
-    def record_delivery(
-        self,
-        id_: int,
-        state: DeliveryState,
-        now: datetime,
-        *,
-        receipt: str | None = None,
-        error: str | None = None,
-        not_before: datetime | None = None,
-    ) -> None:
-        """Write down how sending ended, also after it was held as uncertain meanwhile.
-
-        ``not_before``: a part that is queued again waits until then. Raises StoreError for a part that
-        nobody was sending: what was sent never becomes anything else.
-        """
-        ended = {"receipt": receipt, "error": error, "not_before": not_before}
-        if not self._move(id_, ("sending", "uncertain"), state, now, ended):
-            raise StoreError(f"{self.file}: delivery {id_} was not being sent and cannot become {state}")
-
-    def set_delivery_state(
-        self, id_: int, from_states: Sequence[DeliveryState], to_state: DeliveryState, now: datetime
-    ) -> bool:
-        """Move a delivery from one of these states by hand (try again, give up); whether it was in one."""
-        return self._move(id_, from_states, to_state, now, {"not_before": None})
-
-    def recover_deliveries(self, now: datetime, repeatable: Collection[str] = ()) -> int:
-        """At start: what was being sent when the last run ended is uncertain, and how many those are.
-
-        On channels that are ``repeatable`` it is queued again instead. Call it only while no other process
-        delivers.
-        """
-        sending = update(delivery).where(delivery.c.state == "sending")
-        again, held = delivery.c.channel.in_(repeatable), delivery.c.channel.not_in(repeatable)
-        told = "the program ended while this was being sent: it may have arrived"
-        with self._writing() as connection:
-            connection.execute(sending.where(again).values(state="queued", updated=now))
-            return connection.execute(
-                sending.where(held).values(state="uncertain", error=told, updated=now)
-            ).rowcount
-
-    def deliveries(
-        self,
-        *,
-        post_id: int | None = None,
-        channel: str | None = None,
-        states: Sequence[DeliveryState] | None = None,
-    ) -> list[Delivery]:
-        """The deliveries that fit, oldest first."""
-        query = select(*_COLUMNS).order_by(delivery.c.id)
-        if post_id is not None:
-            query = query.where(delivery.c.post == post_id)
-        if channel is not None:
-            query = query.where(delivery.c.channel == channel)
-        if states is not None:
-            query = query.where(delivery.c.state.in_(states))
-        with self._reading() as connection:
-            return read_as(Delivery, connection, query)
-
     def _posted(self, condition: ColumnElement[bool]) -> set[str]:
         live = select(post_paper.c.post).join(post).where(condition, post.c.state.in_(LIVE)).subquery()
         of_live = post_paper.c.post.in_(select(live))
@@ -183,21 +111,6 @@ class PostStore(StoreBase):
         with self._reading() as connection:
             merged = (one for choice in connection.scalars(choices) for one in choice.duplicates)
             return {*connection.scalars(ids), *merged}
-
-    def _move(
-        self,
-        id_: int,
-        from_states: Sequence[DeliveryState],
-        to_state: DeliveryState,
-        now: datetime,
-        values: Mapping[str, object],
-    ) -> bool:
-        query = update(delivery).where(delivery.c.id == id_, delivery.c.state.in_(from_states))
-        with self._writing() as connection:
-            return connection.execute(query.values(state=to_state, updated=now, **values)).rowcount == 1
-
-
-_COLUMNS = tuple(columns(delivery, Delivery).values())
 
 
 def _add(connection: Connection, draft: Draft, state: PostState, seen: int, now: datetime) -> int | None:
@@ -232,36 +145,17 @@ def _queue(connection: Connection, post_id: int, parts: int, channels: Iterable[
     insert_rows(connection, delivery, rows)
 
 
-def _due(channel: str, now: datetime) -> Select[Any]:
-    earlier = delivery.alias("earlier")
-    unsent_before = exists().where(
-        earlier.c.post == delivery.c.post,
-        earlier.c.channel == delivery.c.channel,
-        earlier.c.part < delivery.c.part,
-        earlier.c.state != "sent",
-    )
-    due = select(delivery.c.id).join(post, post.c.id == delivery.c.post)
-    due = due.where(
-        delivery.c.channel == channel,
-        delivery.c.state == "queued",
-        post.c.state == "approved",
-        or_(delivery.c.not_before.is_(None), delivery.c.not_before <= now),
-        ~unsent_before,
-    )
-    return due.order_by(delivery.c.id).limit(1)
-
-
 def _read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Post]:
     rows = connection.execute(select(post).where(*conditions).order_by(post.c.slot, post.c.id)).all()
     papers: dict[int, list[str]] = {row.id: [] for row in rows}
     parts: dict[int, list[Part]] = {row.id: [] for row in rows}
-    for chunk in chunks(papers):
-        listed = select(post_paper.c.post, paper.c.id).join(paper, paper.c.number == post_paper.c.paper)
-        of_posts = listed.where(post_paper.c.post.in_(chunk)).order_by(post_paper.c.position)
-        for id_, paper_id in connection.execute(of_posts):
-            papers[id_].append(paper_id)
-        for row in connection.execute(select(part).where(part.c.post.in_(chunk)).order_by(part.c.number)):
-            parts[row.post].append(_part(row))
+    listed = select(post_paper.c.post, paper.c.id).join(paper, paper.c.number == post_paper.c.paper)
+    of_posts = listed.where(sqlite.is_one_of(post_paper.c.post, papers)).order_by(post_paper.c.position)
+    for id_, paper_id in connection.execute(of_posts):
+        papers[id_].append(paper_id)
+    theirs = select(part).where(sqlite.is_one_of(part.c.post, parts)).order_by(part.c.number)
+    for row in connection.execute(theirs):
+        parts[row.post].append(_part(row))
     return [_post(row, papers[row.id], parts[row.id]) for row in rows]
 
 

@@ -1,12 +1,13 @@
 """The tables, as the program sees them; ``migrations/`` makes them, and a test holds the two together.
 
-Texts that are only ever read whole by the program (authors, evidence, a report) are JSON; whatever
+What is only ever read whole by the program (authors, versions, evidence, a report) is JSON; whatever
 is searched, counted or joined has a column. A paper has two names: ``id`` is arXiv's, ``number`` is
 the order in which it came here, the row number that the words' index and FAISS go by.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +32,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from digest.types import Choice, Evidence, KeyEvidence, RunReport, TextEntity
+from digest.types import Choice, Evidence, KeyEvidence, RunReport, TextEntity, Version
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -45,13 +46,19 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
-        """Refuse a naive time (ValueError), turn an aware one to UTC."""
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """For SQLite, what writes SQLAlchemy's text itself, in a fifth of the time."""
+        return self._written if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def _written(self, value: datetime | None) -> str | None:
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a zone cannot be stored: {value!r}")
-        return value.astimezone(UTC)
+        text = msgspec.json.encode(_in_utc(value)).decode()  # "2026-05-01T12:00:00Z", quoted
+        return f"{text[1:11]} {text[12:-2]}" if value.microsecond else f"{text[1:11]} {text[12:20]}.000000"
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Refuse a naive time (ValueError), turn an aware one to UTC."""
+        return None if value is None else _in_utc(value)
 
     def process_result_value(self, value: Any | None, _: Dialect) -> datetime | None:
         """Give the zone back that SQLite dropped."""
@@ -59,6 +66,12 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone cannot be stored: {moment!r}")
+    return moment.astimezone(UTC)
 
 
 class Json(TypeDecorator[Any]):
@@ -123,28 +136,9 @@ paper = Table(
     _text("comments", null=True),
     _text("journal_ref", null=True),
     _text("doi", null=True),
+    Column("versions", Json(tuple[Version, ...]), nullable=False),
     Index("ix_paper_announced", "announced", "text_hash"),
     Index("ix_paper_text_hash", "text_hash"),
-)
-
-paper_version = Table(
-    "paper_version",
-    metadata,
-    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
-    _number("number"),
-    _time("submitted"),
-    PrimaryKeyConstraint("paper", "number"),
-    sqlite_with_rowid=False,
-)
-
-paper_category = Table(
-    "paper_category",
-    metadata,
-    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
-    _text("category"),
-    Column("is_primary", Boolean, nullable=False),
-    PrimaryKeyConstraint("paper", "category"),
-    sqlite_with_rowid=False,
 )
 
 # A random word, written anew whenever what it names has changed (see Store.vector_state).
@@ -270,9 +264,49 @@ delivery = Table(
     _text("receipt", null=True),
     _text("error", null=True),
     _time("updated"),
+    _time("attempted", null=True),
+    _text("chat", null=True),
+    Column("after", Integer),
     ForeignKeyConstraint(["post", "part"], ["part.post", "part.number"]),
     UniqueConstraint("post", "part", "channel"),
     Index("ix_delivery_state_channel", "state", "channel"),
+)
+
+# Who sends for several channels (a bot): whose turn it is, and until when it has to rest.
+sender = Table(
+    "sender",
+    metadata,
+    _text("name", primary_key=True),
+    _text("owner", null=True),
+    _time("until", null=True),
+    _time("not_before", null=True),
+)
+
+chat = Table(
+    "chat",
+    metadata,
+    _text("id", primary_key=True),
+    _text("moved", null=True),  # the id it goes by now
+    Column("last", Integer),
+    _time("rest", null=True),
+)
+
+pause = Table(
+    "pause",
+    metadata,
+    _text("channel", primary_key=True),
+    _text("chat"),  # a channel that was pointed to another chat is not paused
+    _text("reason"),
+    _time("since"),
+)
+
+review = Table(
+    "review",
+    metadata,
+    _number("post", ForeignKey("post.id", ondelete="CASCADE"), primary_key=True),
+    _text("version"),
+    _text("chat"),
+    _number("message"),
 )
 
 cursor = Table(

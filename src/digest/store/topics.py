@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, select, update
 
 from digest.store import sqlite
-from digest.store.base import StoreBase, chunks, columns, insert_rows, known_numbers, put_cursor, read_as
+from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, read_as
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
 from digest.types import Key, KeyEvidence, KeyState, Match
 
@@ -62,9 +62,9 @@ class TopicStore(StoreBase):
         return [key for key in found if states is None or key.state in states]
 
     def propose_keys(
-        self, keys: Sequence[Key], now: datetime, *, cursor: tuple[str, str] | None = None
+        self, keys: Sequence[Key], now: datetime, cursors: Mapping[str, str] | None = None
     ) -> list[Key]:
-        """Store keys the program has found, and a cursor (name, value) with them; gives those that are new.
+        """Store keys the program has found, and cursors by name with them; gives those that are new.
 
         One that is still proposed gets the new evidence and state; what was once decided stays.
         """
@@ -77,8 +77,8 @@ class TopicStore(StoreBase):
                 old = known[key.topic].get(key.normal)
                 if old is None or old.state == "proposed":
                     _put(connection, old, key, PROGRAM, "found in the archive", now)
-            if cursor is not None:
-                put_cursor(connection, *cursor, now)
+            for name, value in (cursors or {}).items():
+                put_cursor(connection, name, value, now)
         return new
 
     def decide_key(
@@ -114,8 +114,8 @@ class TopicStore(StoreBase):
         with self._writing() as connection:
             ensure_topic(connection, topic_name)
             numbers = known_numbers(connection, [*papers, *(scored or ())])
-            for chunk in chunks(numbers.values()):
-                connection.execute(delete(match).where(match.c.topic == topic_name, match.c.paper.in_(chunk)))
+            again = sqlite.is_one_of(match.c.paper, numbers.values())
+            connection.execute(delete(match).where(match.c.topic == topic_name, again))
             rows = [_match_row(topic_name, numbers[id_], one) for id_, one in papers.items()]
             insert_rows(connection, match, rows)
             fit = sqlite.insert(topic_fit).values(topic=topic_name, fingerprint=fingerprint)

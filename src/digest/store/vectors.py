@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from digest.errors import StoreError
 from digest.store import sqlite
-from digest.store.base import StoreBase, chunks, insert_rows, read_stamp, renew_stamp
+from digest.store.base import StoreBase, insert_rows, read_stamp, renew_stamp
 from digest.store.papers import TEXTS, as_paper
 from digest.store.tables import model, paper, vector
 
@@ -80,13 +80,11 @@ class VectorStore(StoreBase):
 
     def vectors(self, name: str, ids: Sequence[str]) -> tuple[list[str], FloatMatrix]:
         """Those of these papers that have a vector, in the order given, and float32 [n, dimension]."""
-        found: dict[str, bytes] = {}
         joined = select(paper.c.id, vector.c.data).join(vector, vector.c.text_hash == paper.c.text_hash)
         with self._reading() as connection:
             dimension = connection.scalar(select(model.c.dimension).where(model.c.name == name)) or 0
-            for chunk in chunks(dict.fromkeys(ids)):
-                of_model = joined.where(paper.c.id.in_(chunk), vector.c.model == id_of(name))
-                found.update(connection.execute(of_model).all())
+            of_model = joined.where(sqlite.is_one_of(paper.c.id, ids), vector.c.model == id_of(name))
+            found = dict(connection.execute(of_model).all())
         there = [id_ for id_ in ids if id_ in found]
         return there, _matrix([found[id_] for id_ in there], dimension)
 

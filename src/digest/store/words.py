@@ -17,7 +17,9 @@ from sqlalchemy import (
     Select,
     column,
     exists,
+    literal,
     literal_column,
+    or_,
     select,
     table,
     text,
@@ -25,8 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from digest.errors import InputError
-from digest.store.base import StoreBase, chunks
-from digest.store.tables import match, paper, paper_category
+from digest.store import sqlite
+from digest.store.base import StoreBase
+from digest.store.tables import match, paper
 from digest.types import Window
 
 EVERYTHING = Window()
@@ -62,11 +65,9 @@ class WordStore(StoreBase):
 
     def filter_numbers(self, numbers: Sequence[int], window: Window) -> list[int]:
         """Those of these row numbers whose papers lie in the window and stand, in the order given."""
-        inside: set[int] = set()
+        query = select(paper.c.number).where(sqlite.is_one_of(paper.c.number, numbers), *_within(window))
         with self._reading() as connection:
-            for chunk in chunks(numbers):
-                query = select(paper.c.number).where(paper.c.number.in_(chunk), *_within(window))
-                inside.update(connection.scalars(query))
+            inside = set(connection.scalars(query))
         return [number for number in numbers if number in inside]
 
     def rebuild_words(self) -> None:
@@ -95,8 +96,8 @@ def add(connection: Connection, papers: ColumnElement[bool]) -> None:
 def remove(connection: Connection, numbers: Sequence[int]) -> None:
     """Take papers out of the index while their row still holds the words they were indexed with."""
     fields = "paper_word, rowid, title, abstract, authors"
-    for chunk in chunks(numbers):
-        _write(connection, fields, "'delete', number, title, abstract, authors", paper.c.number.in_(chunk))
+    papers = sqlite.is_one_of(paper.c.number, numbers)
+    _write(connection, fields, "'delete', number, title, abstract, authors", papers)
 
 
 def _write(connection: Connection, fields: str, values: str, papers: ColumnElement[bool]) -> None:
@@ -119,6 +120,6 @@ def _within(window: Window) -> list[ColumnElement[bool]]:
     if window.topic:
         conditions.append(exists().where(match.c.topic == window.topic, match.c.paper == paper.c.number))
     if window.categories:
-        listed = paper_category.c.category.in_(window.categories)
-        conditions.append(exists().where(paper_category.c.paper == paper.c.number, listed))
+        listed = literal(" ") + paper.c.categories + " "
+        conditions.append(or_(*(listed.contains(f" {code} ", autoescape=True) for code in window.categories)))
     return conditions

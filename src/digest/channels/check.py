@@ -1,0 +1,60 @@
+"""Whether a Telegram channel can be posted to, in words for its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from digest.channels.telegram import TelegramChannel, formatted
+from digest.errors import DeliveryError, Paused
+from digest.types import Part
+
+MAY_POST = "it may post there"
+
+
+class Finding(Struct, frozen=True):
+    """Something that was looked at: whether it is as it should be, and what it is."""
+
+    channel: str
+    good: bool
+    text: str
+
+
+def check(channel: TelegramChannel, sample: Part) -> list[Finding]:
+    """Everything that a post needs, up to the first thing that is missing."""
+    found: list[Finding] = []
+    try:
+        found.extend(Finding(channel.name, True, text) for text in _steps(channel))
+        found.extend(_editor(channel, sample))
+    except DeliveryError as error:
+        found.append(Finding(channel.name, False, str(error)))
+    return found
+
+
+def _steps(channel: TelegramChannel) -> Iterator[str]:
+    bot = channel.sender
+    yield f"the bot is @{bot.username}, and Telegram accepts its token"
+    chat = bot.call("get_chat", chat_id=channel.chat)
+    yield f"it finds the {chat.type} “{chat.effective_name}”"
+    member = bot.call("get_chat_member", chat_id=channel.chat, user_id=bot.id)
+    if chat.type == "channel" and not getattr(member, "can_post_messages", False):
+        raise Paused(
+            f"the bot may not post there (it is {member.status}): open the channel's settings, "
+            "Administrators, add the bot and switch on “Post messages”"
+        )
+    if member.status in ("left", "kicked"):
+        raise Paused("the bot is not in the group: add it")
+    yield MAY_POST
+
+
+def _editor(channel: TelegramChannel, sample: Part) -> Iterator[Finding]:
+    bot = channel.sender
+    if bot.editor_chat is None:
+        text = "nobody is told when something goes wrong, and the bot cannot look whether a part arrived"
+        yield Finding(channel.name, True, f"but {text}: name telegram.editors")
+        return
+    bot.call("send_message", chat_id=bot.editor_chat, disable_notification=True, **formatted(sample))
+    yield Finding(
+        channel.name, True, f"it has sent a sample of its posts to the editor (chat {bot.editor_chat})"
+    )

@@ -1,0 +1,124 @@
+"""An Atom feed for each topic and language (RFC 4287): a folder that any web server can show.
+
+An entry's id is made of what the post is for, so a feed reader knows it again whatever happens to the
+file. Adding an entry that is there already leaves the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from digest.channels.files import write_atomically
+from digest.errors import NotSent, Refused
+from digest.types import Post
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element as Element
+
+KEPT = 50
+"""Entries that a feed holds; older ones make room."""
+
+ATOM = "http://www.w3.org/2005/Atom"
+_NAMES = uuid.uuid5(uuid.NAMESPACE_URL, "digest")
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PRE = re.compile(r"(<pre>.*?</pre>)", re.DOTALL)
+
+
+class FeedChannel:
+    """Writes ``FOLDER/TOPIC-LANGUAGE.atom``, whole and at once."""
+
+    repeatable = True
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+
+    def send(self, post: Post, part: int) -> str:
+        """Put the post into its feed, all parts with the first. Returns the file's path.
+
+        Raises NotSent when the file cannot be written, Refused when what is there is no feed.
+        """
+        path = self.folder / f"{post.topics[0]}-{post.language}.atom"
+        if part:
+            return str(path)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, _with(post, path))
+        except OSError as error:
+            raise NotSent(f"{path}: {error.strerror}; free or change the channel's folder") from error
+        return str(path)
+
+
+def entry_id(post: Post) -> str:
+    """The same for the same topic, day, genre and language, on any machine
+    (https://www.rfc-editor.org/rfc/rfc4287#section-4.2.6)."""
+    return _urn(f"{post.topics[0]}/{post.slot}/{post.genre}/{post.language}")
+
+
+def _urn(name: str) -> str:
+    return uuid.uuid5(_NAMES, name).urn
+
+
+def _with(post: Post, path: Path) -> str:
+    """The feed in a file, with the post in it."""
+    from lxml import etree
+
+    new = _entry(post)
+    entries = {_text(one, "id"): one for one in _entries(path)} | {entry_id(post): new}
+    newest = sorted(entries.values(), key=lambda one: (_text(one, "updated"), _text(one, "id")), reverse=True)
+    feed = etree.Element(f"{{{ATOM}}}feed", {_XML_LANG: post.language}, nsmap={None: ATOM})
+    _add(feed, "id", _urn(f"{post.topics[0]}/{post.language}"))
+    _add(feed, "title", f"{post.topics[0]} ({post.language})")
+    _add(feed, "updated", _text(newest[0], "updated"))
+    _add(_add(feed, "author"), "name", "digest")
+    feed.extend(newest[:KEPT])
+    etree.indent(feed)
+    return f"{etree.tostring(feed, encoding='unicode')}\n"
+
+
+def _entries(path: Path) -> list[Element]:
+    """The entries of the file that is there; none where there is no file."""
+    from lxml import etree
+
+    if not path.exists():
+        return []
+    try:
+        root = etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))
+    except etree.XMLSyntaxError as error:
+        raise Refused(f"{path}: is no feed ({error.msg}); remove it, and it is made anew") from error
+    return list(root.findall(f"{{{ATOM}}}entry"))
+
+
+def _entry(post: Post) -> Element:
+    from lxml import etree
+
+    entry = etree.Element(f"{{{ATOM}}}entry", nsmap={None: ATOM})
+    _add(entry, "id", entry_id(post))
+    _add(entry, "title", f"{', '.join(post.topics)}, {post.slot}")
+    _add(entry, "updated", f"{post.slot}T00:00:00Z")
+    for paper in post.papers:
+        _add(entry, "link", rel="related", href=f"https://arxiv.org/abs/{paper}")
+    _add(entry, "content", "\n<hr>\n".join(_html(part.html) for part in post.parts), type="html")
+    return entry
+
+
+def _html(html: str) -> str:
+    """Telegram's HTML with its line breaks written out, but in code."""
+    pieces = _PRE.split(html)
+    return "".join(one if at % 2 else one.replace("\n", "<br>\n") for at, one in enumerate(pieces))
+
+
+def _add(parent: Element, name: str, text: str | None = None, **attributes: str) -> Any:
+    from lxml import etree
+
+    child = etree.SubElement(parent, f"{{{ATOM}}}{name}", attributes)
+    child.text = None if text is None else _NOT_XML.sub("\ufffd", text)
+    return child
+
+
+def _text(element: Element, name: str) -> str:
+    return element.findtext(f"{{{ATOM}}}{name}") or ""

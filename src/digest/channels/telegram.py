@@ -1,0 +1,354 @@
+"""A Telegram channel or group, through the Bot API (https://core.telegram.org/bots/api).
+
+The Bot API has no idempotency key: a request whose answer was lost looks the same whether the message
+was posted or not. So every failure is sorted by what is certain about it: surely not sent (NotSent and
+its kinds), may have been sent (Uncertain), never will be (Refused). A connection is made anew for each
+request: what goes wrong before it stands has surely not been sent, and no stale one is ever used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from digest.channels import Seen
+from digest.channels.quiet import QuietHours
+from digest.errors import (
+    ConfigError,
+    DeliveryError,
+    Moved,
+    NotSent,
+    Paused,
+    Refused,
+    Stopped,
+    TryAgain,
+    Uncertain,
+)
+from digest.types import Part, Post
+
+if TYPE_CHECKING:
+    from telegram import Bot as Client
+    from telegram.error import TelegramError
+
+READ_TIMEOUT = 30.0
+CONNECT_TIMEOUT = 10.0
+DEADLINE = 60.0
+"""Longest that one request may take, in seconds; well below the time after which it is looked for."""
+
+_TOKEN = re.compile(r"[1-9]\d*:[\w-]+", re.ASCII)
+_RETRY_AFTER = re.compile(r"retry after (\d+)")
+_NO_MESSAGE = "message to forward not found"
+
+# What an answer 400 or 403 says (Client.cpp of github.com/tdlib/telegram-bot-api) and what to do then. The
+# client writes the texts in its own capitals, so they are compared without them.
+_MEND = {
+    "chat not found": 'check "chat" in the configuration, and add the bot to it as an administrator',
+    "need administrator rights": "make the bot an administrator that may post messages",
+    "not enough rights": "make the bot an administrator that may post messages",
+    "have no write access": "make the bot an administrator that may post messages",
+    "chat_write_forbidden": "make the bot an administrator that may post messages",
+    "message thread not found": 'check "thread" in the configuration: the topic is not there',
+    "topic_closed": "open the topic again",
+    "kicked": "add the bot again, as an administrator that may post messages",
+    "not a member": "add the bot again, as an administrator that may post messages",
+    "blocked by the user": "open the bot in Telegram and press Start",
+    "initiate conversation": "open the bot in Telegram and press Start",
+    "peer_id_invalid": "open the bot in Telegram and press Start",
+    "deactivated": "this account is gone: name another chat",
+}
+
+
+class Token:
+    """A bot's token, which no representation shows. Raises ConfigError for what cannot be one."""
+
+    def __init__(self, text: str) -> None:
+        if not _TOKEN.fullmatch(text) or len(text) > 80:
+            raise ConfigError("the bot token is not one: @BotFather gives it, as in 123456789:AbC-dEf_...")
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "Token(...)"
+
+    def reveal(self) -> str:
+        """The token itself, for the address of a request and nothing else."""
+        return self._text
+
+    def hide(self, text: str) -> str:
+        """A text without the token."""
+        return text.replace(self._text, "[token]")
+
+
+class Bot:
+    """One bot: a client of its own, opened at the first call, and asked from one thread.
+
+    ``token`` is read when the bot is opened, and may raise ConfigError.
+    """
+
+    name = "telegram"
+
+    def __init__(self, token: Callable[[], Token], url: str, editor_chat: str | None = None) -> None:
+        self.editor_chat = editor_chat
+        self._read_token = token
+        self._url = url.rstrip("/")
+        self._runner: asyncio.Runner | None = None
+        self._client: Client | None = None
+        self._token: Token | None = None
+
+    def open(self) -> None:
+        """Ask Telegram who the bot is, once. Raises Stopped for a token that is not accepted, NotSent
+        where Telegram cannot be reached."""
+        if self._client is not None:
+            return
+        try:
+            self._token = self._read_token()
+        except ConfigError as error:
+            raise Stopped(str(error)) from None
+        client = _client(self._token, self._url)
+        self._runner = self._runner or asyncio.Runner()
+        try:
+            self._run(client.initialize)
+        except Uncertain as error:  # nothing was to be sent
+            self._run(client.shutdown)
+            raise NotSent(str(error)) from None
+        except DeliveryError:
+            self._run(client.shutdown)
+            raise
+        self._client = client
+
+    def close(self) -> None:
+        """End all connections."""
+        if self._runner is not None:
+            if self._client is not None:
+                self._run(self._client.shutdown)
+            self._runner.close()
+        self._runner = self._client = None
+
+    @property
+    def username(self) -> str:
+        """The bot's own name, as in @name."""
+        self.open()
+        assert self._client is not None
+        return str(self._client.username)
+
+    @property
+    def id(self) -> int:
+        """The bot's own number."""
+        self.open()
+        assert self._client is not None
+        return int(self._client.id)
+
+    def call(self, method: str, **arguments: Any) -> Any:
+        """The result of a method of python-telegram-bot's Bot. Raises DeliveryError, or TryAgain where
+        another program reads this bot's updates."""
+        self.open()
+        return self._run(lambda: getattr(self._client, method)(**arguments))
+
+    def tell(self, text: str) -> None:
+        """A plain message to the editor, where there is one."""
+        if self.editor_chat is not None:
+            self.call(
+                "send_message", chat_id=self.editor_chat, text=text[:4000], link_preview_options=_no_preview()
+            )
+
+    def _run(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        from telegram.error import TelegramError
+
+        assert self._runner is not None
+        assert self._token is not None
+        try:
+            return self._runner.run(_within_deadline(ask))
+        except TelegramError as error:
+            told = meaning(error)
+            told.args = (self._token.hide(str(told)),)
+        except TimeoutError:
+            told = Uncertain(f"Telegram did not answer within {DEADLINE:g} seconds")
+        raise told from None  # the client's own error may hold the token
+
+
+class TelegramChannel:
+    """A channel, a group, or a topic of a forum."""
+
+    repeatable = False
+
+    def __init__(
+        self,
+        name: str,
+        sender: Bot,
+        address: str,
+        *,
+        thread: int | None = None,
+        quiet: QuietHours | None = None,
+        probe: bool = True,
+    ) -> None:
+        self.name = name
+        self.sender = sender
+        self.address = self.chat = address
+        self.thread = thread
+        self.quiet = quiet
+        self.can_look = probe and sender.editor_chat is not None
+
+    def send(self, post: Post, part: int) -> str:
+        """Send a part's frozen text and entities; returns a link to the message.
+
+        Raises NotSent, Moved, Paused, Stopped, Uncertain or Refused.
+        """
+        sent = self.sender.call(
+            "send_message",
+            chat_id=self.chat,
+            message_thread_id=self.thread,
+            disable_notification=part > 0,
+            link_preview_options=_preview(post, part),
+            **formatted(post.parts[part]),
+        )
+        return self.receipt(sent.message_id)
+
+    def receipt(self, message: int) -> str:
+        """A link to a message, for those who can read the chat (https://core.telegram.org/api/links)."""
+        return f"https://t.me/{_path(self.chat)}/{message}"
+
+    def message(self, receipt: str) -> int:
+        """The number in a link."""
+        return int(receipt.rpartition("/")[2])
+
+    def look(self, message: int) -> Seen | None:
+        """Forward a message to the editor's chat, read it there and delete the copy: bots have no other
+        way to read what stands in a channel. None only for Telegram's "message to forward not found"."""
+        chat = self.sender.editor_chat
+        try:
+            copy = self.sender.call(
+                "forward_message",
+                chat_id=chat,
+                from_chat_id=self.chat,
+                message_id=message,
+                disable_notification=True,
+            )
+        except Refused as error:
+            if _NO_MESSAGE in str(error).lower():
+                return None
+            raise
+        with suppress(DeliveryError):  # a copy that stays does no harm
+            self.sender.call("delete_message", chat_id=chat, message_id=copy.message_id)
+        origin = copy.forward_origin
+        if origin is None:
+            raise Uncertain(f"{self.name}: message {message} does not say where it comes from")
+        return Seen(copy.text or copy.caption or "", origin.date)
+
+
+def formatted(part: Part) -> dict[str, Any]:
+    """Text and entities of a part as arguments of sendMessage."""
+    from telegram import MessageEntity
+
+    entities = [MessageEntity.de_json(msgspec.to_builtins(one), None) for one in part.entities]
+    return {"text": part.text, "entities": entities}
+
+
+def meaning(error: TelegramError) -> DeliveryError | TryAgain:
+    """What an error of the client means for the message that was being sent."""
+    from telegram import error as errors
+
+    match error:
+        case errors.RetryAfter() | errors.ChatMigrated():
+            return _not_yet(error)
+        case errors.InvalidToken():
+            return Stopped("Telegram does not accept the bot token: get the current one from @BotFather")
+        case errors.Conflict():
+            return TryAgain(f'Telegram says "{error.message}": another program reads what this bot is told')
+        case errors.BadRequest() | errors.Forbidden():
+            return _refusal(error)
+        case _:
+            return _unclear(error)
+
+
+def _not_yet(error: Any) -> DeliveryError:
+    new: int | None = getattr(error, "new_chat_id", None)
+    if new is not None:
+        return Moved(f"the group is a supergroup now: {new}", str(new))
+    seconds: timedelta = error.retry_after
+    return _flood(int(seconds.total_seconds()))
+
+
+def _flood(seconds: int) -> NotSent:
+    return NotSent(f"Telegram asks for a rest of {seconds} s", timedelta(seconds=seconds + 1))
+
+
+def _refusal(error: TelegramError) -> DeliveryError:
+    from telegram.error import Forbidden
+
+    said = error.message.lower()
+    mend = next((what for text, what in _MEND.items() if text in said), None)
+    if mend is None and isinstance(error, Forbidden):
+        mend = "the bot may not do this here: see its rights in the chat"
+    if mend is not None:
+        return Paused(f'Telegram says "{error.message}": {mend}')
+    return Refused(f'Telegram says "{error.message}"')
+
+
+def _unclear(error: TelegramError) -> DeliveryError:
+    """No answer, or none of the Bot API: only a connection that never stood is certain."""
+    import httpx
+
+    if isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+        return NotSent("Telegram cannot be reached: is the network up?")
+    if found := _RETRY_AFTER.search(error.message.lower()):
+        return _flood(int(found[1]))
+    what = type(error.__cause__).__name__ if error.__cause__ else error.message.partition("\n")[0][:80]
+    return Uncertain(f"Telegram gave no clear answer ({what})")
+
+
+async def _within_deadline(ask: Callable[[], Awaitable[Any]]) -> Any:
+    return await asyncio.wait_for(ask(), DEADLINE)
+
+
+def _client(token: Token, url: str) -> Client:
+    """A client that makes a connection for each request."""
+    os.environ.setdefault("PTB_TIMEDELTA", "1")  # spans of time as such; whole seconds warn
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)  # what it has to say, it raises
+    import httpx
+    from telegram import Bot as Client
+    from telegram.request import HTTPXRequest
+
+    def request() -> HTTPXRequest:
+        return HTTPXRequest(
+            read_timeout=READ_TIMEOUT,
+            write_timeout=READ_TIMEOUT,
+            connect_timeout=CONNECT_TIMEOUT,
+            pool_timeout=CONNECT_TIMEOUT,
+            httpx_kwargs={"limits": httpx.Limits(max_keepalive_connections=0)},
+        )
+
+    return Client(
+        token.reveal(),
+        base_url=f"{url}/bot",
+        base_file_url=f"{url}/file/bot",
+        request=request(),
+        get_updates_request=request(),
+    )
+
+
+def _no_preview() -> Any:
+    from telegram import LinkPreviewOptions
+
+    return LinkPreviewOptions(is_disabled=True)
+
+
+def _preview(post: Post, part: int) -> Any:
+    """A preview of the paper where there is one, none of the first link of a list."""
+    from telegram import LinkPreviewOptions
+
+    if len(post.papers) == 1 and part == 0:
+        return LinkPreviewOptions(url=f"https://arxiv.org/abs/{post.papers[0]}", prefer_small_media=True)
+    return _no_preview()
+
+
+def _path(chat: str) -> str:
+    if chat.startswith("@"):
+        return chat[1:]
+    return f"c/{chat.removeprefix('-100').removeprefix('-')}"

@@ -1,0 +1,376 @@
+"""The last stage: what is queued goes out, a part at a time.
+
+    store.claim_delivery | channel.send | store.record_delivery
+
+A claim is committed before anything leaves the machine. A part whose sending was cut off is sent again
+only where that does no harm (a file), or where a look at the channel shows that it is not there;
+elsewhere it is held as uncertain, because a public double is worse than a gap that a person can close.
+What is promised is: at most once, and told (docs/telegram.md).
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+
+from digest.channels import Channel, RemoteChannel, Seen, Sender
+from digest.clock import Clock
+from digest.errors import (
+    DeliveryError,
+    DigestError,
+    Moved,
+    NotSent,
+    Paused,
+    Refused,
+    Stopped,
+    StoreError,
+    Uncertain,
+)
+from digest.pipeline import Counting
+from digest.store import Store
+from digest.types import Delivery, DeliveryState, Part, Post, StageReport, Turn
+
+TURN = timedelta(seconds=150)
+"""How long a turn lasts after each step. No step takes half as long, so another process may take over
+from one that has died, and only from such a one."""
+
+PACE = timedelta(seconds=3.5)
+"""Between two messages to a chat: 20 a minute are allowed (https://core.telegram.org/bots/faq)."""
+
+NAP = timedelta(seconds=60)
+"""The longest that a process sleeps; what has to wait longer stays queued."""
+
+BACK_OFF = timedelta(seconds=30)
+"""After the first connection that could not be made; twice as long after each further one, to an hour."""
+
+LOOK_AFTER = timedelta(seconds=120)
+"""A request may be under way for a minute; only then can a part's absence be seen."""
+
+MISSES = 10
+"""So many numbers in a row with no message: nothing follows. Message ids of a chat are consecutive."""
+
+LOOKS = 40
+MOVES = 3
+CLOCKS_DIFFER = timedelta(minutes=10)
+ALIKE = 0.6
+
+
+def deliver(store: Store, channels: Sequence[Channel], clock: Clock) -> StageReport:
+    """Send what is queued and due. Channels that share a sender take their turn together; a process that
+    finds it taken by another leaves it at that."""
+    count = Counting("deliver", "sent")
+    local = [channel for channel in channels if not isinstance(channel, RemoteChannel)]
+    remote = [channel for channel in channels if isinstance(channel, RemoteChannel)]
+    repeatable = {channel.name for channel in local if channel.repeatable}
+    held = store.recover_deliveries(clock.now(), repeatable, {channel.name for channel in local})
+    if held:
+        count.add("uncertain", held)
+    for channel in local:
+        _send_all(store, channel, clock, count)
+    for sender in dict.fromkeys(channel.sender for channel in remote):
+        group = [channel for channel in remote if channel.sender is sender]
+        _Round(store, sender, group, clock, count).run()
+    return count.report()
+
+
+def _send_all(store: Store, channel: Channel, clock: Clock, count: Counting) -> None:
+    while delivery := store.claim_delivery(channel.name, clock.now()):
+        try:
+            receipt = channel.send(_post(store, delivery), delivery.part)
+        except (DeliveryError, StoreError) as error:  # a damaged post must not hold up the others
+            state = state_after(error)
+            store.record_delivery(delivery.id, state, clock.now(), error=str(error))
+            count.notes.append(f"{_named(delivery)} {state}: {error}")
+            count.add(state)
+            if state == "queued":
+                return
+        else:
+            store.record_delivery(delivery.id, "sent", clock.now(), receipt=receipt)
+            count.add("sent")
+
+
+def state_after(error: DeliveryError | StoreError) -> DeliveryState:
+    """What a part becomes that could not be sent; without a class of its own an error is not certain."""
+    match error:
+        case NotSent():
+            return "queued"
+        case Refused() | StoreError():
+            return "failed"
+        case _:
+            return "uncertain"
+
+
+class _Round:
+    """A sender's turn: alone, it settles what is uncertain, then sends what is due."""
+
+    def __init__(
+        self, store: Store, sender: Sender, group: Sequence[RemoteChannel], clock: Clock, count: Counting
+    ) -> None:
+        self._store, self._sender, self._group = store, sender, group
+        self._clock, self._count = clock, count
+        self._owner = f"{os.getpid()}-{uuid.uuid4().hex}"
+        self._alarms: list[str] = []
+
+    def run(self) -> None:
+        with self._turn() as ours:
+            if not ours:
+                return
+            self._recover()
+            if not self._may_go():
+                return
+            try:
+                self._sender.open()
+                for channel in self._group:
+                    self._settle(channel)
+                for channel in self._group:
+                    self._send(channel)
+            except NotSent as error:
+                self._rest(error, 1)
+            except _Over:
+                pass
+            self._tell()
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        busy = self._take_turn()
+        if busy is not None:
+            why = f"another process is sending; if it has died, its turn ends at {busy:%H:%M:%S} UTC"
+            self._note(f"{self._sender.name}: {why}")
+        try:
+            yield busy is None
+        finally:
+            if busy is None:
+                self._store.end_turn(self._sender.name, self._owner)
+
+    def _take_turn(self) -> datetime | None:
+        now = self._clock.now()
+        return self._store.take_turn(self._sender.name, self._owner, now, now + TURN)
+
+    def _recover(self) -> None:
+        held = self._store.recover_deliveries(
+            self._clock.now(), (), {channel.name for channel in self._group}
+        )
+        if held:
+            self._count.add("uncertain", held)
+
+    def _may_go(self) -> bool:
+        """Whether there is something to do, and the sender need not rest."""
+        now = self._clock.now()
+        if not any(self._store.is_waiting(channel.name, now) for channel in self._group):
+            return False
+        until = self._store.sender_rests(self._sender.name, now)
+        if until is not None:
+            self._note(f"{self._sender.name}: rests until {until:%Y-%m-%d %H:%M:%S} UTC; the parts wait")
+        return until is None
+
+    # What is uncertain.
+
+    def _settle(self, channel: RemoteChannel) -> None:
+        """Look for each uncertain part: where it stands it was sent, where it surely does not it is
+        queued again, and otherwise a person has to say."""
+        channel.chat = self._store.chat(channel.address).id
+        for delivery in self._store.deliveries(channel=channel.name, states=("uncertain",)):
+            reason = self._cannot_look(channel, delivery)
+            if reason is None:
+                try:
+                    self._settle_one(channel, delivery)
+                    continue
+                except (Paused, Moved) as error:  # that concerns the looking, not the sending
+                    reason = str(error)
+                except NotSent:
+                    raise
+                except DigestError as error:
+                    reason = str(error)
+            self._note(f"{_named(delivery)} is held: {reason}; digest outbox list says what to do")
+
+    def _cannot_look(self, channel: RemoteChannel, delivery: Delivery) -> str | None:
+        """Why an uncertain part cannot be looked for now; None where it can."""
+        if not channel.can_look:
+            return "it may have been sent, and nobody looks for it"
+        if delivery.attempted is None or delivery.after is None:
+            return "no earlier message of the channel is known, so it cannot be looked for"
+        if delivery.chat != channel.chat:
+            return f"it was for another chat, {delivery.chat}"
+        if self._clock.now() - delivery.attempted < LOOK_AFTER:
+            return "it may still be on its way, and is looked for two minutes after it was sent"
+        return None
+
+    def _settle_one(self, channel: RemoteChannel, delivery: Delivery) -> None:
+        part = _post(self._store, delivery).parts[delivery.part]
+        message = self._find(channel, delivery, part)
+        now = self._clock.now()
+        if message is None:
+            self._store.set_delivery_state(delivery.id, ("uncertain",), "queued", now)
+            self._note(f"{_named(delivery)} is not in the channel: it is sent again")
+        else:
+            receipt = channel.receipt(message)
+            self._store.record_delivery(delivery.id, "sent", now, receipt=receipt, message=message)
+            self._count.add("found")
+            self._note(f"{_named(delivery)} had arrived: {receipt}")
+
+    def _find(self, channel: RemoteChannel, delivery: Delivery, part: Part) -> int | None:
+        """The number of the message that a part became; None where MISSES in a row are not there.
+        Raises Uncertain, or what `look` raises, for anything that is neither."""
+        assert delivery.after is not None
+        assert delivery.attempted is not None
+        sent = self._store.deliveries(channel=channel.name, states=("sent",))
+        taken = {one.receipt for one in sent}
+        misses = 0
+        for message in range(delivery.after + 1, delivery.after + 1 + LOOKS):
+            if self._take_turn() is not None:
+                raise Uncertain("another process took over")
+            if channel.receipt(message) in taken:
+                misses = 0
+                continue
+            seen = channel.look(message)
+            if seen is not None and is_same(seen, part, delivery.attempted):
+                return message
+            misses = misses + 1 if seen is None else 0
+            if misses == MISSES:
+                return None
+        raise Uncertain(f"it is not among the {LOOKS} messages that follow")
+
+    # What is due.
+
+    def _send(self, channel: RemoteChannel) -> None:
+        while self._ready(channel):
+            now = self._clock.now()
+            turn = Turn(
+                sender=self._sender.name,
+                owner=self._owner,
+                until=now + TURN,
+                chat=channel.chat,
+                rest=now + PACE,
+            )
+            quiet = channel.quiet is not None and channel.quiet.until(now) is not None
+            delivery = self._store.claim_delivery(channel.name, now, turn, begun=quiet)
+            if delivery is None:
+                return
+            self._send_one(channel, delivery)
+
+    def _ready(self, channel: RemoteChannel) -> bool:
+        """Whether something can go to the channel now, after a nap where the pace asks for one."""
+        known, now = self._store.chat(channel.address), self._clock.now()
+        channel.chat = known.id
+        if not self._store.is_waiting(channel.name, now):
+            return False
+        pause = self._store.pause(channel.name, channel.address)
+        if pause is not None:
+            self._note(
+                f"{channel.name}: paused since {pause.since:%Y-%m-%d %H:%M} UTC: {pause.reason}. "
+                f"Then: digest channel check {channel.name}"
+            )
+            return False
+        if channel.quiet is not None and (until := channel.quiet.until(now)):
+            self._note(f"{channel.name}: quiet until {until:%Y-%m-%d %H:%M} UTC; new posts wait")
+        rest = (known.rest or now) - now
+        if rest > NAP:
+            self._note(f"{channel.name}: may go on at {known.rest:%Y-%m-%d %H:%M:%S} UTC")
+            return False
+        if rest > timedelta(0):
+            self._clock.sleep(rest.total_seconds())
+        return True
+
+    def _send_one(self, channel: RemoteChannel, delivery: Delivery) -> None:
+        try:
+            receipt = channel.send(_post(self._store, delivery), delivery.part)
+        except DeliveryError as error:
+            self._not_sent(channel, delivery, error)
+        except StoreError as error:  # a part that was changed in the file
+            self._not_sent(channel, delivery, Refused(str(error)))
+        else:
+            message, now = channel.message(receipt), self._clock.now()
+            self._store.record_delivery(
+                delivery.id, "sent", now, receipt=receipt, message=message, rest=now + PACE
+            )
+            self._count.add("sent")
+
+    def _not_sent(self, channel: RemoteChannel, delivery: Delivery, error: DeliveryError) -> None:
+        """Write down that a part was not, or may not have been, sent, and what follows from it for the
+        channel and the sender. Raises _Over where the round ends with it."""
+        state, now = state_after(error), self._clock.now()
+        self._store.record_delivery(delivery.id, state, now, error=str(error), rest=now + PACE)
+        self._count.add(state)
+        told = f"{_named(delivery)} {state}: {error}"
+        self._note(told)
+        match error:
+            case Moved():
+                self._store.move_chat(channel.chat, error.chat)
+                if delivery.attempts > MOVES:
+                    raise _Over
+            case Paused():
+                self._store.pause_channel(channel.name, channel.address, str(error), now)
+                self._alarms.append(
+                    f"{channel.name} is paused: {error}. Then: digest channel check {channel.name}"
+                )
+            case NotSent():
+                self._rest(error, delivery.attempts, told=True)
+                raise _Over
+            case Refused():
+                self._alarms.append(f"{told}. The parts after it wait: digest outbox list")
+            case _:  # the network is ill: no further part is risked
+                self._alarms.append(f"{told}. The parts after it wait: digest outbox list")
+                raise _Over
+
+    def _rest(self, error: NotSent, attempts: int, *, told: bool = False) -> None:
+        """Let the sender rest: as long as it was told to, else longer after each attempt."""
+        if not told:
+            self._note(f"{self._sender.name}: {error}; the parts wait")
+        if not isinstance(error, Stopped):
+            back_off = min(BACK_OFF * 2 ** min(attempts - 1, 10), timedelta(hours=1))
+            self._store.rest_sender(self._sender.name, self._clock.now() + (error.wait or back_off))
+
+    # Words.
+
+    def _note(self, text: str) -> None:
+        if text not in self._count.notes:
+            self._count.notes.append(text)
+
+    def _tell(self) -> None:
+        if self._alarms:
+            with suppress(DigestError):  # the report says it too
+                self._sender.tell("\n\n".join(dict.fromkeys(self._alarms)))
+
+
+class _Over(Exception):
+    """Nothing more is to be sent in this round."""
+
+
+def is_same(seen: Seen, part: Part, attempted: datetime) -> bool:
+    """Whether a message is what a part became. Raises Uncertain for one that could be: the same text at
+    another time, or nearly the same text at that time (somebody has edited it)."""
+    there, ours = _clean(seen.text), _clean(part.text)
+    in_time = abs(seen.posted - attempted) <= CLOCKS_DIFFER
+    if there == ours:
+        if not in_time:
+            raise Uncertain(f"the same text stands there, posted on {seen.posted:%Y-%m-%d %H:%M} UTC")
+        return True
+    if in_time and _alike(there, ours):
+        raise Uncertain("a message that is nearly the same stands there")
+    return False
+
+
+def _alike(there: str, ours: str) -> bool:
+    some, others = set(there.split()), set(ours.split())
+    return len(some & others) > ALIKE * len(some | others)
+
+
+def _clean(text: str) -> str:
+    """A text as Telegram would keep it."""
+    from digest.markup import escape, parse
+
+    return parse(escape(text)).text
+
+
+def _post(store: Store, delivery: Delivery) -> Post:
+    post = store.post(delivery.post)
+    if post is None:  # a delivery refers to its post by a foreign key
+        raise StoreError(f"delivery {delivery.id} has lost its post {delivery.post}")
+    return post
+
+
+def _named(delivery: Delivery) -> str:
+    return f"{delivery.channel}: post {delivery.post} part {delivery.part + 1}"

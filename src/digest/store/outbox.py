@@ -1,0 +1,289 @@
+"""The delivery of each part to each channel, and who may send when.
+
+A delivery goes queued, sending, sent. It is "sending", and committed as such, before anything leaves
+the machine; what was being sent when the program died is uncertain and stays so until a look at the
+channel, or a person, has settled it. Where several processes could send as one bot, a row says whose
+turn it is: only the owner of the turn claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, exists, func, or_, select, update
+
+from digest.errors import StoreError
+from digest.store import sqlite
+from digest.store.base import StoreBase, columns, put_cursor, read_as
+from digest.store.tables import chat, delivery, pause, post, review, sender
+from digest.types import Chat, Delivery, DeliveryState, Pause, Review, Turn
+
+
+class OutboxStore(StoreBase):
+    """Deliveries, turns, rests and pauses."""
+
+    # Deliveries.
+
+    def claim_delivery(
+        self, channel: str, now: datetime, turn: Turn | None = None, *, begun: bool = False
+    ) -> Delivery | None:
+        """Take the oldest part that may go to a channel now: it is "sending" and committed as such.
+
+        That is a queued part of an approved post whose earlier parts were sent; with ``begun`` only of a
+        post that stands there in part. With a ``turn`` there is none unless the turn is still its
+        owner's and the sender need not rest. One UPDATE, so no two processes take the same part.
+        (PostgreSQL: FOR UPDATE SKIP LOCKED in the subquery.)
+        """
+        due = _due(channel, now, begun=begun).scalar_subquery()
+        taken = {"state": "sending", "attempts": delivery.c.attempts + 1, "attempted": now, "updated": now}
+        query = update(delivery).where(delivery.c.id == due).values(**taken, error=None)
+        if turn is not None:
+            last = select(chat.c.last).where(chat.c.id == turn.chat).scalar_subquery()
+            query = query.where(_in_turn(turn, now)).values(chat=turn.chat, after=last)
+        with self._writing() as connection:
+            row = connection.execute(query.returning(*_COLUMNS)).mappings().one_or_none()
+            if row is not None and turn is not None:
+                _put(connection, chat, chat.c.id, turn.chat, {"rest": turn.rest})
+                _put(connection, sender, sender.c.name, turn.sender, {"until": turn.until})
+        return None if row is None else Delivery(**row)
+
+    def is_waiting(self, channel: str, now: datetime) -> bool:
+        """Whether a part could go to a channel now, or one is uncertain there."""
+        uncertain = select(delivery.c.id).where(
+            delivery.c.channel == channel, delivery.c.state == "uncertain"
+        )
+        with self._reading() as connection:
+            return any(
+                connection.scalar(query.limit(1)) is not None for query in (_due(channel, now), uncertain)
+            )
+
+    def record_delivery(
+        self,
+        id_: int,
+        state: DeliveryState,
+        now: datetime,
+        *,
+        receipt: str | None = None,
+        message: int | None = None,
+        error: str | None = None,
+        not_before: datetime | None = None,
+        rest: datetime | None = None,
+    ) -> None:
+        """Write down how sending ended, also after it was held as uncertain meanwhile.
+
+        ``message`` is the number the part has in its chat, which rests until ``rest``; a part that is
+        queued again waits until ``not_before``. Raises StoreError for a part that nobody was sending:
+        what was sent never becomes anything else.
+        """
+        ended = {"receipt": receipt, "error": error, "not_before": not_before}
+        with self._writing() as connection:
+            if not _move(connection, id_, ("sending", "uncertain"), state, now, ended):
+                raise StoreError(f"{self.file}: delivery {id_} was not being sent and cannot become {state}")
+            where = connection.scalar(select(delivery.c.chat).where(delivery.c.id == id_))
+            if where is not None and message is not None:
+                _note_message(connection, where, message)
+            if where is not None and rest is not None:
+                _put(connection, chat, chat.c.id, where, {"rest": rest})
+
+    def set_delivery_state(
+        self,
+        id_: int,
+        from_states: Sequence[DeliveryState],
+        to_state: DeliveryState,
+        now: datetime,
+        *,
+        receipt: str | None = None,
+    ) -> bool:
+        """Move a delivery from one of these states by hand (it is there, try again, give up); whether it
+        was in one."""
+        values = {"not_before": None, "receipt": receipt, "error": None}
+        with self._writing() as connection:
+            return _move(connection, id_, from_states, to_state, now, values)
+
+    def recover_deliveries(
+        self, now: datetime, repeatable: Collection[str] = (), channels: Collection[str] | None = None
+    ) -> int:
+        """At start: what was being sent when the last run ended is uncertain, and how many those are.
+
+        On channels that are ``repeatable`` it is queued again instead. Call it only while no other process
+        delivers to these ``channels`` (None: to any).
+        """
+        sending = update(delivery).where(delivery.c.state == "sending")
+        if channels is not None:
+            sending = sending.where(delivery.c.channel.in_(channels))
+        again, held = delivery.c.channel.in_(repeatable), delivery.c.channel.not_in(repeatable)
+        told = "the program ended while this was being sent: it may have arrived"
+        with self._writing() as connection:
+            connection.execute(sending.where(again).values(state="queued", updated=now))
+            return connection.execute(
+                sending.where(held).values(state="uncertain", error=told, updated=now)
+            ).rowcount
+
+    def deliveries(
+        self,
+        *,
+        post_id: int | None = None,
+        channel: str | None = None,
+        states: Sequence[DeliveryState] | None = None,
+    ) -> list[Delivery]:
+        """The deliveries that fit, oldest first."""
+        query = select(*_COLUMNS).order_by(delivery.c.id)
+        if post_id is not None:
+            query = query.where(delivery.c.post == post_id)
+        if channel is not None:
+            query = query.where(delivery.c.channel == channel)
+        if states is not None:
+            query = query.where(delivery.c.state.in_(states))
+        with self._reading() as connection:
+            return read_as(Delivery, connection, query)
+
+    # Turns and rests of a sender.
+
+    def take_turn(self, name: str, owner: str, now: datetime, until: datetime) -> datetime | None:
+        """Make it ``owner``'s turn to send until then, or go on with it; None when it is so now, else
+        the time until which it is another's."""
+        free = or_(sender.c.until.is_(None), sender.c.until <= now, sender.c.owner == owner)
+        taken = {"owner": owner, "until": until}
+        row = sqlite.insert(sender).values(name=name, **taken)
+        with self._writing() as connection:
+            connection.execute(row.on_conflict_do_update(["name"], set_=taken, where=free))
+            found = connection.execute(
+                select(sender.c.owner, sender.c.until).where(sender.c.name == name)
+            ).one()
+        return None if found.owner == owner else found.until
+
+    def end_turn(self, name: str, owner: str) -> None:
+        """Let others send, if it is still ``owner``'s turn."""
+        query = update(sender).where(sender.c.name == name, sender.c.owner == owner)
+        with self._writing() as connection:
+            connection.execute(query.values(owner=None, until=None))
+
+    def rest_sender(self, name: str, until: datetime) -> None:
+        """Nothing goes through a sender until then."""
+        with self._writing() as connection:
+            _put(connection, sender, sender.c.name, name, {"not_before": until})
+
+    def sender_rests(self, name: str, now: datetime) -> datetime | None:
+        """Until when a sender has to rest; None where it need not."""
+        query = select(sender.c.not_before).where(sender.c.name == name, sender.c.not_before > now)
+        with self._reading() as connection:
+            until: datetime | None = connection.scalar(query)
+        return until
+
+    # Chats and pauses.
+
+    def chat(self, address: str) -> Chat:
+        """What is known of the chat that the configuration calls so, by the id it goes by now."""
+        with self._reading() as connection:
+            id_ = address
+            for _ in range(3):  # a group becomes a supergroup, and that is all
+                id_ = connection.scalar(select(chat.c.moved).where(chat.c.id == id_)) or id_
+            known = read_as(
+                Chat, connection, select(chat.c.id, chat.c.last, chat.c.rest).where(chat.c.id == id_)
+            )
+        return known[0] if known else Chat(id=id_)
+
+    def move_chat(self, old: str, new: str) -> None:
+        """A chat goes by another id from now on."""
+        if old != new:
+            with self._writing() as connection:
+                _put(connection, chat, chat.c.id, old, {"moved": new})
+
+    def note_message(self, id_: str, message: int) -> None:
+        """A message with this number stands in a chat."""
+        with self._writing() as connection:
+            _note_message(connection, id_, message)
+
+    def pause_channel(self, channel: str, address: str, reason: str, now: datetime) -> None:
+        """The channel takes nothing at this address until it is resumed."""
+        with self._writing() as connection:
+            values = {"chat": address, "reason": reason, "since": now}
+            _put(connection, pause, pause.c.channel, channel, values)
+
+    def resume_channel(self, channel: str) -> bool:
+        """End a pause; whether there was one."""
+        with self._writing() as connection:
+            return connection.execute(pause.delete().where(pause.c.channel == channel)).rowcount == 1
+
+    def pause(self, channel: str, address: str) -> Pause | None:
+        """The pause of a channel at this address."""
+        query = select(pause.c.channel, pause.c.reason, pause.c.since)
+        with self._reading() as connection:
+            wanted = query.where(pause.c.channel == channel, pause.c.chat == address)
+            return next(iter(read_as(Pause, connection, wanted)), None)
+
+    # Reviews.
+
+    def put_cursor(self, name: str, value: str, now: datetime) -> None:
+        """Note how far what is named was read."""
+        with self._writing() as connection:
+            put_cursor(connection, name, value, now)
+
+    def put_review(self, one: Review) -> None:
+        """A post was shown to an editor."""
+        with self._writing() as connection:
+            values = {"version": one.version, "chat": one.chat, "message": one.message}
+            _put(connection, review, review.c.post, one.post, values)
+
+    def review(self, post_id: int) -> Review | None:
+        """How a post was last shown to an editor."""
+        query = select(review.c.post, review.c.version, review.c.chat, review.c.message)
+        with self._reading() as connection:
+            return next(iter(read_as(Review, connection, query.where(review.c.post == post_id))), None)
+
+
+_COLUMNS = tuple(columns(delivery, Delivery).values())
+
+
+def _in_turn(turn: Turn, now: datetime) -> ColumnElement[bool]:
+    rested = or_(sender.c.not_before.is_(None), sender.c.not_before <= now)
+    ours = (sender.c.name == turn.sender) & (sender.c.owner == turn.owner) & (sender.c.until > now)
+    return exists().where(ours & rested)
+
+
+def _due(channel: str, now: datetime, *, begun: bool = False) -> Select[Any]:
+    earlier = delivery.alias("earlier")
+    unsent_before = exists().where(
+        earlier.c.post == delivery.c.post,
+        earlier.c.channel == delivery.c.channel,
+        earlier.c.part < delivery.c.part,
+        earlier.c.state != "sent",
+    )
+    due = select(delivery.c.id).join(post, post.c.id == delivery.c.post)
+    due = due.where(
+        delivery.c.channel == channel,
+        delivery.c.state == "queued",
+        post.c.state == "approved",
+        or_(delivery.c.not_before.is_(None), delivery.c.not_before <= now),
+        ~unsent_before,
+    )
+    if begun:
+        due = due.where(delivery.c.part > 0)
+    return due.order_by(delivery.c.id).limit(1)
+
+
+def _move(
+    connection: Connection,
+    id_: int,
+    from_states: Sequence[DeliveryState],
+    to_state: DeliveryState,
+    now: datetime,
+    values: Mapping[str, object],
+) -> bool:
+    query = update(delivery).where(delivery.c.id == id_, delivery.c.state.in_(from_states))
+    return connection.execute(query.values(state=to_state, updated=now, **values)).rowcount == 1
+
+
+def _note_message(connection: Connection, id_: str, message: int) -> None:
+    newest = func.max(func.coalesce(chat.c.last, 0), message)
+    row = sqlite.insert(chat).values(id=id_, last=message)
+    connection.execute(row.on_conflict_do_update(["id"], set_={"last": newest}))
+
+
+def _put(
+    connection: Connection, table: Table, key: Column[Any], name: object, values: dict[str, Any]
+) -> None:
+    row = sqlite.insert(table).values({key.key: name, **values})
+    connection.execute(row.on_conflict_do_update([key.key], set_=values))

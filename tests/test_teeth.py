@@ -1,0 +1,188 @@
+"""The tests of posting bite: each of these mistakes, planted, makes the named test fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import true
+
+import test_outbox
+from botapi import BotApi
+from digest import delivery
+from digest.channels import telegram
+from digest.errors import DeliveryError, Paused, Refused
+from digest.store import Store, outbox
+from outbox import office
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def an_unclear_answer_is_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
+    """As most bots do: time-out, try again."""
+    patch.setattr(delivery, "state_after", lambda error: "failed" if isinstance(error, Refused) else "queued")
+
+
+def what_was_being_sent_is_queued_at_start(patch: pytest.MonkeyPatch) -> None:
+    real = Store.recover_deliveries
+
+    def recover(store: Store, now: datetime, repeatable: Any = (), channels: Any = None) -> int:
+        return real(store, now, channels or (), channels)
+
+    patch.setattr(Store, "recover_deliveries", recover)
+
+
+def the_turn_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Store, "take_turn", lambda *_: None)
+    patch.setattr(outbox, "_in_turn", lambda *_: true())
+
+
+def a_claim_does_not_ask_whose_turn_it_is(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(outbox, "_in_turn", lambda *_: true())
+
+
+def any_failed_look_is_a_miss(patch: pytest.MonkeyPatch) -> None:
+    real = telegram.TelegramChannel.look
+
+    def look(channel: telegram.TelegramChannel, message: int) -> Any:
+        try:
+            return real(channel, message)
+        except DeliveryError:
+            return None
+
+    patch.setattr(telegram.TelegramChannel, "look", look)
+
+
+def one_miss_is_absence(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delivery, "MISSES", 1)
+
+
+def it_is_looked_for_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delivery, "LOOK_AFTER", timedelta(0))
+
+
+def a_look_takes_another_posts_message(patch: pytest.MonkeyPatch) -> None:
+    real = Store.deliveries
+
+    def deliveries(store: Store, **wanted: Any) -> Any:
+        return [] if wanted.get("states") == ("sent",) else real(store, **wanted)
+
+    patch.setattr(Store, "deliveries", deliveries)
+
+
+def later_parts_do_not_wait(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(outbox, "exists", Never)
+
+
+class Never:
+    """An EXISTS that is never so."""
+
+    def where(self, *_: Any) -> Any:
+        return ~true()
+
+
+def a_flood_answer_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Store, "rest_sender", lambda *_: None)
+
+
+def the_pace_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delivery, "PACE", timedelta(0))
+
+
+def lost_rights_fail_the_part(patch: pytest.MonkeyPatch) -> None:
+    real = telegram.meaning
+
+    def meaning(error: Any) -> Any:
+        found = real(error)
+        return Refused(str(found)) if isinstance(found, Paused) else found
+
+    patch.setattr(telegram, "meaning", meaning)
+
+
+def a_new_number_is_not_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Store, "move_chat", lambda *_: None)
+
+
+def the_same_text_of_any_day_is_found(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delivery, "CLOCKS_DIFFER", timedelta(days=9))
+
+
+def every_part_makes_a_sound(patch: pytest.MonkeyPatch) -> None:
+    real = telegram.Bot.call
+
+    def call(bot: telegram.Bot, method: str, **arguments: Any) -> Any:
+        return real(bot, method, **{**arguments, "disable_notification": False})
+
+    patch.setattr(telegram.Bot, "call", call)
+
+
+TEETH: list[tuple[Plant, Callable[..., None], dict[str, Any]]] = [
+    (
+        an_unclear_answer_is_taken_for_a_failure,
+        test_outbox.test_without_an_answer_nothing_is_sent_again_before_a_look,
+        {"fault": "drop_after"},
+    ),
+    (
+        what_was_being_sent_is_queued_at_start,
+        test_outbox.test_a_sender_killed_around_a_request_leaves_it_uncertain_and_the_next_looks,
+        {"moment": "answered", "arrived": True},
+    ),
+    (the_turn_is_ignored, test_outbox.test_while_another_process_has_its_turn_nothing_is_claimed, {}),
+    (a_claim_does_not_ask_whose_turn_it_is, test_outbox.test_who_has_lost_the_turn_claims_nothing, {}),
+    (any_failed_look_is_a_miss, test_outbox.test_a_look_at_protected_content_is_no_miss, {}),
+    (any_failed_look_is_a_miss, test_outbox.test_a_look_without_rights_is_no_miss, {}),
+    (one_miss_is_absence, test_outbox.test_numbers_of_deleted_messages_are_no_answer, {}),
+    (
+        it_is_looked_for_at_once,
+        test_outbox.test_without_an_answer_nothing_is_sent_again_before_a_look,
+        {"fault": "late:2"},
+    ),
+    (
+        a_look_takes_another_posts_message,
+        test_outbox.test_an_uncertain_part_that_equals_another_post_is_not_found_in_it,
+        {},
+    ),
+    (
+        later_parts_do_not_wait,
+        test_outbox.test_a_part_that_is_refused_holds_the_rest_of_its_post_and_no_other,
+        {},
+    ),
+    (
+        a_flood_answer_is_forgotten,
+        test_outbox.test_a_flood_answer_is_kept_for_the_whole_bot_and_not_slept_through,
+        {},
+    ),
+    (the_pace_is_forgotten, test_outbox.test_the_pace_is_kept_within_a_run_and_from_run_to_run, {}),
+    (lost_rights_fail_the_part, test_outbox.test_lost_rights_pause_one_channel_and_no_other, {}),
+    (
+        a_new_number_is_not_kept,
+        test_outbox.test_a_group_that_became_a_supergroup_gets_the_post_under_its_new_id,
+        {},
+    ),
+    (the_same_text_of_any_day_is_found, test_outbox.test_the_same_text_of_another_time_is_held, {}),
+    (
+        every_part_makes_a_sound,
+        test_outbox.test_parts_stand_in_the_channel_once_in_order_as_they_were_frozen,
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(("plant", "test", "arguments"), TEETH, ids=lambda one: getattr(one, "__name__", ""))
+def test_a_planted_mistake_is_caught(
+    plant: Plant,
+    test: Callable[..., None],
+    arguments: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
+    wanted = test.__code__.co_varnames[: test.__code__.co_argcount]
+    with BotApi() as api, office(tmp_path, api) as desk:
+        given = {"desk": desk, "api": api, "tmp_path": tmp_path, **arguments}
+        plant(monkeypatch)
+        with pytest.raises(AssertionError):
+            test(**{name: value for name, value in given.items() if name in wanted})
