@@ -180,9 +180,9 @@ class Soak:
     def _end(self, process: int) -> int:
         _, status = os.waitpid(process, 0)
         code = os.waitstatus_to_exitcode(status)
-        self.counts[
-            {0: "ended", 75: "deferred", -signal.SIGKILL: "killed"}.get(code, f"failed ({code})")
-        ] += 1
+        names = {0: "crawls ended", 75: "crawls deferred", -signal.SIGKILL: "crawls killed"}
+        assert code in names, f"a crawl failed with {code}"
+        self.counts[names[code]] += 1
         return code
 
 
@@ -214,9 +214,10 @@ def soak(
         run = Soak(served, home, random, kills)
         for at in range(days):
             run.day(begin + timedelta(days=at))
+            print(f"\r{begin + timedelta(days=at)}", end="", file=sys.stderr, flush=True)
             if at % 10 == 9:
                 missing = announced(world, begin + timedelta(days=at)).keys() - run.crawler.versions().keys()
-                late["papers late by a day"] += len(missing)
+                late["papers missing at the end of every tenth day"] += len(missing)
         asked = served.requests()
         run.clock.skip(86_400)
         served.ask("quiet")
@@ -277,7 +278,7 @@ def main() -> None:
     parser.add_argument("--days", type=Path, required=True)
     parser.add_argument("--first", type=int, default=66, help="how many days")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=0.2, help="share of requests with a fault")
+    parser.add_argument("--rate", type=float, default=0.25, help="share of requests with a fault")
     parser.add_argument("--kills", type=float, default=2.0, help="a day, on average")
     parser.add_argument("--page-size", type=int, default=500)
     given = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from crawling import CATEGORIES, GAP, SPEED, Crawler, FastClock, announced, assert_polite
 from digest.errors import Deferred, InputError
 from loopback import faults
-from loopback.world import Announcement, Record, RecordVersion, World
+from loopback.world import Announcement, Record, RecordVersion, World, load
 from replay import LoopbackArxiv, moment
 
 MONDAY = date(2026, 5, 11)
@@ -365,6 +366,7 @@ def digest(
     environ = {
         **os.environ,
         **arxiv.environment,
+        "DIGEST_CONTACT": "me@example.org",
         "DIGEST_ARXIV_GAP_SECONDS": gap,
         "XDG_STATE_HOME": str(state),
     }
@@ -407,3 +409,47 @@ def test_a_refused_crawl_ends_with_75_and_one_line(arxiv: LoopbackArxiv, tmp_pat
 
 assert GAP / SPEED == 0.01
 assert noon(MONDAY).tzinfo is UTC
+
+
+# --- to the posts ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_held_paper_is_posted_on_its_day_a_replaced_one_once_and_a_withdrawn_one_never(
+    tmp_path: Path,
+) -> None:
+    """The bundled sample as arXiv: 2606.31699 is held until July 3, 2606.29282 is posted on July 1 and
+    replaced on July 3, 2607.02513 is announced on July 2, when nobody crawls, and withdrawn by July 3."""
+    world = load(Path(__file__).parents[1] / "src/digest/sources/sample.jsonl")
+    first = {one.record.id: one for one in world.announcements}
+    july = {day: date(2026, 7, day) for day in (1, 2, 3)}
+    changed, gone = first["2606.29282"].record, first["2607.02513"].record
+    first["2606.31699"] = replace(first["2606.31699"], day=july[3])
+    first["2607.02513"] = Announcement(july[2], gone)
+    later = [second(changed, july[2]), second(gone, july[2], comments="withdrawn")]
+    world = World([*first.values(), *(Announcement(july[3], record) for record in later)])
+    with LoopbackArxiv(world, noon(july[1])) as arxiv:
+        for day in (july[1], july[3]):
+            at(arxiv, day)
+            told = digest(tmp_path / "home", tmp_path, arxiv, "run", "--as-of", str(day), gap="0.05")
+            assert told.wait(timeout=400) == 0
+        listed = digest(tmp_path / "home", tmp_path, arxiv, "posts", "list", "--json")
+        posts = json.loads(listed.communicate(timeout=60)[0])
+    slots = {id_: {post["slot"] for post in posts if id_ in post["papers"]} for id_ in first}
+    assert slots["2606.31699"] == {"2026-07-03"}
+    assert slots["2606.29282"] == {"2026-07-01"}
+    assert slots["2607.02513"] == set()
+
+
+@pytest.mark.slow
+def test_five_days_of_arxiv_with_faults_and_kills_end_as_they_should(shared: Path, tmp_path: Path) -> None:
+    """`python tests/soak_crawl.py` crawls all 66 days. In a process of its own: it forks."""
+    data = shared / "data"
+    files = ["--papers", data / "corpus/2026.jsonl.xz", "--days", data / "days-2026-05-01_2026-07-05.json"]
+    script = Path(__file__).with_name("soak_crawl.py")
+    command = [sys.executable, script, *files, "--first", "5", "--rate", "0.4"]
+    done = subprocess.run([*map(str, command)], check=False, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    told = dict(re.findall(r"(.+?) {2,}([\d,.]+)\n", done.stdout))
+    assert int(told["crawls killed"]) >= 5
+    assert int(told["faults"]) >= 15

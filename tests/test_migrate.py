@@ -6,18 +6,21 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Column, Table, inspect
 
 from digest.data import data_dir
 from digest.errors import DigestError, NewerDatabase, StoreBusy, StoreError
 from digest.store import Store, migrate, sqlite
 from digest.store.tables import Json, UtcDateTime, metadata
-from digest.types import Evidence, Page, Paper, Version
+from digest.types import Evidence, Match, Page, Paper, Version, Window
 
 NOW = datetime(2026, 5, 5, tzinfo=UTC)
 PAPER = Paper(
@@ -33,13 +36,19 @@ PAPER = Paper(
     versions=(Version(1, NOW),),
 )
 
+MATCH = Match(topic="xai", paper=PAPER.id, score=0.5, silent=False, evidence=Evidence(), scorer="s")
+
+NOW_AT = migrate.known_revisions(data_dir("migrations"))[-1]
+"""The revision of this program, and that of a later one."""
+LATER = f"{int(NOW_AT) + 1:04}"
+
 ADD_A_COLUMN = """
     with op.batch_alter_table("paper", recreate="always") as batch:
         batch.add_column(sa.Column("licence", sa.Text()))
 """
 BREAK_HALF_WAY = """
     op.create_table("half", sa.Column("a", sa.Text()))
-    op.execute("DELETE FROM paper_category")
+    op.execute("DELETE FROM match")
     op.execute("INSERT INTO nowhere VALUES (1)")
 """
 LEAVE_ORPHANS = """
@@ -53,6 +62,7 @@ def file(tmp_path: Path) -> Path:
     file = tmp_path / "digest.db"
     with Store.open(f"sqlite:///{file}") as store:
         store.add_papers("oai", Page((PAPER,), "here"), NOW)
+        store.put_matches("xai", [MATCH], "fingerprint")
     return file
 
 
@@ -60,13 +70,11 @@ def next_version(folder: Path, body: str) -> Path:
     """The migrations of a later program."""
     later = folder / "later"
     shutil.copytree(data_dir("migrations"), later)
-    revision = f"{len(migrate.known_revisions(later)) + 1:04}"
-    before = migrate.known_revisions(later)[-1]
     script = (
-        f'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "{revision}"\n'
-        f'down_revision = "{before}"\n\n\ndef upgrade():\n{body}'
+        f'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "{LATER}"\n'
+        f'down_revision = "{NOW_AT}"\n\n\ndef upgrade():\n{body}'
     )
-    (later / "versions" / f"{revision}_later.py").write_text(script)
+    (later / "versions" / f"{LATER}_later.py").write_text(script)
     return later
 
 
@@ -118,7 +126,7 @@ def test_a_drafted_migration_holds_plain_types_and_nothing_of_the_program(tmp_pa
     finally:
         metadata.remove(table)
     text = written.read_text()
-    assert written.name == f"{len(migrate.known_revisions(folder)):04}_extra.py"
+    assert written.name == f"{LATER}_extra.py"
     assert "sa.Text()" in text
     assert "sa.DateTime(timezone=True)" in text
     assert "digest" not in text
@@ -138,11 +146,11 @@ def test_the_file_says_whose_it_is(file: Path) -> None:
 
 def test_a_rebuilt_table_keeps_its_children(file: Path, tmp_path: Path) -> None:
     """With foreign keys on, dropping the old table would cascade to them."""
-    before = ask(file, "SELECT * FROM paper_category"), ask(file, "SELECT * FROM paper_version")
+    before = ask(file, "SELECT * FROM match")
     upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
     assert ask(file, "SELECT id, licence FROM paper") == [(PAPER.id, None)]
-    assert (ask(file, "SELECT * FROM paper_category"), ask(file, "SELECT * FROM paper_version")) == before
-    assert len(before[0]) == 2
+    assert ask(file, "SELECT * FROM match") == before
+    assert len(before) == 1
     found = "SELECT rowid FROM paper_word WHERE paper_word MATCH 'whatever'"
     assert ask(file, found) == [(1,)]
 
@@ -155,7 +163,7 @@ def test_the_same_upgrade_with_foreign_keys_on_would_lose_them(
 
     monkeypatch.setattr(sqlite, "foreign_keys_off", lambda _: nullcontext())
     upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
-    assert ask(file, "SELECT * FROM paper_category") == []
+    assert ask(file, "SELECT * FROM match") == []
 
 
 def test_foreign_keys_are_on_again_after_an_upgrade(file: Path, tmp_path: Path) -> None:
@@ -183,17 +191,49 @@ def test_a_failed_upgrade_leaves_the_file_as_it_was(file: Path, tmp_path: Path, 
 def test_an_upgrade_leaves_a_copy_of_the_older_file(file: Path, tmp_path: Path) -> None:
     before = content(file)
     upgrade(file, next_version(tmp_path, ADD_A_COLUMN))
-    newest = migrate.known_revisions(data_dir("migrations"))[-1]
-    assert content(tmp_path / f"digest.db.{newest}.bak") == before
+    assert content(tmp_path / f"digest.db.{NOW_AT}.bak") == before
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_an_archive_of_the_first_version_keeps_its_papers(tmp_path: Path) -> None:
+    """Versions and categories had tables of their own."""
+    file = tmp_path / "digest.db"
+    first = shutil.copytree(data_dir("migrations"), tmp_path / "first")
+    for script in first.glob("versions/000[2-9]_*.py"):
+        script.unlink()
+    upgrade(file, first)
+    with closing(sqlite3.connect(file)) as old:
+        old.executescript("""
+            INSERT INTO paper VALUES (1, '2605.00001', 2, '2026-05-05', 'new', x'00', 0,
+              '2026-05-04 10:00:00.000000', '2026-05-05 11:00:00.123456', 'cs.LG cs.CV', 'Kept',
+              '["A"]', 'Whatever happens.', NULL, NULL, NULL);
+            INSERT INTO paper VALUES (2, '2605.00002', 1, '2026-05-05', 'new', x'01', 0,
+              '2026-05-04 10:00:00.000000', '2026-05-04 10:00:00.000000', 'cs.CL', 'Without versions',
+              '[]', '', NULL, NULL, NULL);
+            INSERT INTO paper_version VALUES (1, 2, '2026-05-05 11:00:00.123456');
+            INSERT INTO paper_version VALUES (1, 1, '2026-05-04 10:00:00.000000');
+            INSERT INTO paper_category VALUES (1, 'cs.LG', 1), (1, 'cs.CV', 0), (2, 'cs.CL', 1);
+            INSERT INTO paper_word(rowid, title, abstract, authors)
+              SELECT number, title, abstract, authors FROM paper;
+        """)
+    with Store.open(f"sqlite:///{file}") as store:
+        kept, without = store.papers(["2605.00001", "2605.00002"])
+        assert kept.versions == (
+            Version(1, datetime(2026, 5, 4, 10, tzinfo=UTC)),
+            Version(2, datetime(2026, 5, 5, 11, 0, 0, 123456, tzinfo=UTC)),
+        )
+        assert (kept.updated, kept.categories) == (kept.versions[1].submitted, ("cs.LG", "cs.CV"))
+        assert without.versions == ()
+        assert [number for number, _ in store.search_words("whatever", 9)] == [1]
+        assert store.filter_numbers([1, 2], Window(categories=("cs.CV",))) == [1]
 
 
 def test_a_newer_database_is_refused_and_left_alone(file: Path, tmp_path: Path) -> None:
     later = next_version(tmp_path, ADD_A_COLUMN)
     upgrade(file, later)
-    before, newest = content(file), migrate.known_revisions(later)[-1]
+    before = content(file)
     for readonly in (False, True):
-        with pytest.raises(NewerDatabase, match=rf"made by a newer version of digest \({newest}\): upgrade"):
+        with pytest.raises(NewerDatabase, match=rf"made by a newer version of digest \({LATER}\): upgrade"):
             Store.open(f"sqlite:///{file}", readonly=readonly)
     assert content(file) == before
 
@@ -271,9 +311,24 @@ def test_a_naive_time_is_refused_and_an_aware_one_turned_to_utc() -> None:
     from sqlalchemy.dialects.sqlite import dialect
 
     kind = UtcDateTime()
-    with pytest.raises(ValueError, match="without a zone"):
-        kind.process_bind_param(NOW.replace(tzinfo=None), dialect())
+    for bind in (kind.bind_processor(dialect()), partial(kind.process_bind_param, _=dialect())):
+        assert bind is not None
+        with pytest.raises(ValueError, match="without a zone"):
+            bind(NOW.replace(tzinfo=None))
     east = NOW.astimezone(timezone(timedelta(hours=8)))
     assert kind.process_bind_param(east, dialect()) == NOW
     assert kind.process_result_value(NOW.replace(tzinfo=None), dialect()) == NOW
     assert kind.process_bind_param(None, dialect()) is None
+
+
+@given(st.datetimes(timezones=st.timezones()) | st.none())
+def test_a_time_is_written_as_sqlalchemy_writes_it(moment: datetime | None) -> None:
+    from sqlalchemy import DateTime
+    from sqlalchemy.dialects.sqlite import dialect
+
+    written = UtcDateTime().bind_processor(dialect())
+    theirs = DateTime().dialect_impl(dialect()).bind_processor(dialect())
+    assert written is not None
+    assert theirs is not None
+    with suppress(OverflowError):  # the first and last day there are
+        assert written(moment) == theirs(moment and moment.astimezone(UTC))

@@ -331,6 +331,8 @@ def test_more_papers_than_fit_into_one_query_are_found(store: Store) -> None:
     store.add_papers("snapshot", page(*papers), NOW)
     assert store.papers([one.id for one in papers]) == papers
     assert store.add_papers("snapshot", page(*papers), NOW).unchanged == len(papers)
+    many = [f"9999.{number:05}" for number in range(40_000)]  # SQLite takes 32,766 parameters
+    assert store.paper_numbers([*many, papers[8].id]) == {papers[8].id: 9}
 
 
 def test_an_empty_archive_answers_too(store: Store) -> None:
@@ -1076,7 +1078,7 @@ def test_every_connection_is_as_safe_as_promised(used: Archive) -> None:
 
 def test_nobody_else_can_put_in_what_belongs_to_nothing(used: Archive) -> None:
     with used.store._engine.connect() as connection, pytest.raises(Exception, match="FOREIGN KEY"):
-        connection.exec_driver_sql("INSERT INTO paper_version VALUES (99, 1, '2026-01-01')")
+        connection.exec_driver_sql("INSERT INTO match VALUES ('unlearning', 99, 0.5, 0, '{}', 's')")
 
 
 def test_errors_of_our_own_are_not_hidden(used: Archive) -> None:

@@ -144,3 +144,16 @@ def test_the_index_can_be_made_anew() -> None:
         assert found(store, "unlearning") == []
         store.rebuild_words()
         assert found(store, "unlearning") == [1, 2, 3]
+
+
+def test_the_words_of_a_page_are_written_once() -> None:
+    """FTS5 left to itself writes a segment for each megabyte, and merges them again and again."""
+    vocabulary = [f"w{number}" for number in range(997)]
+    texts = [" ".join(vocabulary[n * step % 997] for step in range(200)) for n in range(3_000)]
+    papers = tuple(paper(n, "Paper", text) for n, text in enumerate(texts, start=1))
+    segments = "SELECT count(DISTINCT segid) FROM paper_word_idx"
+    with Store.open("sqlite://") as store:
+        store.add_papers("snapshot", Page(papers, None), NOW)
+        with store._writing() as connection:
+            assert connection.exec_driver_sql(segments).scalar() == 1
+        assert len(found(store, "w1 AND w42", k=9_999)) > 100

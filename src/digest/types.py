@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, field
 
 AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 Language = Literal["en", "ru", "zh"]
-Origin = Literal["seed", "auto", "human"]
+Origin = Literal["seed", "adjacent", "auto", "human"]
 KeyState = Literal["proposed", "active", "rejected", "retired"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]

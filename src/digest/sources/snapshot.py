@@ -310,7 +310,7 @@ class Snapshot:
 
     path: Path
     announced: date | None = None
-    page_size: int = 1000
+    page_size: int = 5000
 
     @property
     def name(self) -> str:

@@ -135,7 +135,7 @@ def merge(old: Paper, new: Paper) -> Paper:
     tells no versions (a daily feed) knows no date of submission. A lower version brings nothing.
     Day and type of the announcement are those of the first sight.
     """
-    if new.version < old.version:
+    if new.version < old.version or new == old:
         return old
     versions = tuple(sorted({v.number: v for v in (*new.versions, *old.versions)}.values(), key=_number))
     dated = new if new.versions and not old.versions else old
