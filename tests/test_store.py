@@ -526,8 +526,8 @@ def test_the_vector_state_changes_exactly_when_the_vectors_of_papers_may_have(ar
 
 def test_seed_keys_are_those_of_the_configuration(archive: Archive) -> None:
     store = archive.store
-    store.sync_seed_keys("unlearning", [seed("Machine Unlearning"), seed("data deletion")], NOW)
-    store.sync_seed_keys("unlearning", [seed("Machine Unlearning"), seed("right to be forgotten")], NOW)
+    store.sync_keys("unlearning", [seed("Machine Unlearning"), seed("data deletion")], NOW)
+    store.sync_keys("unlearning", [seed("Machine Unlearning"), seed("right to be forgotten")], NOW)
     store = archive.reopen()
     assert [(one.text, one.state) for one in store.keys("unlearning")] == [
         ("Machine Unlearning", "active"),
@@ -583,7 +583,7 @@ def test_a_person_may_add_a_key_nobody_proposed(store: Store) -> None:
     added = store.decide_key("xai", "Saliency", "saliency", "active", by="ada", reason="", now=NOW)
     assert added.origin == "human"
     assert store.keys("xai") == [added]
-    store.sync_seed_keys("xai", [], NOW)
+    store.sync_keys("xai", [], NOW)
     assert store.keys("xai") == [added]  # only seeds are the configuration's
 
 
@@ -869,7 +869,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "add_papers": lambda store: store.add_papers("oai", page(paper(2)), NOW),
     "ensure_model": lambda store: store.ensure_model("new", 2),
     "add_vectors": lambda store: store.add_vectors(MODEL, rows(1)),
-    "sync_seed_keys": lambda store: store.sync_seed_keys("unlearning", [seed()], NOW),
+    "sync_keys": lambda store: store.sync_keys("unlearning", [seed()], NOW),
     "propose_keys": lambda store: store.propose_keys([key()], NOW),
     "decide_key": lambda store: store.decide_key("xai", "a", "a", "active", by="a", reason="", now=NOW),
     "put_matches": lambda store: store.put_matches("unlearning", [match(1)], "f"),

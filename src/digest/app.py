@@ -237,7 +237,7 @@ class App:
         if since > min(until or since, new_york_day(self.now)):
             raise UsageError(f"--since {since} is later than {'--until' if until else 'today'}")
         with self._alone():
-            self.store.sync_seed_keys(topic, pipeline.seed_keys(wanted), self.now)
+            self.store.sync_keys(topic, pipeline.configured_keys(wanted), self.now)
             keys = [key.text for key in self.store.keys(topic, states=pipeline.ACTIVE)]
             source = self.arxiv.backfill(wanted, keys, since, until)
             return self._record_crawl("backfill", self._read(source, every=0.0))

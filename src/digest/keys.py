@@ -47,6 +47,9 @@ COMPANIONS = 10
 """So many features that come with a key are left out when it is judged the second time."""
 PROPOSED = 0.25
 """The least lower bound a key is proposed with; and it is twice what chance would verify."""
+MOST_SHARE = 0.05
+"""An archive of which a topic fills more was gathered for the topic: there its neighbours, such as
+"backdoor attacks" beside unlearning, are verified too, and all keys wait for a person."""
 MOST_GROWTH = 1.3
 """How much keys that nobody looked at may enlarge what the others find."""
 
@@ -88,7 +91,8 @@ class _Verified:
 def propose(topic: Topic, keys: Sequence[Key], archive: Archive, limit: int = 30) -> list[Key]:
     """New keys for a topic, best first, none that is active, rejected or retired, nor its sibling.
 
-    A key is ``active`` only where no person needs to look: lower bound at least .5 (.4 without its
+    A key is ``active`` only where no person needs to look: in an archive that was not gathered for
+    the topic, lower bound at least .5 (.4 without its
     companions), two words or more, three added papers or more of which .6 are verified, and a
     growth of at most x1.3 by all such keys together. The others are ``proposed``.
     """
@@ -311,11 +315,12 @@ def _decided(
 ) -> list[Key]:
     """Keys in order; as many of the surest are active as the growth allows."""
     grown = set(np.flatnonzero(own).tolist())
+    natural = own.sum() <= MOST_SHARE * len(archive)
     budget = MOST_GROWTH * len(_found_by_people(topic, keys, archive))
     proposed = []
     for text, judged in best:
         larger = grown | set(judged.added)
-        sure = _sure(judged) and len(larger) <= budget
+        sure = natural and _sure(judged) and len(larger) <= budget
         grown = larger if sure else grown
         proposed.append(
             Key(

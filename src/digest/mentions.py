@@ -93,7 +93,7 @@ def _evidence(paper: Paper, normal: str, matcher: KeyMatcher, trust: Mapping[str
 def _trust(key: Key) -> float:
     if key.evidence is None:
         return UNPROVEN
-    return min(0.99, max(key.evidence.lower_bound, UNPROVEN if key.origin == "human" else 0.0))
+    return min(0.99, max(key.evidence.lower_bound, UNPROVEN if key.origin in ("adjacent", "human") else 0.0))
 
 
 def _one_each(keys: Sequence[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ same. The stages call, in order; what they decide is decided in relevance, keys,
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ from digest.types import (
     KeyState,
     Language,
     Match,
+    Origin,
     Page,
     Paper,
     PostState,
@@ -63,6 +65,8 @@ ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
 SENTENCES = {"detailed": 2, "brief": 1}
 GENRE = "roundup"
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 Vectors = npt.NDArray[np.float32]
@@ -122,6 +126,7 @@ def crawl_while_possible(
     except (Deferred, NotAnAnswer) as error:
         count.add("deferred")
         count.notes.append(str(error))
+        logger.warning("put off", extra={"source": source.name, "reason": str(error)})
     return count.report()
 
 
@@ -180,7 +185,7 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
     count = Counting("match")
     day = new_york_day(now)
     for topic in plan.topics:
-        store.sync_seed_keys(topic.name, seed_keys(topic), now)
+        store.sync_keys(topic.name, configured_keys(topic), now)
     due = [topic for topic in plan.topics if _is_due(store.cursor(_keys_cursor(topic)), day)]
     new = _propose(store, plan, due, now)
     count.notes += [note for topic in due for note in _key_notes(topic, new)]
@@ -202,17 +207,19 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
 
 def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[Key]:
     """Propose keys for one topic now, whenever it was last done."""
-    store.sync_seed_keys(topic.name, seed_keys(topic), now)
+    store.sync_keys(topic.name, configured_keys(topic), now)
     return _propose(store, plan, [topic], now)
 
 
-def seed_keys(topic: Topic) -> list[Key]:
-    """The keys that the configuration gives a topic."""
+def configured_keys(topic: Topic) -> list[Key]:
+    """The keys that the configuration gives a topic; one given twice is a seed key."""
     from digest.phrases import normalise
 
+    texts: dict[str, Origin] = dict.fromkeys(topic.adjacent_keys, "adjacent")
+    texts |= dict.fromkeys(topic.seed_keys, "seed")
     return [
-        Key(topic=topic.name, text=text, normal=normalise(text), state="active", origin="seed")
-        for text in topic.seed_keys
+        Key(topic=topic.name, text=text, normal=normalise(text), state="active", origin=origin)
+        for text, origin in texts.items()
     ]
 
 

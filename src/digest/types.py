@@ -130,12 +130,15 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``term`` is what the field is called and by which it is said to go unnamed in a silent paper;
     ``titles`` its name per language; ``floor`` the least score (0 to 1) a paper is posted with.
+    ``adjacent_keys`` point to work that goes by another name: a paper with none of the seed keys is
+    silent even where an adjacent key stands in it.
     ``seed_papers`` are ids of papers that are on topic whatever their words.
     """
 
     name: str
     term: Phrase
     seed_keys: SeedKeys
+    adjacent_keys: tuple[Phrase, ...] = ()
     exclude_keys: tuple[Phrase, ...] = ()
     seed_papers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()

@@ -190,15 +190,15 @@ def as_paper(row: Row[Any]) -> Paper:
     )
 
 
+_OWN = tuple(name for name in Paper.__struct_fields__ if name != "categories")
+
+
 _LISTED = ("id", "version", "categories", "submitted", "announced", "announce_type", "withdrawn")
 
 
 def _as_listed(*, categories: str, **facts: Any) -> Listed:
     codes = tuple(categories.split())
     return Listed(primary=codes[0], categories=codes, **facts)
-
-
-_OWN = tuple(name for name in Paper.__struct_fields__ if name != "categories")
 
 
 def _number(version: Version) -> int:

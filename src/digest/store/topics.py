@@ -13,13 +13,14 @@ from sqlalchemy import Connection, Select, delete, select, update
 from digest.store import sqlite
 from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, read_as
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
-from digest.types import Key, KeyEvidence, KeyState, Match
+from digest.types import Key, KeyEvidence, KeyState, Match, Origin
 
 _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}.values()).join(
     paper, paper.c.number == match.c.paper
 )
 
 CONFIGURATION = "configuration"
+CONFIGURED: tuple[Origin, ...] = ("seed", "adjacent")
 PROGRAM = "digest"
 
 
@@ -38,22 +39,22 @@ class KeyDecision(Struct, frozen=True, kw_only=True):
 class TopicStore(StoreBase):
     """Keys and matches."""
 
-    def sync_seed_keys(self, topic_name: str, keys: Sequence[Key], now: datetime) -> None:
-        """Make the seed keys of a topic those of the configuration, whatever was decided before.
-
-        New ones become active seeds, those no longer configured are retired.
+    def sync_keys(self, topic_name: str, keys: Sequence[Key], now: datetime) -> None:
+        """Make the seed and adjacent keys of a topic those of the configuration, whatever was decided
+        before: new ones become active, those no longer configured are retired.
         """
         with self._writing() as connection:
             ensure_topic(connection, topic_name)
             stored = _keys(connection, topic_name)
             for key in keys:
-                seed = replace(key, topic=topic_name, state="active", origin="seed")
-                _put(connection, stored.get(key.normal), seed, CONFIGURATION, "a seed key", now)
+                active = replace(key, topic=topic_name, state="active")
+                _put(connection, stored.get(key.normal), active, CONFIGURATION, "configured", now)
             configured = {key.normal for key in keys}
             for normal, old in stored.items():
-                if old.origin == "seed" and old.state == "active" and normal not in configured:
+                ours = old.origin in CONFIGURED and old.state == "active"
+                if ours and normal not in configured:
                     retired = replace(old, state="retired")
-                    _put(connection, old, retired, CONFIGURATION, "no longer a seed key", now)
+                    _put(connection, old, retired, CONFIGURATION, "no longer configured", now)
 
     def keys(self, topic_name: str, states: Sequence[KeyState] | None = None) -> list[Key]:
         """The keys of a topic, all or those in some states, in the order in which they came."""
