@@ -1,6 +1,6 @@
 """A loopback arXiv: OAI-PMH, RSS and the search API, served from a file of papers as of a given day.
 
-To try the program without a network (docs/offline.md):
+To try the program without a network (docs/crawling.md):
 
     python tests/replay.py --papers FILE.jsonl[.xz] --days DAYS.json --as-of 2026-05-12
 

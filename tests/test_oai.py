@@ -449,6 +449,22 @@ def test_a_check_keeps_what_it_fetched_some_records_at_a_time(gate: Gate) -> Non
     assert known | {paper.id for page in rest for paper in page.papers} == set(names)
 
 
+def test_a_check_before_the_bulk_load_asks_for_nothing_one_by_one(gate: Gate) -> None:
+    names = [f"2606.{number:05}" for number in range(1, 602)]
+    with serving(http(identifiers(*map(header, names)))) as server:
+        with pytest.raises(InputError, match=r"601 of 601 records are not in the archive.*crawl --since"):
+            list(Check(gate, server.url, ("cs",), lambda ids: set()).fetch(None, NOW))
+        assert len(server.asked) == 1
+
+
+def test_a_harvest_since_before_there_were_records_is_one_of_all(gate: Gate) -> None:
+    with serving(http(records(Raw()))) as server:
+        list(Oai(gate, server.url, ("cs",), since=date(1991, 8, 1)).fetch(None, NOW))
+        list(Oai(gate, server.url, ("cs",), since=date(2005, 9, 17)).fetch(None, NOW))
+    assert server.targets[0].endswith("set=cs")
+    assert server.targets[1].endswith("from=2005-09-17")
+
+
 def test_a_check_of_several_sets_goes_on_where_it_was_cut_off_and_then_begins_anew(gate: Gate) -> None:
     check = lambda server: Check(gate, server.url, ("cs", "stat"), set)  # noqa: E731
     with serving(http(identifiers(header("2606.00001")))) as server:

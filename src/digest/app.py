@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -286,9 +286,11 @@ class App:
                 told.end()
 
     def _batch_is_missing(self, crawled: StageReport) -> bool:
-        """Whether a crawl was put off on a day whose batch has not come in some other way."""
+        """Whether a crawl was put off and the last batch there can be has not come in some other way."""
         day = new_york_day(self.now)
-        return "deferred" in crawled.counts and not is_weekend(day) and not self.store.day_counts(day, day)
+        while is_weekend(day):
+            day -= timedelta(days=1)
+        return "deferred" in crawled.counts and not self.store.day_counts(day, day)
 
     def _embed(self) -> StageReport:
         from digest import pipeline

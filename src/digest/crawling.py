@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
-from digest.days import new_york_day, why_no_batch
+from digest.days import is_alarm, is_weekend, new_york_day, why_no_batch
 from digest.errors import UsageError
 from digest.types import Page, StageReport, Topic
 
@@ -160,12 +160,13 @@ def newest_batch(store: Store, now: datetime) -> date | None:
 def why_empty(store: Store, now: datetime, crawled: StageReport) -> tuple[str, ...]:
     """What is still to be said of a crawl of arXiv that brought no new papers; nothing where it did, or
     where its notes have said it."""
-    day = new_york_day(now)
+    day, deferred = new_york_day(now), "deferred" in crawled.counts
     newest = newest_batch(store, now)
     why = why_no_batch(day, newest)
     if why is not None:
-        return () if any(why in note for note in crawled.notes) else (why,)
-    if crawled.counts["new"] or "deferred" in crawled.counts or newest is None:
+        guess = deferred and not is_weekend(day) and not is_alarm(why)  # who has not asked cannot know
+        return () if guess or any(why in note for note in crawled.notes) else (why,)
+    if crawled.counts["new"] or deferred or newest is None:
         return ()
     stored = store.day_counts(newest, newest).get(newest, 0)
     return (f"nothing new: the batch of {newest:%A} {newest} was read before, {stored} papers of it",)

@@ -26,6 +26,14 @@ ALARM_AFTER = timedelta(days=5)
 """Nothing for so long is no holiday (https://info.arxiv.org/help/availability.html)."""
 
 
+_ALARM = "ALARM"
+
+
+def is_alarm(why: str) -> bool:
+    """Is this reason of ``why_no_batch`` one that a person must look into?"""
+    return why.startswith(_ALARM)
+
+
 def why_no_batch(day: date, newest: date | None) -> str | None:
     """Why a day has no batch, in a sentence, when the newest one seen is ``newest``; None if it has."""
     if newest is not None and newest >= day:
@@ -33,7 +41,7 @@ def why_no_batch(day: date, newest: date | None) -> str | None:
     last = f"the newest is of {newest:%A} {newest}" if newest else "none was seen before"
     if newest and day - newest >= ALARM_AFTER:
         days = (day - newest).days
-        return f"ALARM: no batch since {newest:%A} {newest}: {days} days; is arXiv or this crawler ill?"
+        return f"{_ALARM}: no batch since {newest:%A} {newest}: {days} days; is arXiv or this crawler ill?"
     if is_weekend(day):
         return f"{day:%A} {day} has no batch: arXiv announces on Sunday to Thursday evenings; {last}"
     return f"no batch of {day:%A} {day}: a deferred mailing, or it is not out yet; {last}"

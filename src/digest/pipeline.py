@@ -14,6 +14,7 @@ same. The stages call, in order; what they decide is decided in relevance, keys,
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,6 +66,8 @@ NOVELTY_DAYS = timedelta(days=180)
 SENTENCES = {"detailed": 2, "brief": 1}
 GENRE = "roundup"
 SKIPPED_TOLD = 100  # a run's report is kept, and a file may hold millions of bad lines
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 Vectors = npt.NDArray[np.float32]
@@ -126,6 +129,7 @@ def crawl_while_possible(
     except (Deferred, NotAnAnswer) as error:
         count.add("deferred")
         count.notes.append(str(error))
+        logger.warning("put off", extra={"source": source.name, "reason": str(error)})
     return count.report()
 
 

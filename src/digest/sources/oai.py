@@ -32,6 +32,8 @@ RECENT = timedelta(days=14)
 """A first version that was submitted no longer ago than this is taken for announced on the day its
 record changed."""
 
+_OLDEST = date(2005, 9, 16)  # the datestamp of arXiv's oldest records; an earlier one is a badArgument
+
 _INTO_NEXT_MONTH = timedelta(days=3)  # after the end of a month a batch may still have its ids
 
 _OAI = "{http://www.openarchives.org/OAI/2.0/}"
@@ -320,7 +322,7 @@ class _List:
         asked = {"verb": self.verb, "metadataPrefix": "arXivRaw"}
         if self.name:
             asked["set"] = self.name
-        if chain.start:
+        if chain.start and chain.start > _OLDEST:
             asked["from"] = chain.start.isoformat()
         return asked
 
@@ -429,6 +431,7 @@ def _ended(mark: Mark, chain: Chain, now: datetime) -> Mark:
     return Mark(high_water=max(high_water, mark.high_water or high_water), newest=newest)
 
 
+_MANY = 500  # records; more than half of a list missing is no oversight, but a load that was never made
 _FETCHED = 20  # records that are asked for one by one until they are stored
 
 
@@ -474,6 +477,11 @@ class Check:
         """The records of a list that are not known, whose papers are stored before the list counts as
         checked: each costs a request."""
         missing = self._missing([header.id for header in answer.headers if not header.deleted])
+        if len(missing) > _MANY and 2 * len(missing) > len(answer.headers):
+            raise InputError(
+                f"{len(missing)} of {len(answer.headers)} records are not in the archive, and each would "
+                "cost a request: load them first with digest crawl --since DAY or digest import"
+            )
         for at in range(0, len(missing), _FETCHED):
             found = [self._record(id_) for id_ in missing[at : at + _FETCHED]]
             papers = tuple(paper for papers, _ in found for paper in papers)
