@@ -28,6 +28,7 @@ from digest.sources.sample import sample
 from digest.sources.snapshot import Snapshot
 from digest.store import Store
 from digest.types import Paper, RunReport
+from fakes import Outbox
 
 BATCH = 64
 """Papers a page and texts a batch, so that the sample takes several of each."""
@@ -217,3 +218,11 @@ def files(folder: Path) -> dict[str, bytes]:
 def left_by(home: Path) -> tuple[Rows, dict[str, bytes], list[str]]:
     """All that a run leaves: rows, posts, and the names of the files at home."""
     return dump(home), files(home / "posts"), sorted(path.name for path in home.iterdir())
+
+
+def deliver_and_die(home: Path, now: datetime, vectors: Path, sent: Path, fatal: int, after: bool) -> None:
+    """Deliver to an outbox, killed around its part number ``fatal``."""
+    outbox = Outbox("files", sent, fatal=fatal, after=after)
+    with app(home, now, Remembered.load(vectors)) as opened:
+        opened.channels = lambda: [outbox]  # type: ignore[method-assign]
+        opened.stage("deliver")

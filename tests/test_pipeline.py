@@ -376,7 +376,7 @@ def test_a_channel_that_cannot_repeat_is_never_sent_a_part_twice(
     with made(home, FRIDAY) as app:
         app.stage("write")
     sent, fatal = home / "sent.txt", 4
-    assert fork(deliver_and_die, home, vectors, sent, fatal, after) == -signal.SIGKILL
+    assert fork(road.deliver_and_die, home, FRIDAY, vectors, sent, fatal, after) == -signal.SIGKILL
     with made(home, FRIDAY) as app:
         app.channels = lambda: [Outbox("files", sent)]  # type: ignore[method-assign]
         report = app.stage("deliver")
@@ -388,14 +388,6 @@ def test_a_channel_that_cannot_repeat_is_never_sent_a_part_twice(
     assert states[fatal - 1] == "uncertain"
     arrived = sent.read_text().split()
     assert len(arrived) == len(set(arrived)) == len(POSTED) - (not after)
-
-
-def deliver_and_die(home: Path, vectors: Path, sent: Path, fatal: int, after: bool) -> None:
-    """Deliver to an outbox, killed around its part number ``fatal``."""
-    outbox = Outbox("files", sent, fatal=fatal, after=after)
-    with road.app(home, FRIDAY, Remembered.load(vectors)) as app:
-        app.channels = lambda: [outbox]  # type: ignore[method-assign]
-        app.stage("deliver")
 
 
 # --- what the tests above are made of -------------------------------------------------------------
