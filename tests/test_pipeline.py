@@ -17,6 +17,7 @@ import pytest
 from filelock import FileLock
 
 import road
+from digest.actions import posts
 from digest.app import App
 from digest.errors import TryAgain
 from digest.sources.sample import sample
@@ -183,8 +184,8 @@ def test_nothing_repeats_and_each_day_has_its_own_papers(made: Made, tmp_path: P
             by_day[now.date()] = app.store.posts(language="en", since=now.date())
     papers = [paper for posts in by_day.values() for post in posts for paper in post.papers]
     assert len(papers) == len(set(papers)) > 30
-    for number, posts in enumerate(by_day.values()):
-        assert {paper for post in posts for paper in post.papers} <= set(fresh[number::3])
+    for number, written_posts in enumerate(by_day.values()):
+        assert {paper for post in written_posts for paper in post.papers} <= set(fresh[number::3])
 
 
 def test_a_day_without_papers_says_why_and_writes_no_post(made: Made, home: Path) -> None:
@@ -258,7 +259,7 @@ def test_with_manual_approval_nothing_is_delivered_before_it(made: Made, home: P
         report = road.stages(app)
         assert report.stages[-1].counts == {"sent": 0}
         assert road.files(home / "posts") == {}
-        app.decide_post(report.posts[1], "approve")
+        posts.decide(app, report.posts[1], "approve")
         assert app.stage("deliver").stages[0].counts == {"sent": 1}
     assert list(road.files(home / "posts")) == ["2026-07-03-xai-roundup-ru.html"]
 
@@ -270,10 +271,10 @@ def test_rejected_posts_give_their_papers_back(made: Made, home: Path) -> None:
         held = set(friday[0].papers)
         assert held <= app.store.posted_papers()
         for post in friday:
-            app.decide_post(post.id, "reject")
+            posts.decide(app, post.id, "reject")
         assert held.isdisjoint(app.store.posted_papers())
         for post in app.store.posts(topic="diffusion"):
-            app.decide_post(post.id, "approve")
+            posts.decide(app, post.id, "approve")
     with made(home, FRIDAY + DAY, DIGEST_APPROVAL="manual") as app:
         road.stages(app)
         saturday = app.store.posts(since=FRIDAY.date() + DAY)

@@ -16,40 +16,24 @@ from msgspec.structs import replace
 
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
-from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
+from digest.errors import DeliveryError, TryAgain, UsageError, refused
 from digest.types import (
-    Delivery,
-    DeliveryState,
-    Hit,
-    Key,
-    KeyState,
     Language,
-    Part,
-    Post,
     PostState,
     RunReport,
     StageReport,
-    Status,
-    TextEntity,
     Topic,
-    Window,
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from digest.channels import Channel
-    from digest.channels.check import Finding
     from digest.channels.telegram import Bot, TelegramChannel
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
     from digest.crawling import Arxiv
     from digest.embed import Embedder
-    from digest.index import VectorIndex
     from digest.pipeline import Plan
     from digest.render import Writer
-    from digest.review import Polled
     from digest.sources import Source
     from digest.store import Store
 
@@ -79,7 +63,7 @@ class App:
         """The archive, brought to the newest schema."""
         from digest.store import Store
 
-        self._make_home()
+        self.make_home()
         return self._open.enter_context(Store.open(self.settings.database))
 
     @cached_property
@@ -208,7 +192,7 @@ class App:
         """All stages in order. A source that cannot be read now stops none of the others: posts are
         written from what the archive holds, and the run ends with 75 unless today's batch is there. A
         model that is not there is told before the first."""
-        with self._alone():
+        with self.alone():
             _ = self.plan, self.writer
             crawled = self._crawl(self.source(source))
             stages = [crawled, self._embed(), self._match()]
@@ -222,7 +206,7 @@ class App:
         whole harvest since that day; ``check``: what is missing of it."""
         if (check or since) and (source or self.settings.source) != "oai":
             raise UsageError("--since and --check are for arXiv's harvest: --source oai")
-        with self._alone():
+        with self.alone():
             if check:
                 chosen: Source = self.arxiv.check(since)
             else:
@@ -236,7 +220,7 @@ class App:
         wanted = self.topic(topic)
         if since > min(until or since, new_york_day(self.now)):
             raise UsageError(f"--since {since} is later than {'--until' if until else 'today'}")
-        with self._alone():
+        with self.alone():
             self.store.sync_keys(topic, pipeline.configured_keys(wanted), self.now)
             keys = [key.text for key in self.store.keys(topic, states=pipeline.ACTIVE)]
             source = self.arxiv.backfill(wanted, keys, since, until)
@@ -251,13 +235,13 @@ class App:
         from digest import pipeline
         from digest.sources.snapshot import Snapshot
 
-        with self._alone():
+        with self.alone():
             sources = [Snapshot(path, announced) for path in files]
             return self._record("import", [pipeline.crawl(self.store, sources, self.now)])
 
     def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
         """One of the later stages alone."""
-        with self._alone():
+        with self.alone():
             if name == "write":
                 wrote, posts = self._write()
                 return self._record(name, [wrote], posts)
@@ -323,12 +307,12 @@ class App:
         return report
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """Hold the lock of the digest home, so that only one process changes it; the system lets go
         of it when the process ends, however it ends."""
         from filelock import FileLock, Timeout
 
-        self._make_home()
+        self.make_home()
         path = self.settings.home / "digest.lock"
         try:
             with FileLock(path, timeout=0):
@@ -337,173 +321,11 @@ class App:
             reason = "another digest is at work in this home; try again when it is done"
             raise TryAgain(f"{path}: {reason}") from None
 
-    def _make_home(self) -> None:
+    def make_home(self) -> None:
         try:
             self.settings.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise refused(error, "choose another --home") from error
-
-    # The archive.
-
-    def search(self, query: str, count: int, window: Window) -> list[Hit]:
-        """Search by words and by meaning."""
-        from digest import search
-        from digest.embed import load_query_encoder
-
-        index = self._index()
-        chosen = self.settings.embed
-
-        def encode(text: str) -> npt.NDArray[np.float32]:
-            vectors: npt.NDArray[np.float32] = load_query_encoder(chosen.model, chosen.device).embed([text])
-            return vectors.reshape(-1)
-
-        return search.search(self.store, index, encode, query, count, window)
-
-    def similar(self, paper: str, count: int, window: Window) -> list[Hit]:
-        """Papers near to a paper."""
-        from digest import ids, search
-
-        base = ids.parse(paper).base
-        if not self.store.papers([base]):
-            raise InputError(f"{base} is not in the archive; digest search finds what is")
-        index = self._index()
-        if index is None:
-            raise UsageError("nothing is embedded yet; run: digest embed")
-        return search.similar(self.store, index, self.model, base, count, window)
-
-    def _index(self) -> VectorIndex | None:
-        """The vector index, rebuilt where it does not fit the archive; None where nothing is embedded."""
-        from digest.index import open_index
-
-        dimension = self.store.model_dimension(self.model)
-        if dimension is None:
-            return None
-        folder = self.settings.home / "index"
-        state = self.store.vector_state(self.model)
-        return open_index(folder, self.model, dimension, state, lambda: self.store.all_vectors(self.model))
-
-    def post(self, number: int) -> Post:
-        """A post by its id; raises InputError where there is none."""
-        found = self.store.post(number)
-        if found is None:
-            raise InputError(f"no post {number}; digest posts list shows what there is")
-        return found
-
-    def newest_posts(self) -> list[Post]:
-        """The posts of the newest slot."""
-        found = self.store.posts()
-        newest = max((post.slot for post in found), default=None)
-        return [post for post in found if post.slot == newest]
-
-    def decide_post(self, number: int, decision: Literal["approve", "reject"]) -> Post:
-        """Approve or reject a draft; saying the same again is harmless."""
-        wanted: PostState = "approved" if decision == "approve" else "rejected"
-        post = self.post(number)
-        drafts: tuple[PostState, ...] = ("draft",)
-        if post.state != wanted and not self.store.set_post_state(number, drafts, wanted, self.now):
-            raise UsageError(f"post {number} is {post.state}: only a draft can be {wanted}")
-        return self.post(number)
-
-    # Posting.
-
-    def outbox(self, *, everything: bool) -> list[Delivery]:
-        """The deliveries that are not done, or all."""
-        undone: tuple[DeliveryState, ...] = ("queued", "sending", "uncertain", "failed")
-        return self.store.deliveries(states=None if everything else undone)
-
-    def resolve(self, number: int, *, sent: int | None, retry: bool) -> Delivery:
-        """A person says what became of a part: it stands there as message ``sent``, it is to be tried
-        again, or (neither) it is given up."""
-        found = self._delivery(number)
-        to: DeliveryState = "sent" if sent is not None else "queued" if retry else "cancelled"
-        settled: tuple[DeliveryState, ...] = ("uncertain", "failed")
-        from_states: tuple[DeliveryState, ...] = (*settled, "queued") if to == "cancelled" else settled
-        receipt = None if sent is None else self._receipt(found, sent)
-        if not self.store.set_delivery_state(number, from_states, to, self.clock.now(), receipt=receipt):
-            raise UsageError(
-                f"delivery {number} is {found.state}: only {' or '.join(from_states)} becomes {to}"
-            )
-        if sent is not None and found.chat is not None:
-            self.store.note_message(found.chat, sent)
-        return self._delivery(number)
-
-    def _delivery(self, number: int) -> Delivery:
-        for found in self.store.deliveries():
-            if found.id == number:
-                return found
-        raise InputError(f"no delivery {number}; digest outbox list shows what there is")
-
-    def _receipt(self, found: Delivery, message: int) -> str:
-        from digest.channels import RemoteChannel
-
-        for channel in self.channels():
-            if channel.name == found.channel and isinstance(channel, RemoteChannel):
-                channel.chat = found.chat or channel.chat
-                return channel.receipt(message)
-        return f"message {message}"
-
-    def check_channels(self, name: str | None) -> list[Finding]:
-        """Whether the Telegram channels can be posted to; one where all is well again is resumed."""
-        from digest.channels.check import MAY_POST, Finding, check
-        from digest.channels.telegram import TelegramChannel
-
-        channels = [channel for channel in self.channels() if isinstance(channel, TelegramChannel)]
-        wanted = [channel for channel in channels if name in (None, channel.name)]
-        if not wanted:
-            known = ", ".join(channel.name for channel in channels) or "none: docs/telegram.md says how"
-            raise UsageError(f"no Telegram channel {name or 'at all'}; there are {known}")
-        found: list[Finding] = []
-        for channel in wanted:
-            channel.chat = self.store.chat(channel.address).id
-            looked = check(channel, self._sample_part(channel.name))
-            found += looked
-            may_post = any(one.text == MAY_POST for one in looked)
-            if may_post and self.store.resume_channel(channel.name):
-                found.append(Finding(channel.name, True, "it was paused and goes on with the next delivery"))
-        return found
-
-    def _sample_part(self, channel: str) -> Part:
-        """The first part of the newest post for a channel, else a few words in bold."""
-        chosen = self.settings.channels[channel]
-        for post in reversed(self.store.posts()):
-            if chosen.takes(post.topics[0], post.language) and post.parts:
-                return post.parts[0]
-        text = "This is how posts will look: bold, and a link."
-        bold, link = TextEntity("bold", 29, 4), TextEntity("text_link", 41, 4, url="https://arxiv.org")
-        return Part("", text, (bold, link))
-
-    def review(self) -> Polled:
-        """Take the decisions that editors made in Telegram, and show them the drafts that wait."""
-        from digest.review import poll
-
-        telegram = self.settings.telegram
-        if not telegram.editors:
-            raise UsageError("nobody may approve: name telegram.editors, or use digest posts approve")
-        return poll(self.store, self.bot, telegram.editors, self.now, self.clock)
-
-    def keys(self, topic: str, *, everything: bool) -> list[Key]:
-        """The keys of a topic: active and proposed, or all."""
-        states: tuple[KeyState, ...] | None = None if everything else ("active", "proposed")
-        return self.store.keys(self.topic(topic).name, states=states)
-
-    def propose_keys(self, topic: str) -> list[Key]:
-        """Look for adjacent keys of a topic now."""
-        from digest import pipeline
-
-        with self._alone():
-            return pipeline.propose_keys(self.store, self.plan, self.topic(topic), self.now)
-
-    def decide_key(self, topic: str, key: str, state: KeyState, reason: str) -> Key:
-        """A person accepts or rejects a key, known or new."""
-        from digest.phrases import normalise
-
-        return self.store.decide_key(
-            self.topic(topic).name, key, normalise(key), state, by="human", reason=reason, now=self.now
-        )
-
-    def status(self) -> Status:
-        """What the archive holds, what waits, and how the last runs went."""
-        return replace(self.store.status(self.model), arxiv=self.arxiv.status(self.now))
 
 
 def _sample() -> Source:

@@ -1,0 +1,94 @@
+"""Sending: what waits, what may have been sent, whether a channel can be posted to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from digest.errors import InputError, UsageError
+from digest.types import Delivery, DeliveryState, Part, TextEntity
+
+if TYPE_CHECKING:
+    from digest.app import App
+    from digest.channels.check import Finding
+    from digest.review import Polled
+
+
+def outbox(app: App, *, everything: bool) -> list[Delivery]:
+    """The deliveries that are not done, or all."""
+    undone: tuple[DeliveryState, ...] = ("queued", "sending", "uncertain", "failed")
+    return app.store.deliveries(states=None if everything else undone)
+
+
+def resolve(app: App, number: int, *, sent: int | None, retry: bool) -> Delivery:
+    """A person says what became of a part: it stands there as message ``sent``, it is to be tried
+    again, or (neither) it is given up."""
+    found = _delivery(app, number)
+    to: DeliveryState = "sent" if sent is not None else "queued" if retry else "cancelled"
+    settled: tuple[DeliveryState, ...] = ("uncertain", "failed")
+    from_states: tuple[DeliveryState, ...] = (*settled, "queued") if to == "cancelled" else settled
+    receipt = None if sent is None else _receipt(app, found, sent)
+    if not app.store.set_delivery_state(number, from_states, to, app.clock.now(), receipt=receipt):
+        raise UsageError(f"delivery {number} is {found.state}: only {' or '.join(from_states)} becomes {to}")
+    if sent is not None and found.chat is not None:
+        app.store.note_message(found.chat, sent)
+    return _delivery(app, number)
+
+
+def _delivery(app: App, number: int) -> Delivery:
+    for found in app.store.deliveries():
+        if found.id == number:
+            return found
+    raise InputError(f"no delivery {number}; digest outbox list shows what there is")
+
+
+def _receipt(app: App, found: Delivery, message: int) -> str:
+    from digest.channels import RemoteChannel
+
+    for channel in app.channels():
+        if channel.name == found.channel and isinstance(channel, RemoteChannel):
+            channel.chat = found.chat or channel.chat
+            return channel.receipt(message)
+    return f"message {message}"
+
+
+def check(app: App, name: str | None) -> list[Finding]:
+    """Whether the Telegram channels can be posted to; one where all is well again is resumed."""
+    from digest.channels.check import MAY_POST, Finding
+    from digest.channels.check import check as look
+    from digest.channels.telegram import TelegramChannel
+
+    channels = [channel for channel in app.channels() if isinstance(channel, TelegramChannel)]
+    wanted = [channel for channel in channels if name in (None, channel.name)]
+    if not wanted:
+        known = ", ".join(channel.name for channel in channels) or "none: docs/telegram.md says how"
+        raise UsageError(f"no Telegram channel {name or 'at all'}; there are {known}")
+    found: list[Finding] = []
+    for channel in wanted:
+        channel.chat = app.store.chat(channel.address).id
+        looked = look(channel, _sample_part(app, channel.name))
+        found += looked
+        may_post = any(one.text == MAY_POST for one in looked)
+        if may_post and app.store.resume_channel(channel.name):
+            found.append(Finding(channel.name, True, "it was paused and goes on with the next delivery"))
+    return found
+
+
+def _sample_part(app: App, channel: str) -> Part:
+    """The first part of the newest post for a channel, else a few words in bold."""
+    chosen = app.settings.channels[channel]
+    for post in reversed(app.store.posts()):
+        if chosen.takes(post.topics[0], post.language) and post.parts:
+            return post.parts[0]
+    text = "This is how posts will look: bold, and a link."
+    bold, link = TextEntity("bold", 29, 4), TextEntity("text_link", 41, 4, url="https://arxiv.org")
+    return Part("", text, (bold, link))
+
+
+def review(app: App) -> Polled:
+    """Take the decisions that editors made in Telegram, and show them the drafts that wait."""
+    from digest.review import poll
+
+    telegram = app.settings.telegram
+    if not telegram.editors:
+        raise UsageError("nobody may approve: name telegram.editors, or use digest posts approve")
+    return poll(app.store, app.bot, telegram.editors, app.now, app.clock)

@@ -1,0 +1,61 @@
+"""The command line: options to calls, results to text. Results go to stdout, messages to stderr.
+
+One module for each group of commands; ``base`` holds what they share.
+"""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from typing import NoReturn
+
+import click
+
+from digest.cli import archive, posts, road, sending, topics
+from digest.cli.base import cli
+from digest.errors import DigestError, refused
+
+__all__ = ["archive", "cli", "main", "posts", "road", "sending", "topics"]
+
+
+def main() -> None:
+    """Run the command line; every error a user can mend is one line and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        # What a command gave to context.exit comes back; one that ends by itself gives None.
+        sys.exit(cli(prog_name="digest", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(_as_line(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        _forget_output()
+        sys.exit(141)
+    except OSError as error:
+        _forget_output()
+        _fail(str(refused(error)), refused(error).exit_code)
+    except DigestError as error:
+        _fail(str(error), error.exit_code)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    for line in message.splitlines():
+        sys.stderr.write(f"digest: {line}\n")
+    sys.exit(code)
+
+
+def _as_line(error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{message}; see {context.command_path} --help" if context else message
+
+
+def _forget_output() -> None:
+    """What could not be written is not tried again at exit (https://docs.python.org/3/library/signal.html)."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,179 @@
+"""What the commands share: common options, kinds of arguments, the program opened for one command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from digest import __version__
+
+if TYPE_CHECKING:
+    from digest.app import App
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EPILOG = """\b
+Exit codes: 0 done, 1 failed, 2 wrong use, 65 bad input, 75 try again later.
+First steps: digest init; digest run; digest posts show; digest search "concept bottleneck"
+"""
+
+
+# Options that every command takes, before or after its name.
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    given = context.ensure_object(dict)
+    if value:
+        given[parameter.name] = value
+
+
+def _common_options() -> list[click.Parameter]:
+    def option(*names: str, **more: Any) -> click.Option:
+        return click.Option(names, expose_value=False, callback=_remember, **more)
+
+    path = click.Path(path_type=Path, readable=False)  # config says why it cannot be read
+    return [
+        option("--config", type=path, metavar="FILE", help="Configuration (default: digest.toml)."),
+        option("--home", type=path, metavar="DIR", help="Folder of database and index (DIGEST_HOME)."),
+        option("--json", is_flag=True, help="Machine-readable output on stdout; logs as JSON."),
+        option("-v", "--verbose", count=True, help="Say more; twice for everything."),
+        option("-q", "--quiet", is_flag=True, help="Say nothing but errors and results."),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the common options too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_common_options())
+
+
+class Group(click.Group):
+    """A group whose commands all take the common options, as it does itself."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_common_options())
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
+        """Name the nearest command when there is no such one."""
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(context), n=1)
+            if not near:
+                raise
+            context.fail(f"No such command '{args[0]}'; did you mean '{near[0]}'?")
+
+
+class Moment(click.ParamType[datetime]):
+    """An ISO time (UTC unless it says otherwise), or a day, which means noon in New York."""
+
+    name = "time"
+
+    def convert(self, value: Any, *_: Any) -> datetime:
+        """Read the time."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            if len(value) == len("2026-05-12"):
+                from digest.days import NEW_YORK
+
+                return datetime.fromisoformat(f"{value}T12:00").replace(tzinfo=NEW_YORK).astimezone(UTC)
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2026-05-12T06:00Z or a day such as 2026-05-12")
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Day(click.ParamType[date]):
+    """A calendar day, YYYY-MM-DD; a year, YYYY, is its first day, or its last at the ``end`` of a time."""
+
+    name = "day"
+
+    def __init__(self, *, end: bool = False) -> None:
+        self._end = end
+
+    def convert(self, value: Any, *_: Any) -> date:
+        """Read the day."""
+        if isinstance(value, date):
+            return value
+        whole = f"{value}-12-31" if self._end else f"{value}-01-01"
+        try:
+            return date.fromisoformat(whole if len(value) == len("2026") else value)
+        except ValueError:
+            self.fail(f"{value!r} is not a day such as 2026-05-12 or a year such as 2026")
+
+
+as_of = click.option("--as-of", type=Moment(), metavar="TIME", help="Act as if it were this time.")
+
+
+def search_options(command: F) -> F:
+    """The options that search and similar share."""
+    for option in (
+        click.option(
+            "-k", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Hits."
+        ),
+        click.option("--topic", metavar="NAME", help="Only papers of this topic."),
+        click.option("--since", type=Day(), metavar="DAY", help="Announced on this day or later."),
+        click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier."),
+        click.option(
+            "--category",
+            "categories",
+            multiple=True,
+            metavar="CODE",
+            help="In this category (again for more).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def opened(context: click.Context, now: datetime | None = None) -> Iterator[App]:
+    """The wired program for one command, its configuration read and checked."""
+    import os
+
+    from digest import config, log
+    from digest.app import App
+
+    given = context.obj
+    verbosity = -1 if given.get("quiet") else given.get("verbose", 0)
+    log.configure(verbosity, json=bool(given.get("json")))
+    settings = config.load(given.get("config"), given.get("home"), os.environ)
+    with App(settings, now or datetime.now(UTC), quiet=bool(given.get("quiet") or given.get("json"))) as app:
+        yield app
+
+
+def show(context: click.Context, value: Any, text: Callable[[], str]) -> None:
+    """Print a result: JSON when asked for, else the text."""
+    if context.obj.get("json"):
+        import msgspec
+
+        line = msgspec.json.encode(value).decode()
+    else:
+        line = text().rstrip("\n")
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
+@click.group(cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="digest")
+def cli() -> None:
+    """Watches arXiv for people who follow a field and tell others about it."""

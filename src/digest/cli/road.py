@@ -1,0 +1,111 @@
+"""The road: one command a stage, and all of them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from digest.cli.base import Day, as_of, cli, opened, show
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path("digest.toml"))
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.pass_context
+def init(context: click.Context, path: Path, force: bool) -> None:
+    """Write a commented digest.toml to change."""
+    from digest import config
+
+    written = config.init(path, force=force)
+    show(context, {"path": str(written)}, lambda: f"wrote {written}\nnext: read it, then: digest run")
+
+
+@cli.command()
+@click.option("--source", metavar="NAME", help="Crawl this source instead of the configured one.")
+@as_of
+@click.pass_context
+def run(context: click.Context, source: str | None, as_of: datetime | None) -> None:
+    """Do all stages: crawl, embed, match, write, deliver."""
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        done = app.run(source)
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
+
+
+def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> None:
+    @cli.command(name, help=text)
+    @as_of
+    @click.pass_context
+    def command(context: click.Context, as_of: datetime | None) -> None:
+        from digest.report import road as report
+
+        with opened(context, as_of) as app:
+            done = app.stage(name)
+            show(context, done, lambda: report.run(done))
+        context.exit(done.exit_code)
+
+
+_stage("embed", "Embed papers that have no vector yet.")
+_stage("match", "Score the papers of the last days for each topic.")
+_stage("write", "Write the posts that are due.")
+_stage("deliver", "Send what waits to its channels.")
+
+
+@cli.command()
+@click.option("--source", metavar="NAME", help="Crawl this source instead of the configured one.")
+@click.option("--since", type=Day(), metavar="DAY", help="All that changed since this day: a bulk load.")
+@click.option("--check", is_flag=True, help="Look for what a bulk load has missed, and fetch it.")
+@as_of
+@click.pass_context
+def crawl(
+    context: click.Context, source: str | None, since: date | None, check: bool, as_of: datetime | None
+) -> None:
+    """Read new papers from the source."""
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        done = app.crawl(source, since, check=check)
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
+
+
+@cli.command()
+@click.argument("topic")
+@click.option("--since", type=Day(), required=True, metavar="YEAR|DAY", help="Submitted then or later.")
+@click.option("--until", type=Day(end=True), metavar="YEAR|DAY", help="Submitted then or earlier.")
+@as_of
+@click.pass_context
+def backfill(
+    context: click.Context, topic: str, since: date, until: date | None, as_of: datetime | None
+) -> None:
+    """Ask arXiv for the papers of a topic of the years behind, by its keys.
+
+    What was cut off goes on when the same is asked again.
+    """
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        done = app.backfill(topic, since, until)
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
+
+
+@cli.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
+@click.option("--announced", type=Day(), metavar="DAY", help="The day these papers were announced.")
+@as_of
+@click.pass_context
+def import_(
+    context: click.Context, files: tuple[Path, ...], announced: date | None, as_of: datetime | None
+) -> None:
+    """Read papers from files in the arXiv metadata snapshot's format (JSON lines; .gz, .xz, .zst)."""
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        done = app.import_files(files, announced)
+        show(context, done, lambda: report.run(done))

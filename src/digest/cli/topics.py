@@ -1,0 +1,68 @@
+"""The topics: their keys, with what speaks for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from digest.cli.base import Group, as_of, cli, opened, show
+
+if TYPE_CHECKING:
+    from digest.types import KeyState
+
+
+@cli.group(cls=Group)
+def keys() -> None:
+    """The keys of a topic: phrases that point to it, with their evidence."""
+
+
+@keys.command("list")
+@click.argument("topic")
+@click.option("--all", "everything", is_flag=True, help="Rejected and retired keys too.")
+@click.pass_context
+def keys_list(context: click.Context, topic: str, everything: bool) -> None:
+    """List the keys of a topic."""
+    from digest.actions import topics
+    from digest.report import topics as report
+
+    with opened(context) as app:
+        found = topics.keys(app, topic, everything=everything)
+        show(context, found, lambda: report.keys(found))
+
+
+@keys.command("propose")
+@click.argument("topic")
+@as_of
+@click.pass_context
+def keys_propose(context: click.Context, topic: str, as_of: datetime | None) -> None:
+    """Look for phrases that lead to papers the topic's keys miss."""
+    from digest.actions import topics
+    from digest.report import topics as report
+
+    with opened(context, as_of) as app:
+        found = topics.propose(app, topic)
+        show(context, found, lambda: report.keys(found))
+
+
+def _decide_key(name: str, state: KeyState, text: str) -> None:
+    @keys.command(name, help=text)
+    @click.argument("topic")
+    @click.argument("key", nargs=-1, required=True)
+    @click.option("--reason", default="", metavar="TEXT", help="Why, for the record.")
+    @as_of
+    @click.pass_context
+    def command(
+        context: click.Context, topic: str, key: tuple[str, ...], reason: str, as_of: datetime | None
+    ) -> None:
+        from digest.actions import topics
+        from digest.report import topics as report
+
+        with opened(context, as_of) as app:
+            found = topics.decide(app, topic, " ".join(key), state, reason)
+            show(context, found, lambda: report.keys([found]))
+
+
+_decide_key("accept", "active", "Use a key from now on.")
+_decide_key("reject", "rejected", "Never propose a key again.")

@@ -1,0 +1,52 @@
+"""Deliveries and channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from digest.report.table import table
+from digest.types import Delivery
+
+if TYPE_CHECKING:
+    from digest.channels.check import Finding
+    from digest.review import Polled
+
+
+def outbox(found: Sequence[Delivery]) -> str:
+    """Deliveries, a line each, and below them what to do about those that are held."""
+    if not found:
+        return "nothing waits"
+    heading = ("id", "channel", "post", "part", "state", "tries", "what happened")
+    lines = [table([heading, *map(_delivery_row, found)])]
+    lines += [_what_to_do(one) for one in found if one.state in ("uncertain", "failed")]
+    return "\n".join(lines)
+
+
+def _delivery_row(one: Delivery) -> tuple[str, ...]:
+    about = (str(one.id), one.channel, str(one.post), str(one.part + 1), one.state, str(one.attempts))
+    return (*about, one.receipt or one.error or "")
+
+
+def _what_to_do(one: Delivery) -> str:
+    if one.state == "failed":
+        return f"\n{one.id} was refused and is not there: digest outbox resolve {one.id} --retry, or --drop"
+    tried = f"of {one.attempted:%Y-%m-%d %H:%M} UTC and later" if one.attempted else "there"
+    return (
+        f"\n{one.id} may stand in {one.channel}: compare part {one.part + 1} of digest posts show {one.post} "
+        f"with the messages {tried}\n"
+        f"  it is there:     digest outbox resolve {one.id} --sent MSGID (the number that ends its link)\n"
+        f"  it is not there: digest outbox resolve {one.id} --retry\n"
+        f"  give it up:      digest outbox resolve {one.id} --drop"
+    )
+
+
+def findings(found: Sequence[Finding]) -> str:
+    """What a check has found, a line each."""
+    return "\n".join(f"{'ok     ' if one.good else 'WRONG  '} {one.channel}: {one.text}" for one in found)
+
+
+def polled(found: Polled) -> str:
+    """What a poll did."""
+    lines = [f"{len(found.decided)} decided, {len(found.shown)} drafts shown", *found.notes]
+    return "\n".join(lines)
