@@ -3,13 +3,12 @@
     show     a draft's parts, then a message with the buttons; noted with the draft's version
     drain    what was pressed since the last time; the first press of an editor decides
 
-A decision is one UPDATE that wants a draft, so a second press, or one on an older version, changes
-nothing and is told so (https://core.telegram.org/bots/api#callbackquery).
+A decision is one UPDATE that wants a draft in the version that was shown, so a second press, or one on
+an older version, changes nothing and is told so (https://core.telegram.org/bots/api#callbackquery).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -50,7 +49,7 @@ def poll(store: Store, bot: Bot, editors: Collection[int], now: datetime, clock:
     shown: list[int] = []
     for post in store.posts(state="draft"):
         seen = store.review(post.id)
-        if seen is not None and seen.version == version(post):
+        if seen is not None and seen.version == post.version:
             continue
         try:
             desk.show(post, clock)
@@ -61,12 +60,6 @@ def poll(store: Store, bot: Bot, editors: Collection[int], now: datetime, clock:
             break
         shown.append(post.id)
     return Polled(tuple(shown), tuple(decided), tuple(desk.notes))
-
-
-def version(post: Post) -> str:
-    """Eight letters that change with any letter of the post."""
-    every = "\0".join(f"{part.html}\0{part.text}" for part in post.parts)
-    return hashlib.sha256(every.encode()).hexdigest()[:8]
 
 
 class _Desk:
@@ -90,16 +83,15 @@ class _Desk:
                 **formatted(part),
             )
             clock.sleep(PACE)
-        shown = version(post)
         buttons = [
-            InlineKeyboardButton(text, callback_data=f"{what}:{post.id}:{shown}")
+            InlineKeyboardButton(text, callback_data=f"{what}:{post.id}:{post.version}")
             for what, text in (("ok", "✅ Publish"), ("no", "❌ Reject"))
         ]
         control = self._bot.call(
             "send_message", chat_id=chat, text=_title(post), reply_markup=InlineKeyboardMarkup([buttons])
         )
         clock.sleep(PACE)
-        self._store.put_review(Review(post.id, shown, str(chat), control.message_id))
+        self._store.put_review(Review(post.id, post.version, str(chat), control.message_id))
 
     def drain(self) -> Iterator[int]:
         """Take every press that waits, oldest first; the ids of the posts that were decided by one.
@@ -131,13 +123,26 @@ class _Desk:
             self._answer(query, "Only the editors of this channel can decide that.")
         elif what not in _DECISIONS or post is None:
             self._answer(query, "This button means nothing any more.")
-        elif shown != version(post):
-            self._answer(query, "The post was changed since: decide on its newer version.")
-        elif self._store.set_post_state(post.id, ("draft",), _DECISIONS[what], self._now):
+        elif self._decide(post, what, shown, query.from_user.id):
             self.notes.append(f"post {post.id} {_DECISIONS[what]} by {query.from_user.id}")
             yield post.id
             self._answer(query, _DONE[_DECISIONS[what]])
             self._close(query, post, _DECISIONS[what])
+        else:
+            self._too_late(query, post.id, shown)
+
+    def _decide(self, post: Post, what: str, shown: str, editor: int) -> bool:
+        """Whether this press has decided: on a draft, and on the version that was shown with the button."""
+        if not shown.isdecimal():  # of a time when versions had no numbers
+            return False
+        return self._store.set_post_state(
+            post.id, ("draft",), _DECISIONS[what], self._now, version=int(shown), by=f"telegram {editor}"
+        )
+
+    def _too_late(self, query: Any, number: int, shown: str) -> None:
+        post = self._store.post(number)
+        if post is None or str(post.version) != shown:
+            self._answer(query, "The post was changed since: decide on its newer version.")
         else:
             self._answer(query, f"It is already {post.state}.")
             self._close(query, post, post.state)
@@ -160,4 +165,5 @@ class _Desk:
 
 def _title(post: Post) -> str:
     parts = f", {len(post.parts)} parts" if len(post.parts) > 1 else ""
-    return f"Post {post.id}: {', '.join(post.topics)}, {post.language}, {post.slot}{parts}"
+    changed = f", version {post.version}" if post.version > 1 else ""
+    return f"Post {post.id}: {', '.join(post.topics)}, {post.language}, {post.slot}{parts}{changed}"

@@ -261,8 +261,16 @@ class Part(Struct, frozen=True):
     entities: tuple[TextEntity, ...]
 
 
+class Update(Struct, frozen=True):
+    """A paper that was posted in version ``told`` and of which there is a newer one."""
+
+    paper: str
+    told: int
+    version: int
+
+
 class Draft(Struct, frozen=True, kw_only=True):
-    """A post before it is stored."""
+    """A post before it is stored. ``updates``: what it tells of papers that were posted before."""
 
     topics: tuple[str, ...]
     slot: date
@@ -270,10 +278,12 @@ class Draft(Struct, frozen=True, kw_only=True):
     language: Language
     choices: tuple[Choice, ...]
     parts: tuple[Part, ...]
+    updates: tuple[Update, ...] = ()
 
 
 class Post(Struct, frozen=True, kw_only=True):
-    """A stored post. ``papers`` are the ids of its papers, in order."""
+    """A stored post. ``papers`` are the ids of its papers, in order. What a ``version`` says never
+    changes: who decides about one decides about what was seen."""
 
     id: int
     topics: tuple[str, ...]
@@ -283,6 +293,16 @@ class Post(Struct, frozen=True, kw_only=True):
     state: PostState
     papers: tuple[str, ...]
     parts: tuple[Part, ...]
+    version: int = 1
+
+
+class Change(Struct, frozen=True):
+    """What was done to a post, when and by whom; ``version`` is the one it had afterwards."""
+
+    version: int
+    at: datetime
+    by: str
+    what: str
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -338,7 +358,7 @@ class Review(Struct, frozen=True):
     """A post that was shown to an editor, as it was then: the message with the buttons."""
 
     post: int
-    version: str
+    version: int
     chat: str
     message: int
 

@@ -1,7 +1,7 @@
 """Posts and their frozen parts.
 
 A post, its parts and its queued deliveries are written in one transaction, and once: it is unique by
-topic, slot, genre and language. What becomes of the deliveries is in ``outbox``.
+topic, slot, genre and language. What becomes of it is in ``history``, of the deliveries in ``outbox``.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, select, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, select, type_coerce
 
 from digest.errors import StoreError
 from digest.store import sqlite
 from digest.store.base import StoreBase, insert_rows, known_numbers
-from digest.store.tables import delivery, paper, part, post, post_paper
+from digest.store.tables import delivery, paper, part, post, post_change, post_paper, post_update
 from digest.store.topics import ensure_topic
 from digest.types import Choice, Draft, Language, Part, Post, PostState
 
@@ -44,7 +44,7 @@ class PostStore(StoreBase):
             written = (_add(connection, one, state, seen, now) for one in drafts)
             added = [(one, id_) for one, id_ in zip(drafts, written, strict=True) if id_ is not None]
             for one, id_ in added:
-                _queue(connection, id_, len(one.parts), channels.get(one.language, ()), now)
+                queue(connection, id_, len(one.parts), channels.get(one.language, ()), now)
         return [id_ for _, id_ in added]
 
     def last_post(self, topic_name: str, genre: str, before: date) -> tuple[date, int] | None:
@@ -80,20 +80,12 @@ class PostStore(StoreBase):
         conditions += [post.c.slot >= since] if since else []
         conditions += [post.c.slot <= until] if until else []
         with self._reading() as connection:
-            return _read(connection, *conditions)
+            return read_posts(connection, *conditions)
 
     def post(self, id_: int) -> Post | None:
         """One post."""
         with self._reading() as connection:
-            return next(iter(_read(connection, post.c.id == id_)), None)
-
-    def set_post_state(
-        self, id_: int, from_states: Sequence[PostState], to_state: PostState, now: datetime
-    ) -> bool:
-        """Move a post from one of these states; whether it was in one (so two people cannot both decide)."""
-        query = update(post).where(post.c.id == id_, post.c.state.in_(from_states))
-        with self._writing() as connection:
-            return connection.execute(query.values(state=to_state, decided_at=now)).rowcount == 1
+            return next(iter(read_posts(connection, post.c.id == id_)), None)
 
     def choices(self, id_: int) -> list[Choice]:
         """Why a post's papers were chosen, in their order."""
@@ -116,7 +108,6 @@ class PostStore(StoreBase):
 def _add(connection: Connection, draft: Draft, state: PostState, seen: int, now: datetime) -> int | None:
     """The id of the new post; None where it is stored already."""
     ensure_topic(connection, draft.topics[0])
-    numbers = known_numbers(connection, [choice.paper for choice in draft.choices])
     row = sqlite.insert(post).values(
         topic=draft.topics[0],
         topics=draft.topics,
@@ -126,16 +117,49 @@ def _add(connection: Connection, draft: Draft, state: PostState, seen: int, now:
         state=state,
         written_at=now,
         seen=seen,
+        version=1,
     )
     id_: int | None = connection.scalar(row.on_conflict_do_nothing().returning(post.c.id))
     if id_ is not None:
-        chosen = [_choice_row(id_, at, one, numbers) for at, one in enumerate(draft.choices)]
-        insert_rows(connection, post_paper, chosen)
-        insert_rows(connection, part, [_part_row(id_, at, one) for at, one in enumerate(draft.parts)])
+        add_papers(connection, id_, draft)
+        add_parts(connection, id_, draft.parts)
+        written = {"post": id_, "version": 1, "at": now, "by": "digest", "what": "written"}
+        insert_rows(connection, post_change, [written])
     return id_
 
 
-def _queue(connection: Connection, post_id: int, parts: int, channels: Iterable[str], now: datetime) -> None:
+def add_papers(connection: Connection, post_id: int, draft: Draft) -> None:
+    """Store what a post tells of: its choices, each with the version the paper has now, and updates.
+    Raises StoreError for a paper that is not stored."""
+    told = [choice.paper for choice in draft.choices] + [one.paper for one in draft.updates]
+    numbers = known_numbers(connection, told)
+    query = select(paper.c.number, paper.c.version).where(sqlite.is_one_of(paper.c.number, numbers.values()))
+    versions: dict[int, int] = dict(connection.execute(query).all())
+    chosen: list[dict[str, object]] = [
+        {
+            "post": post_id,
+            "position": position,
+            "paper": numbers[one.paper],
+            "tier": one.tier,
+            "choice": one,
+            "version": versions[numbers[one.paper]],
+        }
+        for position, one in enumerate(draft.choices)
+    ]
+    insert_rows(connection, post_paper, chosen)
+    rows: list[dict[str, object]] = [
+        {"post": post_id, "paper": numbers[one.paper], "version": one.version} for one in draft.updates
+    ]
+    insert_rows(connection, post_update, rows)
+
+
+def add_parts(connection: Connection, post_id: int, parts: Sequence[Part]) -> None:
+    """Store a post's parts."""
+    insert_rows(connection, part, [_part_row(post_id, at, one) for at, one in enumerate(parts)])
+
+
+def queue(connection: Connection, post_id: int, parts: int, channels: Iterable[str], now: datetime) -> None:
+    """Let each part wait for each of these channels."""
     waiting = {"post": post_id, "state": "queued", "attempts": 0, "updated": now}
     rows: list[dict[str, object]] = [
         {**waiting, "channel": channel, "part": number}
@@ -145,7 +169,8 @@ def _queue(connection: Connection, post_id: int, parts: int, channels: Iterable[
     insert_rows(connection, delivery, rows)
 
 
-def _read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Post]:
+def read_posts(connection: Connection, *conditions: ColumnElement[bool]) -> list[Post]:
+    """The posts that fit, oldest slot first."""
     rows = connection.execute(select(post).where(*conditions).order_by(post.c.slot, post.c.id)).all()
     papers: dict[int, list[str]] = {row.id: [] for row in rows}
     parts: dict[int, list[Part]] = {row.id: [] for row in rows}
@@ -169,6 +194,7 @@ def _post(row: Row[Any], papers: Sequence[str], parts: Sequence[Part]) -> Post:
         state=row.state,
         papers=tuple(papers),
         parts=tuple(parts),
+        version=row.version,
     )
 
 
@@ -187,16 +213,6 @@ def _part_row(post_id: int, number: int, one: Part) -> dict[str, object]:
         "text": one.text,
         "entities": one.entities,
         "sha256": _sha256(one.html, one.text),
-    }
-
-
-def _choice_row(post_id: int, position: int, one: Choice, numbers: Mapping[str, int]) -> dict[str, object]:
-    return {
-        "post": post_id,
-        "position": position,
-        "paper": numbers[one.paper],
-        "tier": one.tier,
-        "choice": one,
     }
 
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from digest.types import Choice, Evidence, KeyEvidence, RunReport, TextEntity, Version
+from digest.types import Choice, Evidence, KeyEvidence, Part, RunReport, TextEntity, Version
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -223,6 +223,8 @@ post = Table(
     _time("written_at"),
     _time("decided_at", null=True),  # when the state was last changed
     _number("seen"),  # the highest paper number when the post was written
+    _number("version", server_default="1"),
+    Column("as_written", Json(tuple[str, ...])),  # blocks as the template wrote them; NULL: the parts are
     UniqueConstraint("topic", "slot", "genre", "language"),
 )
 
@@ -234,8 +236,42 @@ post_paper = Table(
     _number("paper", ForeignKey("paper.number")),
     _text("tier"),
     Column("choice", Json(Choice), nullable=False),
+    _number("version", server_default="1"),  # which version of the paper the post tells of
     PrimaryKeyConstraint("post", "position"),
     Index("ix_post_paper_paper", "paper"),
+)
+
+# Papers posted before of which a post tells that there is a newer version.
+post_update = Table(
+    "post_update",
+    metadata,
+    _number("post", ForeignKey("post.id", ondelete="CASCADE")),
+    _number("paper", ForeignKey("paper.number")),
+    _number("version"),
+    PrimaryKeyConstraint("post", "paper"),
+)
+
+# Rows are only ever added: the versions of a post that were replaced, whole, and what was done to it.
+post_version = Table(
+    "post_version",
+    metadata,
+    _number("post", ForeignKey("post.id", ondelete="CASCADE")),
+    _number("version"),
+    Column("choices", Json(tuple[Choice, ...]), nullable=False),
+    Column("parts", Json(tuple[Part, ...]), nullable=False),
+    PrimaryKeyConstraint("post", "version"),
+)
+
+post_change = Table(
+    "post_change",
+    metadata,
+    _number("id", primary_key=True),
+    _number("post", ForeignKey("post.id", ondelete="CASCADE")),
+    _number("version"),
+    _time("at"),
+    _text("by"),
+    _text("what"),
+    Index("ix_post_change_post", "post"),
 )
 
 part = Table(
@@ -304,7 +340,7 @@ review = Table(
     "review",
     metadata,
     _number("post", ForeignKey("post.id", ondelete="CASCADE"), primary_key=True),
-    _text("version"),
+    _number("version"),
     _text("chat"),
     _number("message"),
 )

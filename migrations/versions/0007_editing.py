@@ -1,0 +1,60 @@
+"""Versions of a post that were replaced, what was done to it by whom, and which version of a paper it told of."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("post", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
+    op.add_column("post", sa.Column("as_written", sa.Text(), nullable=True))
+    op.add_column("post_paper", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
+    # Nobody wrote down which version a post was made from; it was the newest then.
+    op.execute("UPDATE post_paper SET version = (SELECT version FROM paper WHERE number = post_paper.paper)")
+    op.create_table(
+        "post_version",
+        sa.Column("post", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("choices", sa.Text(), nullable=False),
+        sa.Column("parts", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["post"], ["post.id"], name="fk_post_version_post", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("post", "version", name="pk_post_version"),
+    )
+    op.create_table(
+        "post_change",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("post", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["post"], ["post.id"], name="fk_post_change_post", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_post_change"),
+    )
+    op.create_index("ix_post_change_post", "post_change", ["post"])
+    op.execute(
+        "INSERT INTO post_change (post, version, at, by, what) SELECT id, 1, written_at, 'digest', 'written' FROM post"
+    )
+    op.execute(
+        "INSERT INTO post_change (post, version, at, by, what) "
+        "SELECT id, 1, decided_at, 'unknown', state FROM post WHERE decided_at IS NOT NULL"
+    )
+    op.create_table(
+        "post_update",
+        sa.Column("post", sa.Integer(), nullable=False),
+        sa.Column("paper", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["post"], ["post.id"], name="fk_post_update_post", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["paper"], ["paper.number"], name="fk_post_update_paper"),
+        sa.PrimaryKeyConstraint("post", "paper", name="pk_post_update"),
+    )
+    # What was shown to editors had a hash for a version; a draft that waits is shown once more.
+    op.execute("DELETE FROM review")
+    with op.batch_alter_table("review") as batch:
+        batch.alter_column("version", existing_type=sa.Text(), type_=sa.Integer(), existing_nullable=False)
