@@ -155,6 +155,16 @@ class App:
 
         return model_name(self.settings.embed.model)
 
+    @property
+    def person(self) -> str:
+        """Who is at work, for the record: the name the system has for the user."""
+        from getpass import getuser
+
+        try:
+            return getuser()
+        except (OSError, KeyError):  # a container may run as a number
+            return "a person"
+
     @cached_property
     def plan(self) -> Plan:
         """What match and write go by."""

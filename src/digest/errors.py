@@ -4,6 +4,7 @@ DigestError                 exit code
 ├── UsageError              2   the command or the configuration is wrong: correct it
 │   └── ConfigError         2   digest.toml or the environment
 ├── InputError              65  a file or an answer cannot be read: give another one
+├── Changed                 65  a post is not any more what was looked at: look again
 ├── TryAgain                75  not now: a lock, a limit, a full disk; run again later
 │   ├── StoreBusy           75  another process holds the database
 │   ├── Deferred            75  arXiv is not to be asked before some time: go on from the cursor then
@@ -46,6 +47,12 @@ class ConfigError(UsageError):
 
 class InputError(DigestError):
     """A file or an answer cannot be read as what it should be."""
+
+    exit_code = 65
+
+
+class Changed(DigestError):
+    """A post is not any more what was looked at; nothing was done to it."""
 
     exit_code = 65
 

@@ -374,7 +374,9 @@ class _Desk:
             notes.append(f"{topic.name}: no post, {self._reason(matches, chosen, days)}")
             return []
         notes.append(f"{topic.name}: {len(chosen.choices)} papers chosen, {_tally(chosen)}")
-        return [self._draft(writer, language, chosen.choices, papers) for language in topic.languages]
+        return [
+            draft(self._store, writer, topic, slot, language, chosen.choices) for language in topic.languages
+        ]
 
     def _waiting(self, homes: Home) -> tuple[dict[str, Paper], list[Match]]:
         """The topic's papers announced, or first seen, since its last post, and their matches."""
@@ -408,17 +410,6 @@ class _Desk:
             topics=homes.topics,
         )
 
-    def _draft(
-        self, writer: Writer, language: Language, choices: Sequence[Choice], papers: Mapping[str, Paper]
-    ) -> Draft:
-        from digest.render import write_post
-        from digest.summarize import summarize
-
-        summaries = {
-            choice.paper: summarize(papers[choice.paper], SENTENCES[choice.tier]) for choice in choices
-        }
-        return write_post(writer, self._topic, self._slot, language, choices, papers, summaries)
-
     def _reason(self, matches: Sequence[Match], chosen: Chosen, waiting: Sequence[date]) -> str:
         from digest import choose
 
@@ -434,6 +425,18 @@ class _Desk:
             left_out=chosen.left_out,
             waiting=waiting,
         )
+
+
+def draft(
+    store: Store, writer: Writer, topic: Topic, slot: date, language: Language, choices: Sequence[Choice]
+) -> Draft:
+    """A topic's roundup of a day in a language, of papers that were chosen."""
+    from digest.render import write_post
+    from digest.summarize import summarize
+
+    papers = {paper.id: paper for paper in store.papers([choice.paper for choice in choices])}
+    sentences = {choice.paper: summarize(papers[choice.paper], SENTENCES[choice.tier]) for choice in choices}
+    return write_post(writer, topic, slot, language, choices, papers, sentences)
 
 
 def _tally(chosen: Chosen) -> str:

@@ -305,6 +305,13 @@ class Change(Struct, frozen=True):
     what: str
 
 
+class Edited(Struct, frozen=True):
+    """A post after it was edited, and what a person should know of it."""
+
+    post: Post
+    notes: tuple[str, ...]
+
+
 class Delivery(Struct, frozen=True, kw_only=True):
     """One part of a post on its way to one channel.
 

@@ -1,14 +1,21 @@
-"""The posts: find them, decide about them."""
+"""The posts: find them, edit them, decide about them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from digest.errors import InputError, UsageError
-from digest.types import Post, PostState
+from msgspec import Struct
+
+from digest.errors import Changed, InputError, UsageError
+from digest.types import Change, Choice, DeliveryState, Draft, Edited, Evidence, Post, PostState, Topic
 
 if TYPE_CHECKING:
     from digest.app import App
+    from digest.editing import Revised
+
+GENRE = "roundup"
+"""The genre that never shows a paper twice."""
 
 
 def find(app: App, number: int) -> Post:
@@ -26,11 +33,305 @@ def newest(app: App) -> list[Post]:
     return [post for post in found if post.slot == slot]
 
 
-def decide(app: App, number: int, decision: Literal["approve", "reject"]) -> Post:
-    """Approve or reject a draft; saying the same again is harmless."""
+def decide(
+    app: App,
+    number: int,
+    decision: Literal["approve", "reject"],
+    *,
+    version: int | None = None,
+    by: str | None = None,
+) -> Post:
+    """Approve or reject a draft; saying the same again is harmless. Raises Changed where it is no longer
+    the ``version`` that was looked at, InputError where a draft to be approved is not well."""
     wanted: PostState = "approved" if decision == "approve" else "rejected"
     post = find(app, number)
+    _same(post, version)
+    if post.state == wanted:
+        return post
+    if wanted == "approved" and (wrong := _problems(app, post)):
+        raise InputError("\n".join(f"post {number}: {line}" for line in wrong))
     drafts: tuple[PostState, ...] = ("draft",)
-    if post.state != wanted and not app.store.set_post_state(number, drafts, wanted, app.now):
-        raise UsageError(f"post {number} is {post.state}: only a draft can be {wanted}")
+    by = by or app.person
+    if not app.store.set_post_state(number, drafts, wanted, app.now, version=post.version, by=by):
+        now = find(app, number)
+        _same(now, post.version)
+        raise UsageError(f"post {number} is {now.state}: only a draft can be {wanted}")
     return find(app, number)
+
+
+def _same(post: Post, version: int | None) -> None:
+    if version not in (None, post.version):
+        told = f"post {post.id} was changed meanwhile: it is version {post.version} now, not {version}"
+        raise Changed(f"{told}; digest posts diff {post.id} shows what has changed")
+
+
+def _problems(app: App, post: Post) -> list[str]:
+    """Why a draft cannot be approved as it is, a line each."""
+    from digest.editing import body, problems
+
+    gone = [paper.id for paper in app.store.papers(post.papers) if paper.withdrawn]
+    withdrawn = [f"{paper} was withdrawn since: digest posts edit {post.id} --drop {paper}" for paper in gone]
+    return withdrawn + problems(body(post.parts), post.papers)
+
+
+# --- versions -------------------------------------------------------------------------------------
+
+
+def at_version(app: App, number: int, version: int) -> Post:
+    """A post as it was in one of its versions."""
+    newest = find(app, number).version
+    found = app.store.post_at(number, version)
+    if found is None:
+        raise InputError(f"post {number} has no version {version}; its newest is {newest}")
+    return found
+
+
+def history(app: App, number: int) -> list[Change]:
+    """What was done to a post, by whom and when, oldest first."""
+    return app.store.history(find(app, number).id)
+
+
+def diff(app: App, number: int, before: int | None = None, after: int | None = None) -> str:
+    """What has changed between two versions of a post; by default the newest and the one before."""
+    from digest.editing import difference
+
+    newer = at_version(app, number, after or find(app, number).version)
+    return difference(at_version(app, number, before or max(1, newer.version - 1)), newer)
+
+
+# --- editing --------------------------------------------------------------------------------------
+
+
+def source(app: App, number: int) -> str:
+    """A post as a text to be edited; raises UsageError where it cannot be changed any more."""
+    from digest.editing import write_source
+    from digest.text import readable
+
+    post = _open(app, number)
+    titles = {paper.id: readable(paper.title) for paper in app.store.papers(post.papers)}
+    return write_source(post, titles)
+
+
+def unchanged(app: App, number: int) -> Edited:
+    """A post of which nothing was changed."""
+    return Edited(find(app, number), ("nothing has changed",))
+
+
+def edit(app: App, number: int, text: str, *, by: str | None = None) -> Edited:
+    """Store what was made of a post's source as its next version, a draft. Raises InputError with a line
+    for each thing that is wrong, Changed where the post is not any more what the source was made from."""
+    from digest.editing import body, read_source, wanted_papers
+    from digest.markup import blocks
+
+    given = read_source(text)
+    if given.post != number:
+        raise InputError(f"line 1: this is the source of post {given.post}, not of post {number}")
+    post = _open(app, number)
+    _same(post, given.version)
+    before = blocks(body(post.parts))
+    _check(number, given.text, ())
+    papers = wanted_papers(post.papers, given.papers, before, blocks(given.text))
+    return _revised(app, post, papers, given.text, by=by, as_listed=given.papers != post.papers)
+
+
+class Wanted(Struct, frozen=True):
+    """Papers to take out of a post, to put in, and to put first."""
+
+    drop: Sequence[str] = ()
+    add: Sequence[str] = ()
+    order: Sequence[str] = ()
+
+
+def change(
+    app: App, number: int, wanted: Wanted, *, version: int | None = None, by: str | None = None
+) -> Edited:
+    """Change which papers a post has. Its text follows the template; what was written by hand stays."""
+    from digest.editing import body, with_changes
+
+    post = _open(app, number)
+    _same(post, version)
+    papers = with_changes(post.papers, *(_bases(given) for given in (wanted.drop, wanted.add, wanted.order)))
+    return _revised(app, post, papers, body(post.parts), by=by, as_listed=True)
+
+
+def change_others(app: App, number: int, wanted: Wanted, *, by: str | None = None) -> list[Edited]:
+    """Do to a post's other languages what was done to it, as far as they have the papers. Those that can
+    no longer be changed are left alone, and say so."""
+    done = []
+    for post in siblings(app, number):
+        there = {*post.papers, *_bases(wanted.add)}
+        drop, order = (
+            [one for one in _bases(given) if one in there] for given in (wanted.drop, wanted.order)
+        )
+        try:
+            done.append(change(app, post.id, Wanted(drop, wanted.add, order), by=by))
+        except UsageError as error:
+            done.append(Edited(post, (str(error),)))
+    return done
+
+
+def _bases(given: Sequence[str]) -> list[str]:
+    from digest import ids
+
+    return [ids.parse(one).base for one in given]
+
+
+def siblings(app: App, number: int) -> list[Post]:
+    """The same post in the other languages."""
+    post = find(app, number)
+    same = app.store.posts(topic=post.topics[0], genre=post.genre, since=post.slot, until=post.slot)
+    return [one for one in same if one.id != number]
+
+
+def _open(app: App, number: int) -> Post:
+    """A post that can still be changed."""
+    post = find(app, number)
+    if post.state == "rejected":
+        raise UsageError(
+            f"post {number} is rejected, and its papers may stand elsewhere: it cannot be edited"
+        )
+    unsent: tuple[DeliveryState, ...] = ("queued", "cancelled")
+    left = [one for one in app.store.deliveries(post_id=number) if one.state not in unsent]
+    if left:
+        raise UsageError(
+            f"post {number} cannot be edited: {left[0].channel} has it, or may have it ({left[0].state})"
+        )
+    return post
+
+
+def _revised(
+    app: App, post: Post, papers: Sequence[str], text: str, *, by: str | None, as_listed: bool
+) -> Edited:
+    """The post with these papers and this text, joined with what the template writes, as its next version."""
+    from digest.editing import body, revise
+    from digest.markup import blocks
+
+    standing = blocks(body(post.parts))
+    written = app.store.as_written(post.id) or standing
+    same = tuple(papers) == post.papers
+    choices = app.store.choices(post.id) if same else _choices(app, post, papers, again=as_listed)
+    fresh = written if same else _fresh(app, post, choices)
+    made = revise({*post.papers, *papers}, written, blocks(text), fresh, as_listed=as_listed)
+    if same and made.blocks == standing:
+        return unchanged(app, post.id)
+    _check(post.id, "\n\n".join(made.blocks), papers)
+    what = _what(post, papers, blocks(text) != standing)
+    _put(app, post, choices, made, by or app.person, what)
+    return Edited(find(app, post.id), (*_told(app, post, papers), *made.notes, *_then(app, post)))
+
+
+def _check(number: int, text: str, papers: Sequence[str]) -> None:
+    from digest.editing import problems
+
+    if wrong := problems(text, papers):
+        raise InputError("\n".join(f"post {number}: {line}" for line in wrong))
+
+
+def _fresh(app: App, post: Post, choices: Sequence[Choice]) -> tuple[str, ...]:
+    """The post as the template writes it of these papers."""
+    from digest import pipeline
+    from digest.editing import body
+    from digest.markup import blocks
+
+    topic = app.topic(post.topics[0])
+    draft = pipeline.draft(app.store, app.writer, topic, post.slot, post.language, choices)
+    return blocks(body(draft.parts))
+
+
+def _put(app: App, post: Post, choices: Sequence[Choice], made: Revised, by: str, what: str) -> None:
+    from digest.markup import split
+
+    new = Draft(
+        topics=post.topics,
+        slot=post.slot,
+        genre=post.genre,
+        language=post.language,
+        choices=tuple(choices),
+        parts=split(made.blocks),
+        updates=tuple(app.store.updates_of(post.id)),
+    )
+    if not app.store.put_version(post.id, post.version, new, made.written, app.now, by=by, what=what):
+        _same(_open(app, post.id), post.version)
+        raise Changed(f"post {post.id} was decided about meanwhile: nothing was changed")
+
+
+def _choices(app: App, post: Post, papers: Sequence[str], *, again: bool) -> list[Choice]:
+    """The choices of these papers; ``again``: what is told at length goes by the new order."""
+    from digest.editing import in_tiers
+
+    known = {choice.paper: choice for choice in app.store.choices(post.id)}
+    topic = app.topic(post.topics[0])
+    chosen = [known.get(paper) or _chosen(app, post, topic, paper) for paper in papers]
+    return list(in_tiers(chosen, topic.limits.detailed)) if again else chosen
+
+
+def _chosen(app: App, post: Post, topic: Topic, paper: str) -> Choice:
+    """A paper that a person puts into a post. Raises InputError where it cannot stand there."""
+    from digest.mentions import other_keys, seed_keys
+    from digest.phrases import KeyMatcher
+    from digest.pipeline import configured_keys
+
+    found = next(iter(app.store.papers([paper])), None)
+    if found is None:
+        raise InputError(f"{paper} is not in the archive: digest backfill or digest import brings it")
+    if found.withdrawn:
+        raise InputError(f"{paper} was withdrawn: it cannot be posted")
+    _not_posted(app, post, paper)
+    matches = {match.topic: match for match in app.store.matches_of(paper)}
+    keys = [*configured_keys(topic), *app.store.keys(topic.name)]
+    seeds = KeyMatcher(seed_keys(topic, keys), topic.exclude_keys).find(found.text)
+    others = KeyMatcher(tuple(other_keys(topic, keys)), topic.exclude_keys).find(found.text)
+    own = matches.get(topic.name)
+    return Choice(
+        paper=paper,
+        tier="brief",
+        score=own.score if own else 0.0,
+        silent=not seeds and bool(others or own),
+        evidence=own.evidence if own else Evidence(seed_keys=seeds, other_keys=others),
+        topics=(topic.name,),
+    )
+
+
+def _not_posted(app: App, post: Post, paper: str) -> None:
+    """Raises InputError for a paper that another post of the genre has shown, unless that is this post in
+    another language."""
+    if post.genre != GENRE or paper not in app.store.posted_papers():
+        return
+    own = {one.id for one in siblings(app, post.id)}
+    shown = [one for one in app.store.posts(genre=GENRE) if one.state != "rejected" and paper in one.papers]
+    if not own.issuperset(one.id for one in shown) or not shown:
+        where = f"in post {shown[0].id} of {shown[0].slot}" if shown else "as nearly the same as another"
+        raise InputError(f"{paper} was posted before, {where}: a roundup never repeats a paper")
+
+
+def _told(app: App, post: Post, papers: Sequence[str]) -> Iterator[str]:
+    """What has become of the papers that came and went."""
+    still = app.store.posted_papers(post.genre)
+    for paper in post.papers:
+        if paper not in papers:
+            yield f"{paper} is dropped " + (
+                "here and stays in the post's other languages" if paper in still else "and free again"
+            )
+    for paper in papers:
+        if paper not in post.papers:
+            yield f"{paper} is added and counts as posted"
+
+
+def _what(post: Post, papers: Sequence[str], rewritten: bool) -> str:
+    """What was done, for the history."""
+    dropped = [paper for paper in post.papers if paper not in papers]
+    added = [paper for paper in papers if paper not in post.papers]
+    moved = [one for one in papers if one in post.papers] != [one for one in post.papers if one in papers]
+    done = [f"dropped {', '.join(dropped)}"] * bool(dropped) + [f"added {', '.join(added)}"] * bool(added)
+    return "; ".join([*done, *["reordered"] * moved, *["text changed"] * rewritten])
+
+
+def _then(app: App, post: Post) -> Iterator[str]:
+    from digest.text import utf16_length
+
+    if post.state == "approved":
+        yield "it was approved, and has to be approved again"
+    parts = find(app, post.id).parts
+    if len(parts) > max(1, len(post.parts)):
+        over = utf16_length(parts[-1].text)
+        yield f"it has grown to {len(parts)} messages: shorten it by {over} characters for one less"

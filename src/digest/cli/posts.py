@@ -1,13 +1,18 @@
-"""The posts: look at them, decide about them."""
+"""The posts: look at them, edit them, decide about them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
 from digest.cli.base import Day, Group, as_of, cli, opened, show
+from digest.errors import DigestError, UsageError
+
+if TYPE_CHECKING:
+    from digest.app import App
+    from digest.types import Edited
 
 
 @cli.group(cls=Group)
@@ -34,30 +39,154 @@ def posts_list(context: click.Context, topic: str | None, language: Any, since: 
 
 @posts.command("show")
 @click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
+@click.option("--version", type=click.IntRange(min=1), metavar="N", help="As it was in this version.")
 @click.pass_context
-def posts_show(context: click.Context, ids: tuple[int, ...]) -> None:
+def posts_show(context: click.Context, ids: tuple[int, ...], version: int | None) -> None:
     """Show posts as they will be sent; without ID, those of the newest day."""
     from digest.actions import posts
     from digest.report import posts as report
 
+    if version and len(ids) != 1:
+        raise UsageError("--version is of one post: give its ID")
     with opened(context) as app:
-        found = [posts.find(app, number) for number in ids] if ids else posts.newest(app)
+        if version:
+            found = [posts.at_version(app, ids[0], version)]
+        else:
+            found = [posts.find(app, number) for number in ids] if ids else posts.newest(app)
         show(context, found, lambda: report.full_posts(found))
+
+
+@posts.command("history")
+@click.argument("number", metavar="ID", type=int)
+@click.pass_context
+def posts_history(context: click.Context, number: int) -> None:
+    """Who did what to a post, and when."""
+    from digest.actions import posts
+    from digest.report import posts as report
+
+    with opened(context) as app:
+        found = posts.history(app, number)
+        show(context, found, lambda: report.history(found))
+
+
+@posts.command("diff")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--from", "before", type=click.IntRange(min=1), metavar="N", help="Older version.")
+@click.option("--to", "after", type=click.IntRange(min=1), metavar="N", help="Newer version (the newest).")
+@click.pass_context
+def posts_diff(context: click.Context, number: int, before: int | None, after: int | None) -> None:
+    """Show what has changed in a post, by default since the version before."""
+    from digest.actions import posts
+
+    with opened(context) as app:
+        found = posts.diff(app, number, before, after)
+        show(context, found, lambda: found or f"post {number} has not changed")
+
+
+@posts.command("edit")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--drop", multiple=True, metavar="PAPER", help="Take a paper out (again for more).")
+@click.option("--add", multiple=True, metavar="PAPER", help="Put a paper in (again for more).")
+@click.option("--order", default="", metavar="PAPER,PAPER", help="Put these papers first, in this order.")
+@click.option("--all-languages", is_flag=True, help="Do the same to the post in its other languages.")
+@click.option(
+    "--from",
+    "file",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="The source, edited elsewhere (- is stdin).",
+)
+@click.option("--source", "print_source", is_flag=True, help="Print the source and change nothing.")
+@click.option("--version", type=click.IntRange(min=1), metavar="N", help="Only if this is its version.")
+@as_of
+@click.pass_context
+def posts_edit(
+    context: click.Context,
+    number: int,
+    drop: tuple[str, ...],
+    add: tuple[str, ...],
+    order: str,
+    *,
+    all_languages: bool,
+    file: TextIO | None,
+    print_source: bool,
+    version: int | None,
+    as_of: datetime | None,
+) -> None:
+    """Change a post before it goes out; without options, in your editor ($VISUAL, $EDITOR).
+
+    The source has a line for each paper, then the text. Lines of papers can be moved, deleted, added; the
+    text follows the template, except for what was written by hand. A changed post is a draft again.
+    """
+    from digest.actions import posts
+    from digest.report import posts as report
+
+    papers = bool(drop or add or order)
+    if [papers, file is not None, print_source].count(True) > 1:
+        raise UsageError("say one of: --drop, --add and --order; --from FILE; --source")
+    if all_languages and not papers:
+        raise UsageError("--all-languages goes with --drop, --add and --order")
+    with opened(context, as_of) as app:
+        if print_source:
+            text = posts.source(app, number)
+            show(context, text, lambda: text)
+            return
+        if papers:
+            first = [one.strip() for one in order.split(",") if one.strip()]
+            wanted = posts.Wanted(drop, add, tuple(first))
+            done = [posts.change(app, number, wanted, version=version)]
+            done += posts.change_others(app, number, wanted) if all_languages else []
+        elif file is not None:
+            done = [posts.edit(app, number, file.read())]
+        else:
+            done = [_in_editor(app, number)]
+        show(context, done, lambda: report.edited(done))
+
+
+def _in_editor(app: App, number: int) -> Edited:
+    """Let a person edit a post's source. What cannot be stored is kept in a file of the digest home, which
+    the next edit of the post goes on with."""
+    from digest.actions import posts
+
+    text = posts.source(app, number)
+    kept = app.settings.home / "edits" / f"post-{number}.html"
+    if kept.exists() and kept.read_text("utf-8") != text:
+        click.echo(f"going on with {kept}; empty it to begin anew", err=True)
+    else:
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(text, "utf-8")
+    click.edit(filename=str(kept), require_save=False)
+    edited = kept.read_text("utf-8")
+    if not edited.strip() or edited == text:
+        kept.unlink()
+        return posts.unchanged(app, number)
+    try:
+        done = posts.edit(app, number, edited)
+    except DigestError as error:
+        again = f"your text is kept in {kept}: digest posts edit {number} goes on with it"
+        raise type(error)(f"{error}\n{again}") from error
+    kept.unlink()
+    return done
 
 
 def _decide(name: Literal["approve", "reject"], text: str) -> None:
     @posts.command(name, help=text)
     @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
+    @click.option("--version", type=click.IntRange(min=1), metavar="N", help="Only if this is its version.")
     @as_of
     @click.pass_context
-    def command(context: click.Context, ids: tuple[int, ...], as_of: datetime | None) -> None:
+    def command(
+        context: click.Context, ids: tuple[int, ...], version: int | None, as_of: datetime | None
+    ) -> None:
         from digest.actions import posts
         from digest.report import posts as report
 
+        if version and len(ids) != 1:
+            raise UsageError("--version is of one post: give one ID")
         with opened(context, as_of) as app:
-            found = [posts.decide(app, number, name) for number in ids]
+            found = [posts.decide(app, number, name, version=version) for number in ids]
             show(context, found, lambda: report.posts(found))
 
 
-_decide("approve", "Let posts go out.")
+_decide("approve", "Let posts go out, each as it is now.")
 _decide("reject", "Keep posts back and give their papers free again.")

@@ -18,8 +18,8 @@ from digest.markup.formatted import (
     MarkupError,
     utf16_length,
 )
-from digest.markup.parse import check, escape, parse, to_html
-from digest.markup.split import entity_bytes, split
+from digest.markup.parse import check, check_shown, escape, parse, to_html
+from digest.markup.split import blocks, entity_bytes, split
 
 __all__ = [
     "CAPTION_LIMIT",
@@ -29,7 +29,9 @@ __all__ = [
     "TEXT_LIMIT",
     "Formatted",
     "MarkupError",
+    "blocks",
     "check",
+    "check_shown",
     "entity_bytes",
     "escape",
     "parse",

@@ -143,6 +143,16 @@ def check(html: str) -> None:
     length = utf16_length(formatted.text)
     if length > TEXT_LIMIT:
         raise MarkupError(f"the text is {length} UTF-16 units long; Telegram takes {TEXT_LIMIT}: split it")
+    check_shown(html)
+    scanner = scan(html)
+    kept = repair_nesting(scanner.found)
+    if limited(Formatted(scanner.text, tuple(kept))).entities != tuple(kept):
+        raise MarkupError(f"there are {len(kept)} entities; Telegram keeps {ENTITY_LIMIT} and drops the rest")
+
+
+def check_shown(html: str) -> None:
+    """As `check`, but of any length: raises MarkupError if Telegram would refuse the mark-up, or would
+    not show it as written."""
     scanner = scan(html)
     if scanner.lost:
         raise MarkupError(f"Telegram would drop {scanner.lost[0]}")
@@ -152,8 +162,6 @@ def check(html: str) -> None:
             what = entity.type.replace("_", " ")
             where = _excerpt(scanner.text, entity)
             raise MarkupError(f"Telegram would not show {what} on “{where}” as written: correct the nesting")
-    if limited(Formatted(scanner.text, tuple(kept))).entities != tuple(kept):
-        raise MarkupError(f"there are {len(kept)} entities; Telegram keeps {ENTITY_LIMIT} and drops the rest")
 
 
 def _shown(entity: TextEntity, kept: list[TextEntity]) -> bool:

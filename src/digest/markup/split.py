@@ -78,6 +78,17 @@ def split(blocks: Sequence[str], *, limit: int = TEXT_LIMIT, numbered: bool = Fa
     return tuple(map(_part, parts))
 
 
+def blocks(html: str) -> tuple[str, ...]:
+    """The blocks that blank lines part, but those inside formatting; what `split` joins to a post. Raises
+    MarkupError with Telegram's answer for mark-up that it would refuse."""
+    measure = _Measure(whole := read(html), TEXT_LIMIT)
+    inside = bytearray(len(whole.text) + 1)
+    _mark(inside, iter(measure.spans))
+    cuts = [found.span() for found in _LEVELS[0].finditer(whole.text) if not inside[found.end()]]
+    starts, ends = [0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(whole.text)]
+    return tuple(filter(None, map(measure.html, starts, ends)))
+
+
 def entity_bytes(entity: TextEntity) -> int:
     """Bytes an entity takes on the wire: its constructor, two or three integers, and its string
     padded to four (https://core.telegram.org/mtproto/serialize)."""

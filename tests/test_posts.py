@@ -1,0 +1,263 @@
+"""What a person can do about posts: edit them, look at their versions, decide about one of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from digest import config, pipeline
+from digest.actions import posts
+from digest.actions.posts import Wanted
+from digest.app import App
+from digest.editing import body
+from digest.errors import Changed, InputError, UsageError
+from digest.types import Choice, Evidence, Language, Page, Paper, Post, Topic
+
+NOON = datetime(2026, 5, 12, 16, tzinfo=UTC)
+DAY = NOON.date()
+LANGUAGES: tuple[Language, ...] = ("en", "ru")
+TOPIC = Topic(
+    name="unlearning",
+    term="unlearning",
+    seed_keys=("machine unlearning",),
+    adjacent_keys=("concept erasure",),
+    languages=LANGUAGES,
+)
+IDS = [f"2605.{number:05}" for number in range(1, 8)]
+
+
+def paper(id_: str, text: str = "machine unlearning") -> Paper:
+    return Paper(
+        id=id_,
+        version=1,
+        title=f"Lamps That Forget, Part {id_[-1]}",
+        abstract=f"We propose a lamp for {text}. It forgets {id_[-1]} of 9 colours.",
+        authors=("Ada Example",),
+        categories=("cs.LG",),
+        submitted=NOON,
+        updated=NOON,
+        announced=DAY,
+    )
+
+
+def choice(id_: str) -> Choice:
+    return Choice(
+        paper=id_,
+        tier="detailed",
+        score=0.8,
+        silent=False,
+        evidence=Evidence(seed_keys=("machine unlearning",)),
+        topics=("unlearning",),
+    )
+
+
+def opened(home: Path) -> App:
+    loaded = config.load(None, home, {"DIGEST_APPROVAL": "manual"})
+    return App(structs.replace(loaded, topics={"unlearning": TOPIC}), NOON, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home to be copied: seven papers, of which three stand in drafts 1 (English) and 2 (Russian); the
+    last is silent."""
+    home = tmp_path_factory.mktemp("posts") / "home"
+    with opened(home) as app:
+        papers = [paper(id_) for id_ in IDS[:-1]] + [paper(IDS[-1], "concept erasure")]
+        app.store.add_papers("oai", Page(tuple(papers), None), NOON)
+        write(app)
+    return home
+
+
+@pytest.fixture
+def app(tmp_path: Path, written: Path) -> Iterator[App]:
+    with opened(shutil.copytree(written, tmp_path / "home")) as app:
+        yield app
+
+
+def write(app: App, *ids: str, day: int = 0, state: str = "draft") -> list[int]:
+    """A post in both languages."""
+    choices = [choice(id_) for id_ in ids or IDS[:3]]
+    drafts = [
+        pipeline.draft(app.store, app.writer, TOPIC, DAY + timedelta(day), language, choices)
+        for language in LANGUAGES
+    ]
+    channels = dict.fromkeys(LANGUAGES, ("files",))
+    return app.store.add_posts(drafts, channels, state, app.store.highest_number(), NOON)  # type: ignore[arg-type]
+
+
+def rewritten(app: App, number: int, old: str, new: str) -> str:
+    """The post's source with another text."""
+    source = posts.source(app, number)
+    assert old in source
+    return source.replace(old, new)
+
+
+def text(post: Post) -> str:
+    return "\n\n".join(part.text for part in post.parts)
+
+
+# --- editing --------------------------------------------------------------------------------------
+
+
+def test_an_edited_source_is_the_next_version(app: App) -> None:
+    before = posts.find(app, 1)
+    done = posts.edit(app, 1, rewritten(app, 1, "Ada Example", "my friend <b>Ada</b>"), by="author")
+    assert (done.post.version, done.post.state, done.notes) == (2, "draft", ())
+    assert "my friend <b>Ada</b>" in body(done.post.parts)
+    assert "my friend Ada" in text(done.post)
+    assert posts.at_version(app, 1, 1).parts == before.parts
+    assert [(one.version, one.by, one.what) for one in posts.history(app, 1)] == [
+        (1, "digest", "written"),
+        (2, "author", "text changed"),
+    ]
+    assert "+my friend <b>Ada</b>" in posts.diff(app, 1)
+
+
+def test_a_source_that_was_left_alone_makes_no_version(app: App) -> None:
+    done = posts.edit(app, 1, posts.source(app, 1))
+    assert (done.post.version, done.notes) == (1, ("nothing has changed",))
+    assert posts.change(app, 1, Wanted(order=IDS[:1])).notes == ("nothing has changed",)
+
+
+def test_a_source_of_an_older_version_is_refused(app: App) -> None:
+    source = rewritten(app, 1, "Ada Example", "Bo Example")
+    posts.change(app, 1, Wanted(drop=IDS[:1]))
+    with pytest.raises(Changed, match="post 1 was changed meanwhile: it is version 2 now, not 1"):
+        posts.edit(app, 1, source)
+    with pytest.raises(InputError, match="this is the source of post 1, not of post 2"):
+        posts.edit(app, 2, source)
+
+
+def test_whatever_is_wrong_is_told_at_once_and_nothing_is_stored(app: App) -> None:
+    source = rewritten(app, 1, "<blockquote>", "<quote>").replace("https://arxiv.org/pdf/", "javascript:")
+    with pytest.raises(InputError) as caught:
+        posts.edit(app, 1, source)
+    told = str(caught.value).split("\n")
+    assert len(told) == 3
+    assert all(line.startswith("post 1: “") and 'Unsupported start tag "quote"' in line for line in told)
+    assert posts.find(app, 1).version == 1
+
+
+def test_dropped_papers_are_free_again_and_added_ones_are_posted(app: App) -> None:
+    assert app.store.posted_papers() == set(IDS[:3])
+    done = posts.change(app, 1, Wanted(drop=[f"{IDS[1]}v1"], add=[IDS[4]], order=[IDS[4]]))
+    assert done.post.papers == (IDS[4], IDS[0], IDS[2])
+    assert done.notes == (
+        f"{IDS[1]} is dropped here and stays in the post's other languages",
+        f"{IDS[4]} is added and counts as posted",
+    )
+    assert app.store.posted_papers() == {*IDS[:3], IDS[4]}
+    russian, *others = posts.change_others(app, 1, Wanted([IDS[1]], [IDS[4]], [IDS[4]]))
+    assert (russian.post.id, russian.post.papers, others) == (2, done.post.papers, [])
+    assert russian.notes[0] == f"{IDS[1]} is dropped and free again"
+    assert app.store.posted_papers() == {IDS[0], IDS[2], IDS[4]}
+    assert [line for line in text(done.post).splitlines() if line[:2] in ("1.", "2.", "3.")] == [
+        "1. [LG] Lamps That Forget, Part 5",
+        "2. [LG] Lamps That Forget, Part 1",
+        "3. [LG] Lamps That Forget, Part 3",
+    ]
+
+
+def test_what_was_written_by_hand_outlives_every_change_of_the_papers(app: App) -> None:
+    posts.edit(app, 1, rewritten(app, 1, "It forgets 3 of 9 colours.", "It forgets, and how!"))
+    posts.change(app, 1, Wanted(order=[IDS[2]]))
+    done = posts.change(app, 1, Wanted(drop=[IDS[0]]))
+    assert done.notes[1:] == ("kept as you wrote it: “1. [LG] Lamps That Forget, Part 3 Ada E…”",)
+    assert "1. [LG] Lamps That Forget, Part 3" in text(done.post)
+    assert "It forgets, and how!" in text(done.post)
+    assert "2 papers" in text(done.post)
+
+
+def test_why_an_added_paper_is_there_is_true(app: App) -> None:
+    done = posts.change(app, 1, Wanted(add=[IDS[6]]))
+    assert "Never says “unlearning”; found by: concept erasure" in text(done.post)
+    [added] = [one for one in app.store.choices(1) if one.paper == IDS[6]]
+    assert (added.silent, added.evidence.other_keys) == (True, ("concept erasure",))
+
+
+def test_a_paper_that_cannot_stand_in_a_post_is_not_added(app: App) -> None:
+    with pytest.raises(InputError, match=r"2605\.99999 is not in the archive"):
+        posts.change(app, 1, Wanted(add=["2605.99999"]))
+    with pytest.raises(InputError, match="not an arXiv identifier"):
+        posts.change(app, 1, Wanted(add=["lamps"]))
+    gone = structs.replace(paper(IDS[5]), withdrawn=True)
+    app.store.add_papers("oai", Page((gone,), None), NOON)
+    with pytest.raises(InputError, match="was withdrawn"):
+        posts.change(app, 1, Wanted(add=[IDS[5]]))
+    write(app, IDS[3], day=1)
+    with pytest.raises(InputError, match=f"{IDS[3]} was posted before, in post 3 of 2026-05-13"):
+        posts.change(app, 1, Wanted(add=[IDS[3]]))
+    assert posts.find(app, 1).version == 1
+
+
+def test_an_approved_post_that_is_changed_has_to_be_approved_again(app: App) -> None:
+    posts.decide(app, 1, "approve")
+    done = posts.change(app, 1, Wanted(drop=[IDS[0]]))
+    assert (done.post.state, done.notes[-1]) == ("draft", "it was approved, and has to be approved again")
+    assert app.stage("deliver").stages[0].counts == {"sent": 0}
+    posts.decide(app, 1, "approve", version=2)
+    assert app.stage("deliver").stages[0].counts == {"sent": 1}
+
+
+def test_a_post_that_was_sent_or_rejected_cannot_be_edited(app: App) -> None:
+    posts.decide(app, 1, "approve")
+    app.stage("deliver")
+    with pytest.raises(UsageError, match=r"post 1 cannot be edited: files has it, or may have it \(sent\)"):
+        posts.source(app, 1)
+    assert (
+        posts.change_others(app, 2, Wanted(drop=[IDS[0]]))[0].notes[0].startswith("post 1 cannot be edited")
+    )
+    posts.decide(app, 2, "reject")
+    with pytest.raises(UsageError, match="post 2 is rejected"):
+        posts.change(app, 2, Wanted(drop=[IDS[0]]))
+
+
+def test_what_is_sent_is_the_newest_version_whatever_its_number_of_parts(app: App) -> None:
+    app.store.set_delivery_state(app.store.deliveries(post_id=2)[0].id, ("queued",), "cancelled", NOON)
+    for number in (1, 2):
+        long = "\n\n".join(f"Word {word}" + " lamp" * 60 for word in range(30))
+        grown = posts.edit(app, number, posts.source(app, number) + f"\n\n{long}")
+        assert len(grown.post.parts) > 2
+        assert "it has grown to" in grown.notes[-1]
+        posts.decide(app, number, "approve")
+    states = [one.state for one in app.store.deliveries(post_id=1)]
+    assert states == ["queued"] * len(posts.find(app, 1).parts)
+    assert {one.state for one in app.store.deliveries(post_id=2)} == {"cancelled"}
+    app.stage("deliver")
+    [file] = (app.settings.home / "posts").iterdir()
+    assert "Word 29" in file.read_text("utf-8")
+
+
+# --- deciding -------------------------------------------------------------------------------------
+
+
+def test_a_decision_about_an_older_version_is_refused(app: App) -> None:
+    posts.change(app, 1, Wanted(drop=[IDS[0]]))
+    with pytest.raises(Changed, match="digest posts diff 1 shows what has changed"):
+        posts.decide(app, 1, "approve", version=1)
+    assert posts.decide(app, 1, "approve", version=2, by="page").state == "approved"
+    assert posts.history(app, 1)[-1].by == "page"
+    with pytest.raises(UsageError, match="post 1 is approved: only a draft can be rejected"):
+        posts.decide(app, 1, "reject")
+
+
+def test_a_draft_with_a_withdrawn_paper_is_not_approved(app: App) -> None:
+    gone = structs.replace(paper(IDS[0]), withdrawn=True)
+    app.store.add_papers("oai", Page((gone,), None), NOON)
+    with pytest.raises(InputError, match=f"{IDS[0]} was withdrawn since: digest posts edit 1 --drop"):
+        posts.decide(app, 1, "approve")
+    posts.change(app, 1, Wanted(drop=[IDS[0]]))
+    assert posts.decide(app, 1, "approve").state == "approved"
+
+
+def test_versions_that_never_were_are_told(app: App) -> None:
+    with pytest.raises(InputError, match="post 1 has no version 3; its newest is 1"):
+        posts.at_version(app, 1, 3)
+    with pytest.raises(InputError, match="no post 9"):
+        posts.history(app, 9)
+    assert posts.diff(app, 1) == ""
