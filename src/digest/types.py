@@ -19,7 +19,9 @@ Origin = Literal["seed", "adjacent", "auto", "human"]
 KeyState = Literal["proposed", "active", "rejected", "retired"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
-Tier = Literal["detailed", "brief"]
+Tier = Literal["detailed", "brief", "named"]
+WindowGenre = Literal["links", "review", "essay", "listing"]
+ResourceKind = Literal["survey", "benchmark", "dataset", "library", "list"]
 Stage = Literal["crawl", "embed", "match", "write", "deliver"]
 
 # What a setting may be; the description is what a person reads when it is something else.
@@ -112,10 +114,11 @@ class Page(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many papers a post holds: with a summary, and with one line."""
+    """How many papers a post holds: with a summary, with one line, and by their titles alone."""
 
     detailed: Amount = 5
     brief: Amount = 5
+    named: Amount = 10
 
 
 class Rhythm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +135,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``titles`` its name per language; ``floor`` the least score (0 to 1) a paper is posted with.
     ``adjacent_keys`` point to work that goes by another name: a paper with none of the seed keys is
     silent even where an adjacent key stands in it.
-    ``seed_papers`` are ids of papers that are on topic whatever their words.
+    ``seed_papers`` are ids of papers that are on topic whatever their words. ``questions`` and
+    ``definitions``, by language, open a review: the author's words.
     """
 
     name: str
@@ -143,6 +147,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed_papers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     titles: Mapping[Language, Phrase] = {}
+    questions: Mapping[Language, Phrase] = {}
+    definitions: Mapping[Language, Phrase] = {}
     hashtags: tuple[Hashtag, ...] = ()
     languages: Languages = ("en",)
     floor: Share = 0.5
@@ -235,6 +241,46 @@ class LeftOut(Struct, frozen=True):
 
     paper: str
     reason: str
+
+
+class Group(Struct, frozen=True):
+    """Papers of a topic that are alike: the phrase that most of them hold, and their ids, the most
+    telling first."""
+
+    name: str
+    papers: tuple[str, ...]
+
+
+class Resource(Struct, frozen=True):
+    """What readers keep: a paper that is a survey, benchmark, dataset or library, or the address of a
+    repository that gathers papers."""
+
+    kind: ResourceKind
+    paper: str
+    url: str
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """What a topic's papers of some days (both included) hold, for the genres that tell of a window.
+
+    ``choices`` are all papers, best first. By paper: ``leads`` are the sentences that tell what was done,
+    the others one sentence each, word for word. ``bridges`` are papers that stand in another topic too,
+    by its name. ``definition`` is a paper and its sentence.
+    """
+
+    since: date
+    until: date
+    choices: tuple[Choice, ...]
+    groups: tuple[Group, ...] = ()
+    leads: Mapping[str, tuple[str, ...]] = {}
+    questions: Mapping[str, str] = {}
+    problems: Mapping[str, str] = {}
+    doubts: Mapping[str, str] = {}
+    unsolved: Mapping[str, str] = {}
+    bridges: Mapping[str, tuple[str, ...]] = {}
+    resources: tuple[Resource, ...] = ()
+    definition: tuple[str, str] | None = None
+    abbreviation: str | None = None
 
 
 class TextEntity(Struct, frozen=True, omit_defaults=True):
