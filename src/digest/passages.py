@@ -33,7 +33,9 @@ _LACK = re.compile(
     r"hinder\w*|brittle|problem)\b",
     re.IGNORECASE,
 )
-_TURN = re.compile(r"^(?:however|but|yet|despite|although|while|existing|current|unfortunately)\b", re.IGNORECASE)
+_TURN = re.compile(
+    r"^(?:however|but|yet|despite|although|while|existing|current|unfortunately)\b", re.IGNORECASE
+)
 _FINDS = re.compile(
     r"\b(?:we|our (?:results|experiments|findings|analysis|evaluation|study)|results|experiments)\b[^.]{0,40}?"
     r"\b(?:show|find|reveal|demonstrate|observe|prove|uncover|expose|identify|suggest|indicate)\w*\b",
@@ -99,7 +101,9 @@ def unsolved(paper: Paper) -> str | None:
 def definition(paper: Paper, names: Sequence[str]) -> str | None:
     """The sentence that says what one of these names means: "Machine unlearning (MU) aims to..."."""
     name = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    begins = re.compile(rf"^(?:the (?:goal|aim|task) of )?(?:{name})s?(?: \([A-Za-z-]+\))?,? {_IS}\b", re.IGNORECASE)
+    begins = re.compile(
+        rf"^(?:the (?:goal|aim|task) of )?(?:{name})s?(?: \([A-Za-z-]+\))?,? {_IS}\b", re.IGNORECASE
+    )
     told = (one for one in sentences(paper.abstract) if begins.search(one) and not _LEANS.search(one))
     return next((one for one in told if 8 <= len(one.split()) <= LONGEST and not _OPEN.search(one)), None)
 
@@ -108,6 +112,8 @@ def abbreviation(papers: Iterable[Paper], names: Sequence[str]) -> str | None:
     """What the papers call a term for short, where two of them agree: "machine unlearning (MU)"."""
     name = "|".join(re.escape(name) for name in names)
     short = re.compile(rf"\b(?:{name})s? \(([A-Z][A-Za-z]*[A-Z])s?\)", re.IGNORECASE)
-    counts = Counter(found for paper in papers for found in set(short.findall(paper.abstract)) if found.isupper())
+    counts = Counter(
+        found for paper in papers for found in set(short.findall(paper.abstract)) if found.isupper()
+    )
     best = max(counts, key=lambda found: (counts[found], found), default=None)
     return best if best is not None and counts[best] > 1 else None

@@ -46,7 +46,9 @@ _VAGUE_WORDS = """
     experimental ablation main key critical widely target generative modeling modelling generation knowledge
 """
 _VAGUE = frozenset(_VAGUE_WORDS.split())
-_NO_END = frozenset("based aware driven guided rate score free specific level wise like aligned related".split())
+_NO_END = frozenset(
+    "based aware driven guided rate score free specific level wise like aligned related".split()
+)
 
 
 class _Seed(Struct, frozen=True):
@@ -186,7 +188,9 @@ def _whole(seed: _Seed, held: Mapping[Phrase, set[int]]) -> _Seed:
         starts = range(len(phrase) - len(seed.phrase) + 1)
         return any(phrase[at : at + len(seed.phrase)] == seed.phrase for at in starts)
 
-    longer = (phrase for phrase, where in held.items() if 3 * len(where) >= 2 * len(seed.rows) and holds(phrase))
+    longer = (
+        phrase for phrase, where in held.items() if 3 * len(where) >= 2 * len(seed.rows) and holds(phrase)
+    )
     name = max(longer, key=lambda phrase: (len(phrase), len(held[phrase]), phrase), default=seed.phrase)
     return replace(seed, phrase=name)
 
