@@ -22,7 +22,7 @@ from digest.editing import (
 )
 from digest.errors import InputError
 from digest.markup import blocks, parse, split
-from digest.types import Choice, Evidence, Part, Post
+from digest.types import Choice, Evidence, Limits, Part, Post
 
 A, B, C = "2605.00001", "2605.00002", "math/0211159"
 TITLES = {A: "Lamps", B: "Rooms", C: "Flows"}
@@ -127,8 +127,17 @@ def test_the_first_papers_are_told_at_length() -> None:
         Choice(paper=paper, tier=tier, score=1, silent=False, evidence=Evidence(), topics=("lamps",))
         for paper, tier in ((A, "brief"), (B, "detailed"), (C, "brief"))
     ]
-    assert [one.tier for one in in_tiers(choices, 0)] == ["detailed", "brief", "brief"]
-    assert [one.tier for one in in_tiers(choices, 2)] == ["detailed", "detailed", "brief"]
+
+    def tiers(detailed: int, brief: int) -> list[str]:
+        return [one.tier for one in in_tiers(choices, Limits(detailed, brief))]
+
+    assert tiers(0, 0) == tiers(1, 2) == ["detailed", "brief", "brief"]
+    assert tiers(2, 0) == ["detailed", "detailed", "brief"]
+    assert [one.tier for one in in_tiers(choices[:2] * 2, Limits(1, 1))] == [
+        *["detailed"] * 2,
+        *["brief"] * 2,
+    ]
+    assert [one.tier for one in in_tiers(choices[1:2] + choices[:1], Limits(0, 0))] == ["detailed", "brief"]
 
 
 # --- whose words ----------------------------------------------------------------------------------

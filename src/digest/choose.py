@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from digest.links import links, venue
-from digest.types import Choice, LeftOut, Match, Paper, Rhythm, Topic
+from digest.types import Choice, LeftOut, Match, Paper, Rhythm, Tier, Topic
 
 RELEVANCE, NOVELTY, QUALITY = 0.6, 0.25, 0.15
 MMR_LAMBDA = 0.7  # Carbonell & Goldstein 1998: share of the score against likeness to what is chosen already
@@ -108,7 +108,7 @@ def choose(
 
     Score: .6 relevance + .25 novelty + .15 quality, then maximal marginal relevance; one place goes to
     the best silent paper when none was chosen: readers are to see what the word misses. The chosen
-    stand in the order of their relevance.
+    stand in the order of their relevance; the best of the rest are named after them.
     """
     ranked = sorted(matches, key=lambda match: (-match.score, match.paper))
     candidates: list[_Candidate] = []
@@ -131,13 +131,33 @@ def choose(
     )
     picked = sorted(_varied(kept, topic.limits.detailed + topic.limits.brief), key=_place)
     ids = {candidate.paper.id for candidate in picked}
-    left_out += (LeftOut(c.paper.id, "over the limit") for c in kept if c.paper.id not in ids)
+    rest = sorted((c for c in kept if c.paper.id not in ids), key=_place)
+    shown = [*picked, *rest[: topic.limits.named]]
+    left_out += (LeftOut(c.paper.id, "over the limit") for c in rest[topic.limits.named :])
     place = {match.paper: rank for rank, match in enumerate(ranked)}
     names = topics or {}
     return Chosen(
-        tuple(_choice(c, rank, topic, names.get(c.paper.id)) for rank, c in enumerate(picked)),
+        tuple(_choice(c, _tier(topic, at), topic, names.get(c.paper.id)) for at, c in enumerate(shown)),
         tuple(sorted(left_out, key=lambda left: place[left.paper])),
     )
+
+
+def everything(
+    topic: Topic,
+    matches: Sequence[Match],
+    papers: Mapping[str, Paper],
+    vectors: Mapping[str, Vector],
+    topics: Mapping[str, tuple[str, ...]],
+) -> tuple[Choice, ...]:
+    """All papers of a topic that could be posted, posted before or not, best first, near-identical ones
+    merged; all of them named, none told of. The arguments are those of `choose`."""
+    candidates = [
+        _Candidate(match=match, paper=paper, vector=vectors.get(paper.id), score=match.score)
+        for match in matches
+        if (paper := papers.get(match.paper)) and not paper.withdrawn and match.score >= topic.floor
+    ]
+    kept = sorted(_merged(candidates), key=_place)
+    return tuple(_choice(one, "named", topic, topics.get(one.paper.id)) for one in kept)
 
 
 def _refusal(topic: Topic, match: Match, paper: Paper, before: bool, nearest: float) -> str | None:
@@ -244,11 +264,18 @@ def _place(candidate: _Candidate) -> tuple[float, str]:
     return -candidate.match.score, candidate.paper.id
 
 
-def _choice(candidate: _Candidate, rank: int, topic: Topic, names: tuple[str, ...] | None) -> Choice:
+def _tier(topic: Topic, rank: int) -> Tier:
+    limits = topic.limits
+    if rank < limits.detailed:
+        return "detailed"
+    return "brief" if rank < limits.detailed + limits.brief else "named"
+
+
+def _choice(candidate: _Candidate, tier: Tier, topic: Topic, names: tuple[str, ...] | None) -> Choice:
     others = tuple(name for name in names or () if name != topic.name)
     return Choice(
         paper=candidate.paper.id,
-        tier="detailed" if rank < topic.limits.detailed else "brief",
+        tier=tier,
         score=candidate.score,
         silent=candidate.match.silent,
         evidence=candidate.match.evidence,

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from digest import ids
 from digest.errors import InputError
 from digest.markup import MarkupError, blocks, check_shown, parse
-from digest.types import Choice, Part, Post, Tier
+from digest.types import Choice, Limits, Part, Post, Tier
 
 BAR = "==="
 _HEAD = re.compile(r"post (\d+), version (\d+)", re.IGNORECASE)
@@ -143,10 +143,15 @@ def linked(block: str) -> list[str]:
     return found
 
 
-def in_tiers(choices: Sequence[Choice], detailed: int) -> tuple[Choice, ...]:
-    """The choices in a new order: the first ones told at length, as many as before or ``detailed``."""
-    places = max(detailed, sum(choice.tier == "detailed" for choice in choices))
-    tiers: list[Tier] = ["detailed" if at < places else "brief" for at in range(len(choices))]
+def in_tiers(choices: Sequence[Choice], limits: Limits) -> tuple[Choice, ...]:
+    """The choices in a new order: the first ones told at length, then those told in brief, as many as the
+    limits say or as there were."""
+    count = Counter(choice.tier for choice in choices)
+    detailed = max(limits.detailed, count["detailed"])
+    told = detailed + max(limits.brief, count["brief"])
+    tiers: list[Tier] = [
+        "detailed" if at < detailed else "brief" if at < told else "named" for at in range(len(choices))
+    ]
     return tuple(replace(choice, tier=tier) for choice, tier in zip(choices, tiers, strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -11,11 +12,16 @@ from digest.errors import Changed, InputError, UsageError
 from digest.types import Change, Choice, DeliveryState, Draft, Edited, Evidence, Post, PostState, Topic
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from digest.app import App
     from digest.editing import Revised
+    from digest.types import Language, RunReport, Trend, WindowGenre
 
 GENRE = "roundup"
 """The genre that never shows a paper twice."""
+PAGES = ("file", "feed")
+"""Where a listing goes: it is a page, and no message."""
 
 
 def find(app: App, number: int) -> Post:
@@ -120,7 +126,7 @@ def unchanged(app: App, number: int) -> Edited:
 def edit(app: App, number: int, text: str, *, by: str | None = None) -> Edited:
     """Store what was made of a post's source as its next version, a draft. Raises InputError with a line
     for each thing that is wrong, Changed where the post is not any more what the source was made from."""
-    from digest.editing import body, read_source, wanted_papers
+    from digest.editing import body, linked, read_source, wanted_papers
     from digest.markup import blocks
 
     given = read_source(text)
@@ -130,7 +136,12 @@ def edit(app: App, number: int, text: str, *, by: str | None = None) -> Edited:
     _same(post, given.version)
     before = blocks(body(post.parts))
     _check(number, given.text, ())
-    papers = wanted_papers(post.papers, given.papers, before, blocks(given.text))
+    after = blocks(given.text)
+    if post.genre != GENRE:  # its text says where which paper stands
+        told = {paper for block in after for paper in linked(block)}
+        papers = tuple(paper for paper in given.papers if paper in told)
+        return _revised(app, post, papers, given.text, by=by, as_listed=False)
+    papers = wanted_papers(post.papers, given.papers, before, after)
     return _revised(app, post, papers, given.text, by=by, as_listed=given.papers != post.papers)
 
 
@@ -150,6 +161,8 @@ def change(
 
     post = _open(app, number)
     _same(post, version)
+    if post.genre != GENRE:
+        raise UsageError(f"the papers of a {post.genre} stand in its text: digest posts edit {number}")
     papers = with_changes(post.papers, *(_bases(given) for given in (wanted.drop, wanted.add, wanted.order)))
     return _revised(app, post, papers, body(post.parts), by=by, as_listed=True)
 
@@ -210,7 +223,7 @@ def _revised(
     written = app.store.as_written(post.id) or standing
     same = tuple(papers) == post.papers
     choices = app.store.choices(post.id) if same else _choices(app, post, papers, again=as_listed)
-    fresh = written if same else _fresh(app, post, choices)
+    fresh = _fresh(app, post, choices) if post.genre == GENRE and not same else written
     made = revise({*post.papers, *papers}, written, blocks(text), fresh, as_listed=as_listed)
     if same and made.blocks == standing:
         return unchanged(app, post.id)
@@ -262,7 +275,7 @@ def _choices(app: App, post: Post, papers: Sequence[str], *, again: bool) -> lis
     known = {choice.paper: choice for choice in app.store.choices(post.id)}
     topic = app.topic(post.topics[0])
     chosen = [known.get(paper) or _chosen(app, post, topic, paper) for paper in papers]
-    return list(in_tiers(chosen, topic.limits.detailed)) if again else chosen
+    return list(in_tiers(chosen, topic.limits)) if again else chosen
 
 
 def _chosen(app: App, post: Post, topic: Topic, paper: str) -> Choice:
@@ -335,3 +348,50 @@ def _then(app: App, post: Post) -> Iterator[str]:
     if len(parts) > max(1, len(post.parts)):
         over = utf16_length(parts[-1].text)
         yield f"it has grown to {len(parts)} messages: shorten it by {over} characters for one less"
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def write(
+    app: App,
+    genre: WindowGenre,
+    topics: Sequence[str] = (),
+    since: date | None = None,
+    until: date | None = None,
+    languages: Sequence[Language] = (),
+) -> RunReport:
+    """Write posts of a genre about a window: of these topics (all where none is named), from ``since``
+    (by default the genre's own number of days) to ``until`` (today), in these languages (the topic's)."""
+    from digest import windows
+    from digest.days import new_york_day
+
+    today = new_york_day(app.now)
+    last = min(until or today, today)
+    first = since or last - timedelta(days=windows.DAYS[genre] - 1)
+    if first > last:
+        raise UsageError(f"--since {first} is later than {'--until' if until else 'today'}")
+    wanted = [app.topic(name) for name in topics] or app.topics
+    with app.alone():
+        stages, posts = [], []
+        for topic in wanted:
+            channels = app.channels_of(
+                topic, languages or topic.languages, *([PAGES] if genre == "listing" else [])
+            )
+            trend = _trend(app, topic) if genre == "review" else None
+            report, ids = windows.write(
+                app.store, app.plan, app.writer, topic, genre, (first, last), channels, app.now, trend
+            )
+            stages.append(report)
+            posts += ids
+        return app.record("write", stages, posts)
+
+
+def _trend(app: App, topic: Topic) -> Trend | None:
+    """The topic's term over the years; None where the archive cannot tell."""
+    from digest.actions import trends
+
+    try:
+        return trends.trend(app, topic.term)
+    except (InputError, UsageError):
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from digest.types import Choice, Language, Paper, Tier, Topic
 
 AUTHORS_SHOWN = 4  # of five and more only three stand before "et al."
 KEYS_SHOWN = 3
+NAME_WORDS = 3
 SHORT_TITLE = 48  # characters
 SHORT_HEAD = 64  # a title that stops by itself, at a colon or a question mark, may be as long
 
@@ -26,15 +28,23 @@ class Near(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """A paper as a template shows it; everything is plain text, escaped where it is written."""
+    """A paper as a template shows it; everything is plain text, escaped where it is written.
+
+    ``name`` is what its authors call their work, where the title begins with that, and ``about`` the rest
+    of the title; else the title and nothing. ``day`` is that of the announcement; ``cite`` is arXiv's BibTeX.
+    """
 
     number: int
     tier: Tier
+    day: date
     code: str
     category: str
     title: str
+    name: str
+    about: str
     short_title: str
     url: str
+    cite: str
     authors: tuple[str, ...]
     more_authors: bool
     quote: str
@@ -51,6 +61,7 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
     """The paper as it stands at this place of a post."""
     evidence = choice.evidence
     shown = len(paper.authors) if len(paper.authors) <= AUTHORS_SHOWN else AUTHORS_SHOWN - 1
+    called, about = named(paper.title)
     near = evidence.neighbours[0] if evidence.neighbours else None
     names = [topics[name].title(language) for name in choice.topics if name in topics]
     return Item(
@@ -58,9 +69,13 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
         tier=choice.tier,
         code=paper.primary.removeprefix("cs."),
         category=paper.primary,
+        day=paper.announced,
         title=readable(paper.title),
+        name=readable(called),
+        about=readable(about),
         short_title=readable(short_title(paper.title)),
         url=_url(paper.id),
+        cite=f"https://arxiv.org/bibtex/{paper.id}",
         authors=tuple(_name(name) for name in paper.authors[:shown]),
         more_authors=shown < len(paper.authors),
         quote="",
@@ -113,6 +128,14 @@ _LOOSE = re.compile(
     r"(?:[\s,;:–—-]+(?:an?|and|as|at|by|for|from|in|into|of|on|or|the|to|via|with))*[\s,;:–—-]*$"
 )
 _HEAD = re.compile(r".*?(?:[?!](?=\s)|(?=:\s))")
+
+
+def named(title: str) -> tuple[str, str]:
+    """What the authors call their work and what it is: "DIM: Removing One Colour" is DIM and the rest."""
+    head, colon, rest = title.partition(": ")
+    if colon and len(head.split()) <= NAME_WORDS and _whole(head) and not head.endswith("?"):
+        return head, rest.strip()
+    return title, ""
 
 
 def short_title(title: str) -> str:

@@ -1,53 +1,36 @@
 """From choices to a post: a template of the topic's language, Telegram's HTML, one message if it fits.
 
 A template writes a post whose blocks (header, papers, close) are parted by blank lines; a post that
-is too long loses second sentences, then the sentences of brief papers, then authors, and only then
-is cut, between blocks. What a template may write: https://core.telegram.org/bots/api#html-style.
+is too long loses second sentences, then the sentences of brief papers, then authors, then all of brief
+papers but their names, and only then is cut, between blocks. What a template may write: https://core.telegram.org/bots/api#html-style.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 
-from jinja2 import Environment
 from msgspec import Struct
 from msgspec.structs import replace
 
-from digest.errors import UsageError
-from digest.markup import MarkupError, split
-from digest.render.environment import fill
 from digest.render.item import Item, item, quotes
+from digest.render.writer import Writer, written
 from digest.types import Choice, Draft, Language, Paper, Part, Topic
 
 GENRE = "roundup"
 
 
-class PostSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The author's voice: openings and closings by language, taken in turn from slot to slot."""
-
-    greetings: Mapping[Language, tuple[str, ...]] = {}
-    sign_offs: Mapping[Language, tuple[str, ...]] = {}
-
-
-class Writer(Struct, frozen=True):
-    """What all posts are written with: the templates, the author's voice, and all topics by name."""
-
-    templates: Environment
-    settings: PostSettings
-    topics: Mapping[str, Topic]
-
-
 class Budget(Struct, frozen=True):
     """How much is shown: the second sentence of the papers up to this number if they are detailed,
-    the first sentence of those up to this number, authors or none."""
+    the first sentence of those up to this number, authors or none; papers after number ``told`` are
+    only named."""
 
     second: int
     first: int
     authors: bool
+    told: int
 
 
 def write_post(
@@ -90,10 +73,11 @@ def write_post(
 def _budgets(choices: Sequence[Choice]) -> list[Budget]:
     """From everything to the least, one step at a time, the last papers losing first."""
     detailed = sum(choice.tier == "detailed" for choice in choices)
+    told = sum(choice.tier != "named" for choice in choices)
     return [
-        *(Budget(second, len(choices), True) for second in range(detailed, -1, -1)),
-        *(Budget(0, first, True) for first in range(len(choices) - 1, detailed - 1, -1)),
-        Budget(0, detailed, False),
+        *(Budget(second, told, True, told) for second in range(detailed, -1, -1)),
+        *(Budget(0, first, True, told) for first in range(told - 1, detailed - 1, -1)),
+        *(Budget(0, detailed, False, left) for left in range(told, detailed - 1, -1)),
     ]
 
 
@@ -102,45 +86,25 @@ def _within(budget: Budget, one: Item, quoted: Sequence[str]) -> Item:
     sentences = (one.number <= budget.first) + (one.tier == "detailed" and one.number <= budget.second)
     return replace(
         one,
+        tier=one.tier if one.number <= budget.told else "named",
         quote=quoted[min(sentences, len(quoted) - 1)],
         authors=one.authors if budget.authors else (),
     )
 
 
-def hashtags(topic: Topic) -> tuple[str, ...]:
-    """The topic's tags as Telegram reads them: letters, digits and underscores, not digits alone."""
-    tags = (re.sub(r"\W+", "_", tag).strip("_") for tag in topic.hashtags or (topic.term,))
-    return tuple(f"#{tag}" for tag in tags if tag.strip("0123456789_"))
-
-
-def _in_turn(lines: Sequence[str], slot: date) -> str:
-    return lines[slot.toordinal() % len(lines)] if lines else ""
-
-
 def _rendered(
     writer: Writer, topic: Topic, slot: date, language: Language, items: Sequence[Item]
 ) -> tuple[Part, ...]:
-    name = f"{language}/{GENRE}.html.j2"
-    html = fill(
-        writer.templates,
-        name,
-        language=language,
-        title=topic.title(language),
-        term=topic.term,
-        slot=slot,
+    tiers = {tier: [one for one in items if one.tier == tier] for tier in ("detailed", "brief", "named")}
+    told = [*tiers["detailed"], *tiers["brief"]]
+    return written(
+        writer,
+        topic,
+        slot,
+        language,
+        GENRE,
         items=items,
-        detailed=[item for item in items if item.tier == "detailed"],
-        brief=[item for item in items if item.tier == "brief"],
-        silent=sum(item.silent for item in items),
-        codes=list(dict.fromkeys((item.code, item.category) for item in items)),
-        hashtags=hashtags(topic),
-        greeting=_in_turn(writer.settings.greetings.get(language, ()), slot),
-        sign_off=_in_turn(writer.settings.sign_offs.get(language, ()), slot),
+        silent=sum(one.silent for one in items),
+        codes=list(dict.fromkeys((one.code, one.category) for one in told)),
+        **tiers,
     )
-    blocks = [block for block in re.split(r"\n\s*\n", html.strip()) if block.strip()]
-    try:
-        return split(blocks)
-    except MarkupError as error:
-        raise UsageError(
-            f"template {name}: what it writes is not Telegram's HTML: {error}; correct it"
-        ) from error
