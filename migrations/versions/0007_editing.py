@@ -49,6 +49,7 @@ def upgrade() -> None:
         "post_update",
         sa.Column("post", sa.Integer(), nullable=False),
         sa.Column("paper", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["post"], ["post.id"], name="fk_post_update_post", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["paper"], ["paper.number"], name="fk_post_update_paper"),

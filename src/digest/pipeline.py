@@ -44,6 +44,7 @@ from digest.types import (
     Stage,
     StageReport,
     Topic,
+    Update,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ KEYS_EVERY = timedelta(days=7)
 ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
+UPDATED_DAYS = timedelta(days=60)
+"""How long a roundup tells of newer versions of what an earlier one has posted."""
+UPDATES = 3
+"""So many newer versions in a post; the others wait for the next one."""
 SENTENCES = {"detailed": 2, "brief": 1}
 GENRE = "roundup"
 SKIPPED_TOLD = 100  # a run's report is kept, and a file may hold millions of bad lines
@@ -374,8 +379,10 @@ class _Desk:
             notes.append(f"{topic.name}: no post, {self._reason(matches, chosen, days)}")
             return []
         notes.append(f"{topic.name}: {len(chosen.choices)} papers chosen, {_tally(chosen)}")
+        updates = self._store.updates(topic.name, GENRE, slot - UPDATED_DAYS)[:UPDATES]
         return [
-            draft(self._store, writer, topic, slot, language, chosen.choices) for language in topic.languages
+            draft(self._store, writer, topic, slot, language, chosen.choices, updates)
+            for language in topic.languages
         ]
 
     def _waiting(self, homes: Home) -> tuple[dict[str, Paper], list[Match]]:
@@ -428,15 +435,22 @@ class _Desk:
 
 
 def draft(
-    store: Store, writer: Writer, topic: Topic, slot: date, language: Language, choices: Sequence[Choice]
+    store: Store,
+    writer: Writer,
+    topic: Topic,
+    slot: date,
+    language: Language,
+    choices: Sequence[Choice],
+    updates: Sequence[Update] = (),
 ) -> Draft:
-    """A topic's roundup of a day in a language, of papers that were chosen."""
+    """A topic's roundup of a day in a language, of papers that were chosen and of updates."""
     from digest.render import write_post
     from digest.summarize import summarize
 
-    papers = {paper.id: paper for paper in store.papers([choice.paper for choice in choices])}
-    sentences = {choice.paper: summarize(papers[choice.paper], SENTENCES[choice.tier]) for choice in choices}
-    return write_post(writer, topic, slot, language, choices, papers, sentences)
+    told = [choice.paper for choice in choices] + [one.paper for one in updates]
+    papers = {paper.id: paper for paper in store.papers(told)}
+    sentences = {choice.paper: summarize(papers[choice.paper], SENTENCES.get(choice.tier, 1)) for choice in choices}
+    return write_post(writer, topic, slot, language, choices, papers, sentences, updates)
 
 
 def _tally(chosen: Chosen) -> str:

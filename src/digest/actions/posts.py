@@ -247,7 +247,8 @@ def _fresh(app: App, post: Post, choices: Sequence[Choice]) -> tuple[str, ...]:
     from digest.markup import blocks
 
     topic = app.topic(post.topics[0])
-    draft = pipeline.draft(app.store, app.writer, topic, post.slot, post.language, choices)
+    updates = app.store.updates_of(post.id)
+    draft = pipeline.draft(app.store, app.writer, topic, post.slot, post.language, choices, updates)
     return blocks(body(draft.parts))
 
 

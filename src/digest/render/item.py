@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from digest.links import Link, Venue, links, venue
 from digest.text import readable
-from digest.types import Choice, Language, Paper, Tier, Topic
+from digest.types import Choice, Language, Paper, Tier, Topic, Update
 
 AUTHORS_SHOWN = 4  # of five and more only three stand before "et al."
 KEYS_SHOWN = 3
@@ -89,6 +89,21 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
         topics=tuple(names) if len(names) > 1 else (),
         duplicates=choice.duplicates,
     )
+
+
+class Updated(Struct, frozen=True):
+    """A paper posted before, as a template shows it: the version that was posted, and the newer one."""
+
+    title: str
+    url: str
+    told: int
+    version: int
+
+
+def updated(one: Update, paper: Paper) -> Updated:
+    """A newer version as a template shows it."""
+    title = readable(short_title(paper.title))
+    return Updated(title, f"{_url(paper.id)}v{one.version}", one.told, one.version)
 
 
 def quotes(paper: Paper, sentences: Sequence[str]) -> list[str]:

@@ -15,9 +15,9 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from digest.render.item import Item, item, quotes
+from digest.render.item import Item, Updated, item, quotes, updated
 from digest.render.writer import Writer, written
-from digest.types import Choice, Draft, Language, Paper, Part, Topic
+from digest.types import Choice, Draft, Language, Paper, Part, Topic, Update
 
 GENRE = "roundup"
 
@@ -41,10 +41,12 @@ def write_post(
     choices: Sequence[Choice],
     papers: Mapping[str, Paper],
     summaries: Mapping[str, Sequence[str]],
+    updates: Sequence[Update] = (),
 ) -> Draft:
     """Write a topic's roundup of a day in a language.
 
-    ``papers`` holds every chosen paper, ``summaries`` the sentences taken from its abstract (by id).
+    ``papers`` holds every chosen or updated paper, ``summaries`` the sentences taken from its abstract (by
+    id).
     Raises UsageError naming file and line when a template cannot be used.
     """
     items = [
@@ -52,11 +54,12 @@ def write_post(
     ]
     quoted = [quotes(papers[one.paper], summaries.get(one.paper, ())) for one in choices]
     budgets = _budgets(choices)
+    newer = [updated(one, papers[one.paper]) for one in updates if one.paper in papers]
 
     @cache
     def parts(step: int) -> tuple[Part, ...]:
         shown = [_within(budgets[step], one, has) for one, has in zip(items, quoted, strict=True)]
-        return _rendered(writer, topic, slot, language, shown)
+        return _rendered(writer, topic, slot, language, shown, newer)
 
     steps = range(len(budgets))
     first = bisect_left(steps, True, key=lambda step: len(parts(step)) == 1)  # each step is shorter
@@ -67,6 +70,7 @@ def write_post(
         language=language,
         choices=tuple(choices),
         parts=parts(min(first, steps[-1])),
+        updates=tuple(updates),
     )
 
 
@@ -93,7 +97,12 @@ def _within(budget: Budget, one: Item, quoted: Sequence[str]) -> Item:
 
 
 def _rendered(
-    writer: Writer, topic: Topic, slot: date, language: Language, items: Sequence[Item]
+    writer: Writer,
+    topic: Topic,
+    slot: date,
+    language: Language,
+    items: Sequence[Item],
+    updates: Sequence[Updated],
 ) -> tuple[Part, ...]:
     tiers = {tier: [one for one in items if one.tier == tier] for tier in ("detailed", "brief", "named")}
     told = [*tiers["detailed"], *tiers["brief"]]
@@ -104,6 +113,7 @@ def _rendered(
         language,
         GENRE,
         items=items,
+        updates=updates,
         silent=sum(one.silent for one in items),
         codes=list(dict.fromkeys((one.code, one.category) for one in told)),
         **tiers,

@@ -138,13 +138,12 @@ class HistoryStore(StoreBase):
             return read_as(Update, connection, query)
 
     def updates_of(self, id_: int) -> list[Update]:
-        """The updates that a post tells of, with the version told (``told`` equals it)."""
-        columns = (paper.c.id.label("paper"), post_update.c.version.label("told"), post_update.c.version)
+        """The newer versions that a post tells of."""
+        columns = (paper.c.id.label("paper"), post_update.c.told, post_update.c.version)
         query = select(*columns).join(paper, paper.c.number == post_update.c.paper)
+        of_post = query.where(post_update.c.post == id_).order_by(paper.c.number)
         with self._reading() as connection:
-            return read_as(
-                Update, connection, query.where(post_update.c.post == id_).order_by(paper.c.number)
-            )
+            return read_as(Update, connection, of_post)
 
 
 def _keep(connection: Connection, id_: int, version: int) -> None:

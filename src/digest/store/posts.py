@@ -148,7 +148,8 @@ def add_papers(connection: Connection, post_id: int, draft: Draft) -> None:
     ]
     insert_rows(connection, post_paper, chosen)
     rows: list[dict[str, object]] = [
-        {"post": post_id, "paper": numbers[one.paper], "version": one.version} for one in draft.updates
+        {"post": post_id, "paper": numbers[one.paper], "told": one.told, "version": one.version}
+        for one in draft.updates
     ]
     insert_rows(connection, post_update, rows)
 

@@ -247,6 +247,7 @@ post_update = Table(
     metadata,
     _number("post", ForeignKey("post.id", ondelete="CASCADE")),
     _number("paper", ForeignKey("paper.number")),
+    _number("told"),  # the version that was posted
     _number("version"),
     PrimaryKeyConstraint("post", "paper"),
 )
