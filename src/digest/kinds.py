@@ -14,41 +14,55 @@ from digest.types import Paper, ResourceKind
 KINDS: tuple[ResourceKind, ...] = ("survey", "benchmark", "dataset", "library")
 
 _MAKE = (
-    r"\b(?:we|this (?:paper|work|article))\b[^.]{0,40}?\b(?:introduc|present|propos|releas|construct|creat|build"
-    r"|built|develop|curat|collect|provid|contribut|open[- ]?sourc|design|establish)\w*\b"
+    r"\b(?:we|this (?:paper|work|article))\b[^.]{0,40}?\b(?:introduc|present|propos|releas|construct|creat"
+    r"|build|built|develop|curat|collect|provid|contribut|open[- ]?sourc|design|establish)\w*\b"
+)
+_NO_SURVEY = r"(?! (?:data|respon|question|experiment|telescope|design|weight|item|research|sampl))"
+_REVIEWS = r"(?:literature|scoping|systematic|umbrella|critical) (?:literature )?(?:reviews?|mapping)"
+_A_REVIEW = (
+    r"(?:an?|the|brief|comprehensive|short|mini|state[- ]of[- ]the[- ]art) (?:\w+ )?review"
+    r"(?! (?:agent|system|process|generat|bench))"
 )
 _TITLE: dict[ResourceKind, re.Pattern[str]] = {
     "survey": re.compile(
-        r"\b(?:surveys?(?! (?:data|respon|question|experiment|telescope|design|weight|item|research|sampl))"
-        r"|systematic (?:literature )?(?:review|mapping)|(?:literature|scoping|systematic|umbrella|critical) reviews?"
-        r"|(?:an?|the|brief|comprehensive|short|mini|state[- ]of[- ]the[- ]art) (?:\w+ )?review(?! (?:agent|system"
-        r"|process|generat|bench))|review of|overview of|an overview|tutorial|primer|roadmap|taxonom(?:y|ies) of|SoK)\b",
+        rf"\b(?:surveys?{_NO_SURVEY}|{_REVIEWS}|{_A_REVIEW}|review of|overview of|an overview|tutorial|primer"
+        r"|roadmap|taxonom(?:y|ies) of|SoK)\b",
         re.IGNORECASE,
     ),
     "benchmark": re.compile(
-        r"\w*[-A-Za-z]Bench\b|\b(?:a|an|new|benchmark) [^:]{0,60}benchmark\b|\bbenchmark(?:s)? (?:for|of|and)\b"
-        r"|: [^:]*\bbenchmark$"
+        r"\w*[-A-Za-z]Bench\b|\b(?:a|an|new|benchmark) [^:]{0,60}benchmark\b|\bbenchmark for\b"
+        r"|: [^:]*\bbenchmark$",
+        re.IGNORECASE,
     ),
-    "dataset": re.compile(r"\b(?:data ?sets?|corpus|corpora)(?: (?:for|of|and|with)\b|$|:)", re.IGNORECASE),
+    "dataset": re.compile(
+        r"\b(?:an?|new|annotated|large[- ]scale) [^:]{0,60}(?:data ?set|corpus)\b"
+        r"|\b(?:data ?set|corpus) (?:for|of)\b",
+        re.IGNORECASE,
+    ),
     "library": re.compile(
-        r"\b(?:librar(?:y|ies)|toolkit|toolbox|(?:python|software|open[- ]source) package)(?: (?:for|of|to)\b|$|:)",
+        r"\b(?:librar(?:y|ies)|toolkit|toolbox|(?:python|software|open[- ]source) package)"
+        r"(?: (?:for|of|to)\b|$)",
         re.IGNORECASE,
     ),
 }
 _TEXT: dict[ResourceKind, re.Pattern[str]] = {
     "survey": re.compile(
-        r"\bthis (?:\w+ )?(?:survey|(?:systematic|literature|scoping) review|review (?:paper|article)|tutorial)\b"
-        r"|\bwe (?:\w+ )?(?:survey|systematically review|systemati[sz]e (?:the|existing))\b|\bin this (?:survey|review)\b",
+        r"\bthis (?:\w+ )?(?:survey|(?:systematic|literature|scoping) review|review (?:paper|article)"
+        r"|tutorial)\b|\bwe (?:\w+ )?(?:survey|systematically review|systemati[sz]e (?:the|existing))\b"
+        r"|\bin this (?:survey|review)\b",
         re.IGNORECASE,
     ),
-    "benchmark": re.compile(rf"{_MAKE}[^.]{{0,80}}?\b(?:benchmark(?! dataset)\b|\w+-?Bench\b)"),
+    "benchmark": re.compile(
+        rf"{_MAKE} [^.,]{{0,60}}?\b(?:benchmark (?:for|of|that|to|with|compris)|\w+-?Bench\b)"
+    ),
     "dataset": re.compile(
-        rf"{_MAKE}[^.]{{0,80}}?\b(?:new|novel|first|large[- ]scale|public\w*|curated|annotated|open|\w+, an?) [^.,]{{0,40}}?"
-        r"(?:data ?set|corpus)\b",
+        rf"{_MAKE} (?:\w+, )?(?:an?|the first|two|three) [^.,]{{0,50}}?\b(?:data ?sets?|corpus)\b"
+        r"(?! (?:distill|condens|prun|select|generat))",
         re.IGNORECASE,
     ),
     "library": re.compile(
-        rf"{_MAKE}[^.]{{0,60}}?\b(?:open[- ]source|python) [^.,]{{0,40}}?(?:library|toolkit|toolbox|package)\b",
+        rf"{_MAKE}[^.]{{0,60}}?\b(?:open[- ]source|python) [^.,]{{0,40}}?"
+        r"(?:library|toolkit|toolbox|package)\b",
         re.IGNORECASE,
     ),
 }

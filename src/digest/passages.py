@@ -17,47 +17,85 @@ from digest.types import Paper
 SHORTEST, LONGEST = 6, 34
 """Words of a sentence that can stand alone in a post."""
 
+
+def _one_of(words: str) -> str:
+    """A group of words or phrases, parted by white space; an underscore is a space, a star goes on."""
+    return "(?:" + "|".join(word.replace("_", " ").replace("*", r"\w*") for word in words.split()) + ")"
+
+
+_LINKING = _one_of(
+    """however but yet still thus hence therefore moreover furthermore in_addition as_a_result consequently
+    instead specifically in_particular for_example for_instance similarly indeed importantly"""
+)
+_POINTING = _one_of(
+    """this these those such it its they their he she both here doing_so the_former the_latter the_resulting
+    the_proposed"""
+)
 _LEANS = re.compile(
-    r"^(?:(?:however|but|yet|still|thus|hence|therefore|moreover|furthermore|in addition|as a result|consequently|"
-    r"instead|specifically|in particular|for example|for instance|similarly|indeed|importantly),? )?"
-    r"(?:this|these|those|such|it|its|they|their|he|she|both|here|doing so|the (?:former|latter|resulting|proposed))\b"
-    r"|\b(?:this|these|such) (?:challenge|issue|problem|limitation|gap|question|approach|method|setting|assumption|work)"
-    r"|^(?:moreover|furthermore|additionally|in addition|also|then|finally|second|third|meanwhile)\b",
+    rf"^(?:{_LINKING},? )?{_POINTING}\b"
+    r"|^(?:moreover|furthermore|additionally|in addition|also|then|finally|second|third|meanwhile)\b"
+    r"|\b(?:this|these|such) "
+    + _one_of(
+        """challenge* issue* problem* limitation* gap* question approach method setting assumption work*
+        insight*"""
+    )
+    + r"\b|^to (?:\w+ ){1,2}(?:this|these|that|it|them)\b"
+    r"|^(?:building|based|leveraging|motivated|inspired)\b",
     re.IGNORECASE,
 )
 _OURS = re.compile(r"\b(?:we|our|this (?:paper|work|study|article|survey|review))\b", re.IGNORECASE)
 _LACK = re.compile(
-    r"\b(?:challeng\w+|suffer\w*|fail\w*|lack\w*|limit(?:s|ed|ation|ations|ing)?|costly|expensive|prohibitive\w*|"
-    r"vulnerab\w+|degrad\w+|struggl\w+|risks?|difficult\w*|unreliable|unstable|inefficien\w+|bottleneck|overlook\w*|"
-    r"ignor\w+|leak\w*|hallucinat\w+|opaque|black[- ]box|poor(?:ly)?|threat\w*|concerns?|insufficient\w*|trade-?offs?|"
-    r"hinder\w*|brittle|problem)\b",
+    r"\b"
+    + _one_of(
+        """challeng* suffer* fail* lack* limits? limited limitations? limiting costly expensive prohibitive*
+        vulnerab* degrad* struggl* risks? difficult* unreliable unstable inefficien* bottleneck
+        overlook* ignor* leak* hallucinat* opaque black[-_]box poor poorly threat* concerns?
+        insufficient* trade-?offs? hinder* brittle problem"""
+    )
+    + r"\b",
     re.IGNORECASE,
 )
 _TURN = re.compile(
     r"^(?:however|but|yet|despite|although|while|existing|current|unfortunately)\b", re.IGNORECASE
 )
 _FINDS = re.compile(
-    r"\b(?:we|our (?:results|experiments|findings|analysis|evaluation|study)|results|experiments)\b[^.]{0,40}?"
-    r"\b(?:show|find|reveal|demonstrate|observe|prove|uncover|expose|identify|suggest|indicate)\w*\b",
+    r"\b(?:we|our (?:results|experiments|findings|analysis|evaluation|study)|results|experiments)\b"
+    r"[^.]{0,40}?\b"
+    + _one_of("show* find* reveal* demonstrat* observ* prov* uncover* expos* identif* suggest* indicat*")
+    + r"\b",
     re.IGNORECASE,
 )
 _AGAINST = re.compile(
-    r"\b(?:fails? to|failing to|do(?:es)? not|did not|cannot|can not|no longer|rarely|not (?:necessarily|always|"
-    r"sufficient|consistently|reliably)|insufficient|unreliable|brittle|illus\w+|overestimat\w+|misleading|vulnerable|"
-    r"can be recovered|still (?:leak|retain|contain|recover)\w*|collapses?|worse than|little to no|inconsisten\w+|"
-    r"spurious|shortcuts?|superficial\w*)\b",
+    r"\b"
+    + _one_of(
+        """fails?_to failing_to do_not does_not did_not cannot can_not no_longer rarely not_necessarily
+        not_always not_sufficient not_consistently not_reliably insufficient unreliable brittle illus*
+        overestimat* misleading vulnerable can_be_recovered still_leak* still_retain* still_contain* collapses?
+        worse_than little_to_no inconsisten* spurious shortcuts? superficial*"""
+    )
+    + r"\b",
     re.IGNORECASE,
 )
+_DEGREE = r"(?:(?:an?|largely|poorly|relatively|highly|still|mostly) )*"
 _OPEN = re.compile(
-    r"\b(?:remains? (?:an? )?(?:largely |poorly |relatively |highly |still |mostly )?(?:open|unclear|underexplored|"
-    r"under-explored|unexplored|unknown|unsolved|elusive|not well understood|poorly understood|understudied|unaddressed)|"
-    r"open (?:problem|question|challenge)s?|(?:is|are) (?:still )?(?:poorly|not well|not yet) understood)\b",
+    rf"\bremains? {_DEGREE}"
+    + _one_of(
+        """open unclear underexplored under-explored unexplored unknown unsolved elusive not_well_understood
+        understood understudied unaddressed"""
+    )
+    + r"\b|\bopen (?:problem|question|challenge)s?\b"
+    r"|\b(?:is|are) (?:still )?(?:poorly|not well|not yet) understood\b",
     re.IGNORECASE,
+)
+_KIND = _one_of(
+    "class family type kind technique paradigm process field task problem procedure ability study"
 )
 _IS = (
-    r"(?:aims?|seeks?|refers?|attempts?|removes?|studies|concerns|tries|describes?|generates?|learns?"
-    r"|enables?|(?:is|are) (?:the (?:task|process|problem|ability|field|study)|an? (?:\w+ )?(?:class|family|type|kind|"
-    r"technique|paradigm|process|field|task|problem|procedure)))"
+    _one_of(
+        """aims? seeks? refers? attempts? removes? studies concerns tries describes? generates? learns?
+        enables?"""
+    )
+    + rf"|(?:is|are) (?:the|an?) (?:\w+ )?{_KIND}"
 )
 
 
@@ -102,7 +140,7 @@ def definition(paper: Paper, names: Sequence[str]) -> str | None:
     """The sentence that says what one of these names means: "Machine unlearning (MU) aims to..."."""
     name = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     begins = re.compile(
-        rf"^(?:the (?:goal|aim|task) of )?(?:{name})s?(?: \([A-Za-z-]+\))?,? {_IS}\b", re.IGNORECASE
+        rf"^(?:the (?:goal|aim|task) of )?(?:{name})s?(?: \([A-Za-z-]+\))?,? (?:{_IS})\b", re.IGNORECASE
     )
     told = (one for one in sentences(paper.abstract) if begins.search(one) and not _LEANS.search(one))
     return next((one for one in told if 8 <= len(one.split()) <= LONGEST and not _OPEN.search(one)), None)

@@ -36,33 +36,19 @@ Phrase = tuple[str, ...]
 Floats = NDArray[np.float32]
 
 _VAGUE_WORDS = """
-    approach method model framework baseline benchmark experiment result problem task performance paper work study
-    analysis data dataset system setting evaluation technique state training accuracy example case step image
-    network deep machine artificial intelligence neural strong real world general large language limitation
-    challenge issue aim way number set research researcher domain application tool code type quality
-    efficiency scale cost level process open source theoretical empirical prior learning attack success rate
-    trade off high low time diverse robust fine grained grain tuning tuned scale end best cross pre trained
-    human foundation computer vision comprehensive standard public level hidden core unified
-    experimental ablation main key critical widely target generative modeling modelling generation knowledge
+    approach method model framework baseline benchmark experiment result problem task performance paper
+    work study analysis data dataset system setting evaluation technique state training accuracy example
+    case step image network deep machine artificial intelligence neural strong real world general large
+    language limitation challenge issue aim way number set research researcher domain application tool
+    code type quality efficiency scale cost level process open source theoretical empirical prior
+    learning attack success rate trade off high low time diverse robust fine grained grain tuning tuned
+    scale end best cross pre trained human foundation computer vision comprehensive standard public
+    level hidden core unified experimental ablation main key critical widely target generative modeling
+    modelling generation knowledge
 """
 _VAGUE = frozenset(_VAGUE_WORDS.split())
-_NO_END = frozenset(
-    [
-        "based",
-        "aware",
-        "driven",
-        "guided",
-        "rate",
-        "score",
-        "free",
-        "specific",
-        "level",
-        "wise",
-        "like",
-        "aligned",
-        "related",
-    ]
-)
+_NO_END_WORDS = "based aware driven guided rate score free specific level wise like aligned related"
+_NO_END = frozenset(_NO_END_WORDS.split())
 
 
 class _Seed(Struct, frozen=True):

@@ -33,6 +33,7 @@ def write(
     genre: WindowGenre,
     window: tuple[date, date],
     channels: Mapping[Language, Sequence[str]],
+    *,
     now: datetime,
     trend: Trend | None = None,
 ) -> tuple[StageReport, list[int]]:

@@ -381,7 +381,15 @@ def write(
             )
             trend = _trend(app, topic) if genre == "review" else None
             report, ids = windows.write(
-                app.store, app.plan, app.writer, topic, genre, (first, last), channels, app.now, trend
+                app.store,
+                app.plan,
+                app.writer,
+                topic,
+                genre,
+                (first, last),
+                channels,
+                now=app.now,
+                trend=trend,
             )
             stages.append(report)
             posts += ids

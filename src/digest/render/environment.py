@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
@@ -27,6 +28,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from digest.errors import UsageError
 from digest.types import Language
 
+_YEAR_SIGN = re.compile(r"\s*г\.$")
 LOCALES: Mapping[Language, str] = {"en": "en", "ru": "ru", "zh": "zh_Hans"}
 
 
@@ -130,10 +132,11 @@ def _plural(context: Context, count: int, **forms: str) -> str:
 @pass_context
 def _period(context: Context, since: date, until: date) -> str:
     """Filter: days from one to another in the post's language, such as ``1–15 May 2026``."""
-    locale = _locale(context["language"])
+    language = context["language"]
+    locale = Locale.parse("en_GB") if language == "en" else _locale(language)  # the day first, as in roundups
     if since == until:
-        return format_date(since, "long", locale=locale).removesuffix(" г.")
-    return format_interval(since, until, "yMMMMd", locale=locale).removesuffix(" г.")
+        return _YEAR_SIGN.sub("", format_date(since, "long", locale=locale))
+    return _YEAR_SIGN.sub("", format_interval(since, until, "yMMMMd", locale=locale))
 
 
 @pass_context

@@ -145,11 +145,14 @@ _LOOSE = re.compile(
 _HEAD = re.compile(r".*?(?:[?!](?=\s)|(?=:\s))")
 
 
+_NAME = re.compile(r"([^:?!]{2,40}):\s*(?=[^\W\d])")
+
+
 def named(title: str) -> tuple[str, str]:
     """What the authors call their work and what it is: "DIM: Removing One Colour" is DIM and the rest."""
-    head, colon, rest = title.partition(": ")
-    if colon and len(head.split()) <= NAME_WORDS and _whole(head) and not head.endswith("?"):
-        return head, rest.strip()
+    head = _NAME.match(title)
+    if head and len(head[1].split()) <= NAME_WORDS and _whole(head[1]):
+        return head[1], title[head.end() :]
     return title, ""
 
 

@@ -48,25 +48,34 @@ class Room(Struct, frozen=True, kw_only=True):
     second: int = 0
 
 
-# The full room of each genre, and what it gives up: down to how many of what, in this order.
-_ROOMS: Mapping[WindowGenre, tuple[Room, Sequence[tuple[str, int]]]] = {
-    "links": (
-        Room(each=8, sentences=24, rest=12),
-        (("sentences", 10), ("each", 5), ("rest", 8), ("sentences", 3), ("each", 3), ("rest", 3))
-        + (("sentences", 0), ("each", 1), ("rest", 0)),
-    ),
-    "review": (
-        Room(each=6, sentences=7, silent=6, resources=8, passages=2),
-        (("sentences", 5), ("silent", 4), ("resources", 5), ("sentences", 4), ("passages", 1), ("silent", 3))
-        + (("resources", 3), ("each", 3), ("sentences", 2), ("silent", 1), ("sentences", 0), ("each", 0)),
-    ),
-    "essay": (
-        Room(each=3, sentences=5, bridge=5, passages=3, resources=3),
-        (("passages", 2), ("resources", 1), ("bridge", 4), ("each", 2), ("sentences", 4), ("passages", 1))
-        + (("bridge", 2), ("sentences", 3), ("each", 1), ("sentences", 2), ("bridge", 1), ("sentences", 0)),
-    ),
-    "listing": (Room(each=40, second=1), ()),
+Step = tuple[str, int]
+
+_FULL: Mapping[WindowGenre, Room] = {
+    "links": Room(each=8, sentences=24, rest=12),
+    "review": Room(each=6, sentences=7, silent=6, resources=8, passages=2),
+    "essay": Room(each=3, sentences=5, bridge=5, passages=3, resources=3),
+    "listing": Room(each=40, second=1),
 }
+# What a genre gives up, in this order: down to how many of what.
+_ORDER: Mapping[WindowGenre, Sequence[Step]] = {
+    "links": [
+        ("sentences", 10), ("each", 5), ("rest", 8), ("sentences", 3), ("each", 3), ("rest", 3),
+        ("sentences", 0), ("each", 1), ("rest", 0),
+    ],
+    "review": [
+        ("sentences", 5), ("silent", 4), ("resources", 5), ("sentences", 4), ("passages", 1), ("silent", 3),
+        ("resources", 3), ("each", 3), ("sentences", 2), ("silent", 1), ("sentences", 0), ("each", 0),
+    ],
+    "essay": [
+        ("passages", 2), ("resources", 1), ("bridge", 4), ("each", 2), ("sentences", 4), ("passages", 1),
+        ("bridge", 2), ("sentences", 3), ("each", 1), ("sentences", 2), ("bridge", 1), ("sentences", 0),
+    ],
+    "listing": [],
+}  # fmt: skip
+LEAST_HELD, LEAST_OF_LARGEST = 100, 0.2
+"""A year is compared with others where the archive holds so many of its papers, and so large a share of
+what it holds of its largest year: of a thin year it has what a search has found."""
+YEARS = 6
 
 
 class Section(Struct, frozen=True):
@@ -122,15 +131,13 @@ def write_window(
     cannot be used.
     """
     view = _View(writer.topics, language, overview, papers)
-    rooms = _rooms(genre)
+    rooms, slot = _rooms(genre), overview.until
+    own = _own_words(topic, language) | _over_the_years(trend)
 
     @cache
     def parts(step: int) -> tuple[Part, ...]:
         values = view.values(rooms[step], genre)
-        slot = overview.until
-        return written(
-            writer, topic, slot, language, genre, trend=trend, **_own_words(topic, language), **values
-        )
+        return written(writer, topic, slot, language, genre, **own, **values)
 
     steps = range(len(rooms))
     first = bisect_left(steps, True, key=lambda step: len(parts(step)) == 1)  # each step is shorter
@@ -140,22 +147,32 @@ def write_window(
         slot=overview.until,
         genre=genre,
         language=language,
-        choices=tuple(_shown(overview, papers, chosen)),
+        choices=tuple(_shown(overview, chosen)),
         parts=chosen,
     )
 
 
 def _rooms(genre: WindowGenre) -> list[Room]:
     """From everything to the least, one step at a time."""
-    room, order = _ROOMS[genre]
-    rooms = [room]
-    for field, least in order:
+    rooms = [_FULL[genre]]
+    for field, least in _ORDER[genre]:
         while getattr(rooms[-1], field) > least:
             rooms.append(replace(rooms[-1], **{field: getattr(rooms[-1], field) - 1}))
     return rooms
 
 
-def _own_words(topic: Topic, language: Language) -> dict[str, str]:
+def _over_the_years(trend: Trend | None) -> dict[str, Any]:
+    """The years of a trend that can be compared, where there are two, and the jump if it lies in them."""
+    years = trend.said.years if trend else ()
+    largest = max((year.held for year in years), default=0)
+    known = [year for year in years if year.held >= max(LEAST_HELD, LEAST_OF_LARGEST * largest)][-YEARS:]
+    if trend is None or len(known) < 2:
+        return {"years": [], "jump": None}
+    jump = trend.said.jump
+    return {"years": known, "jump": jump if jump and jump.year in {year.year for year in known[1:]} else None}
+
+
+def _own_words(topic: Topic, language: Language) -> dict[str, Any]:
     """The author's question and definition, as the configuration has them; empty where it has none."""
     return {
         "own_question": topic.questions.get(language, ""),
@@ -163,8 +180,8 @@ def _own_words(topic: Topic, language: Language) -> dict[str, str]:
     }
 
 
-def _shown(overview: Overview, papers: Mapping[str, Paper], parts: Sequence[Part]) -> Iterable[Choice]:
-    """The papers that the post links to, in the order of their relevance: quoted ones are told of briefly."""
+def _shown(overview: Overview, parts: Sequence[Part]) -> Iterable[Choice]:
+    """The papers that the post links to, in the order of their relevance; those quoted are brief ones."""
     html = "\n".join(part.html for part in parts)
     for choice in overview.choices:
         if f'href="https://arxiv.org/abs/{choice.paper}"' in html:

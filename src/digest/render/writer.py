@@ -1,4 +1,4 @@
-"""What all posts are written with: the templates, the author's voice, and the way from a template to parts."""
+"""What all posts are written with: templates, the author's voice, the way from a template to parts."""
 
 from __future__ import annotations
 
