@@ -420,12 +420,11 @@ class Jump(Struct, frozen=True, kw_only=True):
 
 class Beside(Struct, frozen=True, kw_only=True):
     """A phrase that stood beside a term in some years: the share of the term's papers of these years
-    that hold it, the share of those of all other years, and by how many standard errors they differ."""
+    that hold it, and the share of those of all other years."""
 
     text: str
     share: float
     elsewhere: float
-    contrast: float
 
 
 class Stretch(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MOST = 100_000
 """A term in more papers than this says nothing about a field, and would not fit into memory."""
 
+SPREAD = 600
+"""So many papers of a stretch tell what all papers of its years say."""
+
 
 def trend(app: App, term: str, *, since: int | None = None, beside: bool = False) -> Trend:
     """A term's share of the archive's papers by year, and that of its topic's silent papers."""
@@ -31,7 +34,14 @@ def trend(app: App, term: str, *, since: int | None = None, beside: bool = False
     known = trends.topic_of(term, [(topic, _keys(app, topic)) for topic in app.topics])
     silent = _silent(app, *known, until) if known else None
     topic = known[0] if known else None
-    return trends.trend(term, held, said, silent, topic=topic, since=since, beside=beside)
+    found = trends.trend(term, held, said, silent, topic=topic, since=since)
+    return trends.with_company(found, said, _around(app, found, until)) if beside else found
+
+
+def _around(app: App, found: Trend, until: date) -> dict[int, list[Paper]]:
+    """Papers of each stretch, spread over its years, by its first year."""
+    years = ((each.since, each.until) for each in found.said.stretches)
+    return {since: app.store.spread_of_years(since, last, until, SPREAD) for since, last in years}
 
 
 def _keys(app: App, topic: Topic) -> list[Key]:
