@@ -17,6 +17,7 @@ AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 Language = Literal["en", "ru", "zh"]
 Origin = Literal["seed", "adjacent", "auto", "human"]
 KeyState = Literal["proposed", "active", "rejected", "retired"]
+Opinion = Literal["like", "dislike"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
 Tier = Literal["detailed", "brief"]
@@ -183,6 +184,16 @@ class Key(Struct, frozen=True, kw_only=True):
     state: KeyState
     origin: Origin
     evidence: KeyEvidence | None = None
+
+
+class Feedback(Struct, frozen=True, kw_only=True):
+    """What a person thinks of a paper as one of a topic; ``opinion`` None takes back what was said."""
+
+    topic: str
+    paper: str
+    opinion: Opinion | None
+    given_by: str
+    given_at: datetime
 
 
 class Neighbour(Struct, frozen=True):
