@@ -17,6 +17,7 @@ AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 Language = Literal["en", "ru", "zh"]
 Origin = Literal["seed", "adjacent", "auto", "human"]
 KeyState = Literal["proposed", "active", "rejected", "retired"]
+Opinion = Literal["like", "dislike"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
 Tier = Literal["detailed", "brief", "named"]
@@ -189,6 +190,16 @@ class Key(Struct, frozen=True, kw_only=True):
     state: KeyState
     origin: Origin
     evidence: KeyEvidence | None = None
+
+
+class Feedback(Struct, frozen=True, kw_only=True):
+    """What a person thinks of a paper as one of a topic; ``opinion`` None takes back what was said."""
+
+    topic: str
+    paper: str
+    opinion: Opinion | None
+    given_by: str
+    given_at: datetime
 
 
 class Neighbour(Struct, frozen=True):
@@ -493,12 +504,11 @@ class Jump(Struct, frozen=True, kw_only=True):
 
 class Beside(Struct, frozen=True, kw_only=True):
     """A phrase that stood beside a term in some years: the share of the term's papers of these years
-    that hold it, the share of those of all other years, and by how many standard errors they differ."""
+    that hold it, and the share of those of all other years."""
 
     text: str
     share: float
     elsewhere: float
-    contrast: float
 
 
 class Stretch(Struct, frozen=True, kw_only=True):

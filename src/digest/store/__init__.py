@@ -11,6 +11,7 @@ from typing import Self
 
 from digest.errors import StoreError
 from digest.store import sqlite
+from digest.store.feedback import FeedbackStore
 from digest.store.history import HistoryStore
 from digest.store.migrate import bring_up_to_date
 from digest.store.outbox import OutboxStore
@@ -24,7 +25,17 @@ from digest.store.words import WordStore, fts_quote
 __all__ = ["Added", "KeyDecision", "Run", "Store", "fts_quote"]
 
 
-class Store(PaperStore, WordStore, VectorStore, TopicStore, PostStore, HistoryStore, OutboxStore, RunStore):
+class Store(
+    PaperStore,
+    WordStore,
+    VectorStore,
+    TopicStore,
+    FeedbackStore,
+    PostStore,
+    HistoryStore,
+    OutboxStore,
+    RunStore,
+):
     """An open database, to be used as a context manager or closed."""
 
     @classmethod

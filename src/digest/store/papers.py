@@ -83,6 +83,10 @@ class PaperStore(StoreBase):
         """The last ``limit`` papers announced until a day, newest day first; withdrawn ones left out."""
         return self._list(_newest_first(paper.c.announced <= day, limit))
 
+    def all_papers(self) -> list[Paper]:
+        """All papers, withdrawn ones left out, in the order in which they came."""
+        return self._list(select(paper).where(~paper.c.withdrawn).order_by(paper.c.number))
+
     def with_phrases(self, phrases: Sequence[str], until: date, limit: int) -> list[Paper]:
         """Papers with any of these phrases in title or abstract, newest day first.
 
@@ -112,6 +116,20 @@ class PaperStore(StoreBase):
             ):
                 found[when, codes.split()[0]] += number
         return found
+
+    def spread_of_years(self, since: int, until: int, announced: date, limit: int) -> list[Paper]:
+        """At most so many papers whose first version is of these years (both included), evenly spread
+        over the order in which they came; announced until a day, withdrawn ones left out."""
+        inside = (
+            extract("year", paper.c.submitted).between(since, until),
+            paper.c.announced <= announced,
+            ~paper.c.withdrawn,
+        )
+        with self._reading() as connection:
+            numbers = list(connection.scalars(select(paper.c.number).where(*inside).order_by(paper.c.number)))
+            chosen = numbers[:: -(-len(numbers) // limit) or 1]
+            query = select(paper).where(sqlite.is_one_of(paper.c.number, chosen))
+            return [found for _, found in _read(connection, query)]
 
     def latest_announced(self, until: date) -> date | None:
         """The last day until this one on which papers were announced."""
