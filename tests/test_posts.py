@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from digest.actions.posts import Wanted
 from digest.app import App
 from digest.editing import body
 from digest.errors import Changed, InputError, UsageError
-from digest.types import Choice, Evidence, Language, Page, Paper, Post, Topic
+from digest.types import Choice, Evidence, Language, Match, Page, Paper, Post, Series, Topic, Update
 
 NOON = datetime(2026, 5, 12, 16, tzinfo=UTC)
 DAY = NOON.date()
@@ -79,11 +79,18 @@ def app(tmp_path: Path, written: Path) -> Iterator[App]:
         yield app
 
 
-def write(app: App, *ids: str, day: int = 0, state: str = "draft") -> list[int]:
+def match(id_: str) -> Match:
+    evidence = Evidence(seed_keys=("machine unlearning",))
+    return Match(topic="unlearning", paper=id_, score=0.8, silent=False, evidence=evidence, scorer="test")
+
+
+def write(
+    app: App, *ids: str, day: int = 0, state: str = "draft", updates: Sequence[Update] = ()
+) -> list[int]:
     """A post in both languages."""
     choices = [choice(id_) for id_ in ids or IDS[:3]]
     drafts = [
-        pipeline.draft(app.store, app.writer, TOPIC, DAY + timedelta(day), language, choices)
+        pipeline.draft(app.store, app.writer, TOPIC, DAY + timedelta(day), language, choices, updates)
         for language in LANGUAGES
     ]
     channels = dict.fromkeys(LANGUAGES, ("files",))
@@ -231,6 +238,62 @@ def test_what_is_sent_is_the_newest_version_whatever_its_number_of_parts(app: Ap
     app.stage("deliver")
     [file] = (app.settings.home / "posts").iterdir()
     assert "Word 29" in file.read_text("utf-8")
+
+
+# --- what comes again -----------------------------------------------------------------------------
+
+
+def replaced(app: App, id_: str, version: int, *, withdrawn: bool = False) -> None:
+    newer = structs.replace(
+        paper(id_), version=version, updated=NOON + timedelta(version), withdrawn=withdrawn
+    )
+    app.store.add_papers("oai", Page((newer,), None), NOON)
+
+
+def test_a_newer_version_is_told_once_in_the_next_roundup(app: App) -> None:
+    replaced(app, IDS[0], 3)
+    replaced(app, IDS[1], 2, withdrawn=True)
+    [update] = app.store.updates("unlearning", "roundup", DAY)
+    assert update == Update(IDS[0], told=1, version=3)
+    told = "New versions of papers we posted: Lamps That Forget, Part 1 (v1 → v3)"
+    write(app, IDS[3], day=1, updates=[update])
+    assert told in text(posts.find(app, 3))
+    assert app.store.updates("unlearning", "roundup", DAY) == []
+    done = posts.change(app, 3, Wanted(add=[IDS[4]]))
+    assert told in text(done.post)
+    assert app.store.updates_of(3) == [update]
+    assert done.post.papers == (IDS[3], IDS[4])
+    replaced(app, IDS[0], 4)
+    assert app.store.updates("unlearning", "roundup", DAY) == [Update(IDS[0], told=3, version=4)]
+    assert app.store.updates("unlearning", "roundup", DAY + timedelta(2)) == []
+
+
+def test_what_a_rejected_post_told_is_told_again(app: App) -> None:
+    replaced(app, IDS[0], 2)
+    found = app.store.updates("unlearning", "roundup", DAY)
+    for number in write(app, IDS[3], day=1, updates=found):
+        posts.decide(app, number, "reject")
+    assert app.store.updates("unlearning", "roundup", DAY) == found
+
+
+def test_posts_of_a_series_are_written_once_and_repeat_what_roundups_told(app: App) -> None:
+    app.store.put_matches("unlearning", [match(id_) for id_ in IDS[:3]], "")
+    series = (Series("review", "month", 12), Series("links", "week", 2), Series("essay", "month", 13))
+    topic = structs.replace(TOPIC, series=series, floor=0.3)
+    app.settings = structs.replace(app.settings, topics={"unlearning": topic})
+    app.stage("write")
+    genres = [
+        (post.genre, post.language, str(post.slot)) for post in app.store.posts() if post.genre != "roundup"
+    ]
+    assert genres == [
+        ("review", "en", "2026-05-12"),
+        ("review", "ru", "2026-05-12"),
+        ("links", "en", "2026-05-12"),
+        ("links", "ru", "2026-05-12"),
+    ]
+    app.stage("write")
+    assert len(app.store.posts()) == 6
+    assert app.store.posted_papers() == set(IDS[:3])
 
 
 # --- deciding -------------------------------------------------------------------------------------

@@ -917,6 +917,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "matches": lambda store: store.matches("unlearning", DAY, DAY, 0),
     "matches_of": lambda store: store.matches_of("2605.00001"),
     "last_post": lambda store: store.last_post("unlearning", "roundup", DAY),
+    "turn": lambda store: store.turn("xai", "roundup", DAY),
     "posted_papers": lambda store: store.posted_papers(),
     "posted_since": lambda store: store.posted_since(DAY),
     "posts": lambda store: store.posts(),

@@ -16,13 +16,16 @@ from msgspec.structs import replace
 
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
-from digest.errors import DeliveryError, TryAgain, UsageError, refused
+from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
 from digest.types import (
     Language,
     PostState,
     RunReport,
+    Series,
     StageReport,
     Topic,
+    Trend,
+    WindowGenre,
 )
 
 if TYPE_CHECKING:
@@ -199,8 +202,20 @@ class App:
         from digest.render import PostSettings, Writer, templates
 
         posts = self.settings.posts
-        voice = PostSettings(greetings=posts.greetings, sign_offs=posts.sign_offs)
-        return Writer(templates(posts.templates, data_dir("templates")), voice, self.settings.topics)
+        voice = PostSettings(
+            greetings=posts.greetings,
+            sign_offs=posts.sign_offs,
+            opening=posts.emoji.opening,
+            closing=posts.emoji.closing,
+        )
+        return Writer(templates(self.own_templates, data_dir("templates")), voice, self.settings.topics)
+
+    @property
+    def own_templates(self) -> Path | None:
+        """The folder of the user's templates: the one that is set, else ``templates`` in the digest home;
+        None where there is none."""
+        usual = self.settings.home / "templates"
+        return self.settings.posts.templates or (usual if usual.is_dir() else None)
 
     # The road.
 
@@ -215,7 +230,7 @@ class App:
             wrote, posts = self._write()
             sent = self._deliver()
             exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else _exit_code(sent)
-            return self.record("run", [*stages, wrote, sent], posts, exit_code)
+            return self.record("run", [*stages, *wrote, sent], posts, exit_code)
 
     def crawl(self, source: str | None, since: date | None = None, *, check: bool = False) -> RunReport:
         """The first stage alone; it ends with 75 where arXiv is not to be asked any more. ``since``: the
@@ -260,7 +275,7 @@ class App:
         with self.alone():
             if name == "write":
                 wrote, posts = self._write()
-                return self.record(name, [wrote], posts)
+                return self.record(name, wrote, posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
             done = stages[name]()
             return self.record(name, [done], exit_code=_exit_code(done))
@@ -305,10 +320,60 @@ class App:
 
         return pipeline.match(self.store, self.plan, self.now)
 
-    def _write(self) -> tuple[StageReport, list[int]]:
+    def _write(self) -> tuple[list[StageReport], list[int]]:
+        """The roundups that are due, then the posts of series."""
         from digest import pipeline
 
-        return pipeline.write(self.store, self.plan, self.writer, self.now)
+        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now)
+        reports = [wrote]
+        for topic in self.topics:
+            for one in topic.series:
+                if one.genre != "roundup":
+                    report, ids = self._write_series(topic, one, one.genre)
+                    reports += [report] if report.notes else []
+                    posts += ids
+        return reports, posts
+
+    def _write_series(self, topic: Topic, one: Series, genre: WindowGenre) -> tuple[StageReport, list[int]]:
+        from digest import series
+
+        day = new_york_day(self.now)
+        first = series.newest(one, day)
+        there = self.store.posts(topic=topic.name, genre=genre, since=first, until=day)
+        slot = series.due(one, day, {post.slot for post in there})
+        if slot is None:
+            return StageReport("write", 0.0, {}), []
+        return self.write_window(topic, genre, series.window(one, slot), topic.languages)
+
+    def write_window(
+        self, topic: Topic, genre: WindowGenre, window: tuple[date, date], languages: Sequence[Language]
+    ) -> tuple[StageReport, list[int]]:
+        """A post about a window of days, in these languages. A listing is a page, and no message."""
+        from digest import windows
+
+        types = ("file", "feed") if genre == "listing" else ("file", "feed", "telegram")
+        channels = self.channels_of(topic, languages, types)
+        trend = self._trend(topic) if genre == "review" else None
+        return windows.write(
+            self.store,
+            self.plan,
+            self.writer,
+            topic,
+            genre,
+            window,
+            channels,
+            now=self.now,
+            trend=trend,
+        )
+
+    def _trend(self, topic: Topic) -> Trend | None:
+        """The topic's term over the years; None where the archive cannot tell."""
+        from digest import terms
+
+        try:
+            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now))
+        except (InputError, UsageError):
+            return None
 
     def _deliver(self) -> StageReport:
         from digest import delivery

@@ -100,12 +100,20 @@ class Embed(Struct, frozen=True, kw_only=True):
     batch_size: BatchSize
 
 
+class Emoji(Struct, frozen=True, kw_only=True):
+    """What stands before greetings and sign-offs."""
+
+    opening: tuple[Phrase, ...] = ()
+    closing: tuple[Phrase, ...] = ()
+
+
 class Posts(Struct, frozen=True, kw_only=True):
-    """What all posts share. Greetings and sign-offs are used in turn; ``templates`` is a folder
+    """What all posts share. Greetings, sign-offs and emoji are used in turn; ``templates`` is a folder
     whose files stand before the built-in ones."""
 
     greetings: Mapping[Language, tuple[Phrase, ...]]
     sign_offs: Mapping[Language, tuple[Phrase, ...]]
+    emoji: Emoji = Emoji()
     templates: Folder | None = None
 
 
@@ -381,6 +389,7 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
 
     topics = list(data["topics"]) if isinstance(data["topics"], dict) else []
     yield from _check_doubles(data)
+    yield from _check_series(data)
     for path, value in toml.nodes(data):
         match path, value:
             case ("topics", _, "categories", int()), str() if value not in CATEGORIES:
@@ -403,6 +412,31 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
                 yield _Mistake(
                     path, f"{toml.dotted(path)} leave no room for a paper: detailed or brief must be above 0"
                 )
+
+
+def _check_series(data: dict[str, Any]) -> Iterator[_Mistake]:
+    """Days that a week does not have, two series of a genre, roundups for which a run looks back too
+    little."""
+    lookback = data["lookback_days"] if isinstance(data["lookback_days"], int) else 3650
+    seen = set()
+    for path, one in toml.nodes(data):
+        match path, one:
+            case ("topics", _, "series", int()), {"genre": str(genre), "every": str(every), **more}:
+                what = toml.dotted(path)
+                if every == "week" and _above(more.get("day"), 7):
+                    text = f"{what}.day must be a day of the week, 1 (Monday) to 7, not {more['day']}"
+                    yield _Mistake((*path, "day"), text, more["day"])
+                if (path[1], genre) in seen:
+                    yield _Mistake(path, f"{what} is a second series of the genre {genre}; keep one")
+                seen.add((path[1], genre))
+                least = {"week": 7, "month": 31}.get(every, 1)
+                if genre == "roundup" and lookback < least:
+                    text = f"{what}: a roundup every {every} needs lookback_days of {least} or more"
+                    yield _Mistake(path, text)
+
+
+def _above(value: Any, most: int) -> bool:
+    return isinstance(value, int) and value > most
 
 
 def _check_channel(name: str, channel: dict[str, Any]) -> Iterator[_Mistake]:

@@ -378,7 +378,6 @@ class _Desk:
 
     def drafts(self, homes: Home, writer: Writer, notes: list[str]) -> list[Draft]:
         """The drafts that are due; none, with the reason in ``notes``, where none is."""
-        from digest import choose
 
         topic, slot = self._topic, self._slot
         if self._store.posts(topic=topic.name, genre=GENRE, since=slot, until=slot):
@@ -387,15 +386,26 @@ class _Desk:
         papers, matches = self._waiting(homes)
         chosen = self._chosen(matches, papers, homes)
         days = [papers[choice.paper].announced for choice in chosen.choices]
-        if not choose.due(topic.rhythm, days, slot):
+        if not (choices := chosen.choices) or not self._is_due(days):
             notes.append(f"{topic.name}: no post, {self._reason(matches, chosen, days)}")
             return []
         notes.append(f"{topic.name}: {len(chosen.choices)} papers chosen, {_tally(chosen)}")
         updates = self._store.updates(topic.name, GENRE, slot - UPDATED_DAYS)[:UPDATES]
         return [
-            draft(self._store, writer, topic, slot, language, chosen.choices, updates)
+            draft(self._store, writer, topic, slot, language, choices, updates)
             for language in topic.languages
         ]
+
+    def _is_due(self, days: Sequence[date]) -> bool:
+        """By the calendar where the topic has a series of roundups, else by its rhythm."""
+        from digest import choose, series
+
+        topic, slot = self._topic, self._slot
+        for one in topic.series:
+            if one.genre == GENRE:
+                since = series.newest(one, slot)
+                return not self._store.posts(topic=topic.name, genre=GENRE, since=since, until=slot)
+        return choose.due(topic.rhythm, days, slot)
 
     def _waiting(self, homes: Home) -> tuple[dict[str, Paper], list[Match]]:
         """The topic's papers announced, or first seen, since its last post, and their matches."""
@@ -432,6 +442,8 @@ class _Desk:
     def _reason(self, matches: Sequence[Match], chosen: Chosen, waiting: Sequence[date]) -> str:
         from digest import choose
 
+        if chosen.choices and any(one.genre == GENRE for one in self._topic.series):
+            return f"{len(chosen.choices)} papers wait for the next day of its series"
         last = self._store.last_post(self._topic.name, GENRE, self._slot)
         since = last[0] + timedelta(days=1) if last else self._slot - timedelta(days=self._plan.lookback)
         announced = sum(self._store.day_counts(since, self._slot).values())
@@ -461,7 +473,10 @@ def draft(
 
     told = [choice.paper for choice in choices] + [one.paper for one in updates]
     papers = {paper.id: paper for paper in store.papers(told)}
-    sentences = {choice.paper: summarize(papers[choice.paper], SENTENCES.get(choice.tier, 1)) for choice in choices}
+    sentences = {
+        choice.paper: summarize(papers[choice.paper], SENTENCES.get(choice.tier, 1)) for choice in choices
+    }
+    writer = replace(writer, turn=store.turn(topic.name, GENRE, slot))
     return write_post(writer, topic, slot, language, choices, papers, sentences, updates)
 
 

@@ -22,6 +22,7 @@ PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
 Tier = Literal["detailed", "brief", "named"]
 WindowGenre = Literal["links", "review", "essay", "listing"]
+Genre = Literal["roundup", "links", "review", "essay", "listing"]
 ResourceKind = Literal["survey", "benchmark", "dataset", "library", "list"]
 Stage = Literal["crawl", "embed", "match", "write", "deliver"]
 
@@ -129,6 +130,15 @@ class Rhythm(Struct, frozen=True, forbid_unknown_fields=True):
     at_latest_days: Days = 1
 
 
+class Series(Struct, frozen=True, forbid_unknown_fields=True):
+    """Posts of a genre that come by the calendar: every day, or on a day of the week (1 is Monday) or of
+    the month (31 is the last)."""
+
+    genre: Genre
+    every: Literal["day", "week", "month"]
+    day: Annotated[int, Meta(ge=1, le=31, description="a whole number from 1 to 31")] = 1
+
+
 class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An information need with a name, as the configuration gives it.
 
@@ -155,6 +165,7 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     floor: Share = 0.5
     limits: Limits = Limits()
     rhythm: Rhythm = Rhythm()
+    series: tuple[Series, ...] = ()
 
     def title(self, language: Language) -> str:
         """The topic's name in a language, else its term."""

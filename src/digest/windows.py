@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from digest.pipeline import Counting
 from digest.types import Draft, Language, Overview, Paper, StageReport, Topic, Trend, WindowGenre
 
@@ -53,6 +55,7 @@ def write(
         announced = sum(store.day_counts(since, until).values())
         count.notes.append(f"{topic.name}: no post, nothing on topic among {announced} papers announced")
         return count.report(), []
+    writer = replace(writer, turn=store.turn(topic.name, genre, until))
     drafts = [write_window(writer, topic, genre, each, found, papers, trend) for each in languages]
     ids = store.add_posts(drafts, channels, plan.state, store.highest_number(), now)
     count.add("posts", len(ids))

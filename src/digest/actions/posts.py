@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
     from digest.app import App
     from digest.editing import Revised
-    from digest.types import Language, RunReport, Trend, WindowGenre
+    from digest.types import Language, RunReport, WindowGenre
 
 GENRE = "roundup"
 """The genre that never shows a paper twice."""
-PAGES = ("file", "feed")
-"""Where a listing goes: it is a page, and no message."""
 
 
 def find(app: App, number: int) -> Post:
@@ -376,31 +374,7 @@ def write(
     with app.alone():
         stages, posts = [], []
         for topic in wanted:
-            channels = app.channels_of(
-                topic, languages or topic.languages, *([PAGES] if genre == "listing" else [])
-            )
-            trend = _trend(app, topic) if genre == "review" else None
-            report, ids = windows.write(
-                app.store,
-                app.plan,
-                app.writer,
-                topic,
-                genre,
-                (first, last),
-                channels,
-                now=app.now,
-                trend=trend,
-            )
+            report, ids = app.write_window(topic, genre, (first, last), languages or topic.languages)
             stages.append(report)
             posts += ids
         return app.record("write", stages, posts)
-
-
-def _trend(app: App, topic: Topic) -> Trend | None:
-    """The topic's term over the years; None where the archive cannot tell."""
-    from digest.actions import trends
-
-    try:
-        return trends.trend(app, topic.term)
-    except (InputError, UsageError):
-        return None

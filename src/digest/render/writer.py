@@ -16,18 +16,23 @@ from digest.types import Language, Part, Topic
 
 
 class PostSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The author's voice: openings and closings by language, taken in turn from slot to slot."""
+    """The author's voice: openings and closings by language, and the emoji before them, taken in turn from
+    post to post."""
 
     greetings: Mapping[Language, tuple[str, ...]] = {}
     sign_offs: Mapping[Language, tuple[str, ...]] = {}
+    opening: tuple[str, ...] = ()
+    closing: tuple[str, ...] = ()
 
 
 class Writer(Struct, frozen=True):
-    """What all posts are written with: the templates, the author's voice, and all topics by name."""
+    """What all posts are written with: the templates, the author's voice, and all topics by name. ``turn``
+    is how many posts of the series there were before: each takes the next greeting."""
 
     templates: Environment
     settings: PostSettings
     topics: Mapping[str, Topic]
+    turn: int = 0
 
 
 def hashtags(topic: Topic) -> tuple[str, ...]:
@@ -36,8 +41,9 @@ def hashtags(topic: Topic) -> tuple[str, ...]:
     return tuple(f"#{tag}" for tag in tags if tag.strip("0123456789_"))
 
 
-def in_turn(lines: Sequence[str], slot: date) -> str:
-    return lines[slot.toordinal() % len(lines)] if lines else ""
+def in_turn(turn: int, emoji: Sequence[str], lines: Sequence[str]) -> str:
+    """This turn's line, behind its emoji; each list goes round by itself."""
+    return " ".join(each[turn % len(each)] for each in (emoji, lines) if each)
 
 
 def written(
@@ -47,7 +53,7 @@ def written(
 
     Raises UsageError naming file and line when the template cannot be used.
     """
-    name = f"{language}/{genre}.html.j2"
+    name, voice = f"{language}/{genre}.html.j2", writer.settings
     html = fill(
         writer.templates,
         name,
@@ -56,8 +62,8 @@ def written(
         term=topic.term,
         slot=slot,
         hashtags=hashtags(topic),
-        greeting=in_turn(writer.settings.greetings.get(language, ()), slot),
-        sign_off=in_turn(writer.settings.sign_offs.get(language, ()), slot),
+        greeting=in_turn(writer.turn, voice.opening, voice.greetings.get(language, ())),
+        sign_off=in_turn(writer.turn, voice.closing, voice.sign_offs.get(language, ())),
         **values,
     )
     blocks = [block for block in re.split(r"\n\s*\n", html.strip()) if block.strip()]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Row, Text, func, select, type_coerce
 
 from digest.errors import StoreError
 from digest.store import sqlite
@@ -54,6 +54,13 @@ class PostStore(StoreBase):
         with self._reading() as connection:
             row = connection.execute(wanted.where(post.c.slot < before)).one_or_none()
         return None if row is None else (row[0], row[1])
+
+    def turn(self, topic_name: str, genre: str, before: date) -> int:
+        """For how many days before this one a topic has posts of a genre."""
+        query = select(func.count(post.c.slot.distinct()))
+        wanted = query.where(post.c.topic == topic_name, post.c.genre == genre, post.c.slot < before)
+        with self._reading() as connection:
+            return connection.scalar(wanted) or 0
 
     def posted_papers(self, genre: str = "roundup") -> set[str]:
         """Ids of all papers in posts of a genre, and of the duplicates merged into them; papers of
