@@ -327,19 +327,20 @@ def test_the_head_counts_what_the_word_would_have_missed(silent: int, language: 
     assert words in visible(written(choices, papers, language))
 
 
-def test_greetings_and_closings_take_turns_from_slot_to_slot() -> None:
-    voice = PostSettings(greetings={"en": ("One!", "Two!")}, sign_offs={"en": ("Bye.",)})
-    writer = Writer(WRITER.templates, voice, WRITER.topics)
-    one = paper(1, "A Lamp")
-    posts = [
-        visible(written([choice(one)], [one], writer=writer, slot=date(2026, 5, day)))
-        for day in (12, 13, 14, 12)
-    ]
-    assert [post.splitlines()[0] for post in posts] in (
-        ["One!", "Two!", "One!", "One!"],
-        ["Two!", "One!", "Two!", "Two!"],
+def test_greetings_emoji_and_closings_take_turns_from_post_to_post() -> None:
+    voice = PostSettings(
+        greetings={"en": ("One!", "Two!")},
+        sign_offs={"en": ("Bye.",)},
+        opening=("🐥", "☕", "🌙"),
+        closing=("🐣",),
     )
-    assert all(post.endswith("\n\nBye.") for post in posts)
+    one = paper(1, "A Lamp")
+    writers = [Writer(WRITER.templates, voice, WRITER.topics, turn) for turn in range(4)]
+    posts = [visible(written([choice(one)], [one], writer=writer)) for writer in writers]
+    assert [post.splitlines()[0] for post in posts] == ["🐥 One!", "☕ Two!", "🌙 One!", "🐥 Two!"]
+    assert all(post.endswith("\n\n🐣 Bye.") for post in posts)
+    russian = written([choice(one)], [one], "ru", writer=writers[0])
+    assert visible(russian).startswith("🐥\n\n")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -436,6 +437,16 @@ class Review(Struct, frozen=True):
     version: int
     chat: str
     message: int
+
+
+class Template(Struct, frozen=True):
+    """A template: the user's file that stands before the built-in one, if any; whether there is a built-in
+    one; whether both say the same."""
+
+    name: str
+    own: Path | None
+    built_in: bool
+    same: bool
 
 
 class StageReport(Struct, frozen=True):
