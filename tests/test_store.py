@@ -40,6 +40,7 @@ from digest.types import (
     TextEntity,
     Version,
     Window,
+    Wording,
 )
 
 NOW = datetime(2026, 5, 5, 6, 0, tzinfo=UTC)
@@ -876,6 +877,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "add_posts": lambda store: add(store, draft(1)),
     "set_post_state": lambda store: store.set_post_state(1, ("draft",), "approved", NOW),
     "put_version": lambda store: store.put_version(1, 1, draft(1), (), NOW, by="me", what="text"),
+    "put_wording": lambda store: store.put_wording("k", Wording("tell", "en", "m", "a", "b", None)),
     "claim_delivery": lambda store: store.claim_delivery("news", NOW),
     "record_delivery": lambda store: store.record_delivery(1, "sent", NOW),
     "set_delivery_state": lambda store: store.set_delivery_state(1, ("failed",), "queued", NOW),
@@ -918,6 +920,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "matches_of": lambda store: store.matches_of("2605.00001"),
     "last_post": lambda store: store.last_post("unlearning", "roundup", DAY),
     "turn": lambda store: store.turn("xai", "roundup", DAY),
+    "wording": lambda store: store.wording("k"),
     "posted_papers": lambda store: store.posted_papers(),
     "posted_since": lambda store: store.posted_since(DAY),
     "posts": lambda store: store.posts(),

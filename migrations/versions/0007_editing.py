@@ -55,6 +55,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["paper"], ["paper.number"], name="fk_post_update_paper"),
         sa.PrimaryKeyConstraint("post", "paper", name="pk_post_update"),
     )
+    op.create_table(
+        "wording",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("refused", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("key", name="pk_wording"),
+    )
     # What was shown to editors had a hash for a version; a draft that waits is shown once more.
     op.execute("DELETE FROM review")
     with op.batch_alter_table("review") as batch:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
+    from digest.wording import Words
 
 
 class App:
@@ -217,6 +218,26 @@ class App:
         usual = self.settings.home / "templates"
         return self.settings.posts.templates or (usual if usual.is_dir() else None)
 
+    @cached_property
+    def words(self) -> Words | None:
+        """The endpoint that words texts anew; None where there is none."""
+        from digest.config import writer_key
+        from digest.wording import Endpoint, Words
+
+        chosen = self.settings.writer
+        if chosen.url is None or chosen.model is None:
+            return None
+        endpoint = Endpoint(
+            url=chosen.url,
+            model=chosen.model,
+            seconds=chosen.seconds,
+            calls=chosen.calls,
+            tokens=chosen.tokens,
+        )
+        words = Words(endpoint, lambda: writer_key(chosen, os.environ), self.store)
+        self._open.callback(words.close)
+        return words
+
     # The road.
 
     def run(self, source: str | None) -> RunReport:
@@ -324,7 +345,7 @@ class App:
         """The roundups that are due, then the posts of series."""
         from digest import pipeline
 
-        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now)
+        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words)
         reports = [wrote]
         for topic in self.topics:
             for one in topic.series:

@@ -53,6 +53,7 @@ Url = Annotated[
 Seconds = Annotated[float, Meta(ge=0, le=3600, description="a number of seconds from 0 to 3600")]
 BatchSize = Annotated[int, Meta(ge=1, le=4096, description="a whole number from 1 to 4096")]
 
+Cost = Annotated[int, Meta(ge=0, le=10_000_000, description="a whole number from 0 to 10000000")]
 Address = Annotated[
     str,
     Meta(
@@ -72,7 +73,7 @@ Zone = Annotated[str, Meta(min_length=1, description='a time zone such as "Europ
 User = Annotated[int, Meta(ge=1, description="a user's number in Telegram")]
 Users = Annotated[tuple[User, ...], Meta(description="a list of users' numbers in Telegram")]
 
-OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG", "DIGEST_TELEGRAM_TOKEN")
+OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG", "DIGEST_TELEGRAM_TOKEN", "DIGEST_WRITER_KEY")
 """Environment variables that say where to look, or a secret, and are no settings."""
 
 _SET_BY_LOAD = frozenset({"home", "name"})  # fields that are no keys of the file
@@ -133,6 +134,18 @@ class Telegram(Struct, frozen=True, kw_only=True):
         return self.editor_chat or next(map(str, self.editors), None)
 
 
+class Writer(Struct, frozen=True, kw_only=True):
+    """An endpoint that speaks OpenAI's protocol and may retell, translate and title what posts quote. Its
+    key is no setting (see ``writer_key``). Without ``url`` and ``model`` none is asked."""
+
+    url: Url | None = None
+    model: Phrase | None = None
+    key_file: Folder | None = None
+    seconds: Seconds = 30
+    calls: Cost = 60
+    tokens: Cost = 60_000
+
+
 class Channel(Struct, frozen=True, kw_only=True):
     """Where posts go. ``topics`` and ``languages`` are those it takes, None for all. The others are
     those of a type: see ``_OF_TYPE``."""
@@ -172,6 +185,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     embed: Embed
     posts: Posts
     telegram: Telegram
+    writer: Writer = Writer()
     topics: Topics
     channels: Mapping[str, Channel]
 
@@ -208,6 +222,19 @@ def bot_token(telegram: Telegram, environ: Mapping[str, str]) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ConfigError(f"{telegram.token_file}: the bot token cannot be read: {why}") from None
+
+
+def writer_key(writer: Writer, environ: Mapping[str, str]) -> str:
+    """The key of the endpoint: DIGEST_WRITER_KEY, else what stands in ``writer.key_file``, else none, for
+    an endpoint of one's own. Raises ConfigError where the file cannot be read; no message shows it."""
+    given = environ.get("DIGEST_WRITER_KEY", "").strip()
+    if given or writer.key_file is None:
+        return given or "none"
+    try:
+        return writer.key_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"{writer.key_file}: the writer's key cannot be read: {why}") from None
 
 
 def find_home(home: Path | None, environ: Mapping[str, str]) -> Path:

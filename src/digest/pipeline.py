@@ -44,6 +44,7 @@ from digest.types import (
     PostState,
     Stage,
     StageReport,
+    Told,
     Topic,
     Update,
 )
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
+    from digest.wording import Words
 
 # Ranking learns from the newest papers and from all that hold a key; more costs time, not quality:
 # the rankers are strongly regularised and the seeds are what they learn from.
@@ -351,7 +353,9 @@ def vectors_of(store: Store, model: str, ids: Sequence[str]) -> Vectors | None:
 # write
 
 
-def write(store: Store, plan: Plan, writer: Writer, now: datetime) -> tuple[StageReport, list[int]]:
+def write(
+    store: Store, plan: Plan, writer: Writer, now: datetime, words: Words | None = None
+) -> tuple[StageReport, list[int]]:
     """Write the posts that are due today, each topic in all its languages at once."""
     from digest import choose
 
@@ -363,10 +367,11 @@ def write(store: Store, plan: Plan, writer: Writer, now: datetime) -> tuple[Stag
     posts: list[int] = []
     for topic in plan.topics:
         desk = _Desk(store, plan, topic, slot)
-        drafts = desk.drafts(homes, writer, count.notes)
+        drafts = desk.drafts(homes, writer, count.notes, words)
         ids = store.add_posts(drafts, plan.channels[topic.name], plan.state, store.highest_number(), now)
         count.add("posts", len(ids))
         posts.extend(ids)
+    count.notes += [f"writer: {note}" for note in (words.notes if words else ())]
     return count.report(), posts
 
 
@@ -376,7 +381,9 @@ class _Desk:
     def __init__(self, store: Store, plan: Plan, topic: Topic, slot: date) -> None:
         self._store, self._plan, self._topic, self._slot = store, plan, topic, slot
 
-    def drafts(self, homes: Home, writer: Writer, notes: list[str]) -> list[Draft]:
+    def drafts(
+        self, homes: Home, writer: Writer, notes: list[str], words: Words | None = None
+    ) -> list[Draft]:
         """The drafts that are due; none, with the reason in ``notes``, where none is."""
 
         topic, slot = self._topic, self._slot
@@ -392,7 +399,7 @@ class _Desk:
         notes.append(f"{topic.name}: {len(chosen.choices)} papers chosen, {_tally(chosen)}")
         updates = self._store.updates(topic.name, GENRE, slot - UPDATED_DAYS)[:UPDATES]
         return [
-            draft(self._store, writer, topic, slot, language, choices, updates)
+            draft(self._store, writer, topic, slot, language, choices, updates, words=words)
             for language in topic.languages
         ]
 
@@ -466,8 +473,11 @@ def draft(
     language: Language,
     choices: Sequence[Choice],
     updates: Sequence[Update] = (),
+    *,
+    words: Words | None = None,
 ) -> Draft:
-    """A topic's roundup of a day in a language, of papers that were chosen and of updates."""
+    """A topic's roundup of a day in a language, of papers that were chosen and of updates, in other words
+    as far as there are any."""
     from digest.render import write_post
     from digest.summarize import summarize
 
@@ -476,8 +486,20 @@ def draft(
     sentences = {
         choice.paper: summarize(papers[choice.paper], SENTENCES.get(choice.tier, 1)) for choice in choices
     }
+    shown = [papers[choice.paper] for choice in choices if choice.tier != "named"]
+    told_anew = {paper.id: _in_words(words, paper, sentences[paper.id], language) for paper in shown}
     writer = replace(writer, turn=store.turn(topic.name, GENRE, slot))
-    return write_post(writer, topic, slot, language, choices, papers, sentences, updates)
+    return write_post(
+        writer, topic, slot, language, choices, papers, sentences, updates=updates, told=told_anew
+    )
+
+
+def _in_words(words: Words | None, paper: Paper, sentences: Sequence[str], language: Language) -> Told:
+    """A paper's title and sentences in other words, as far as there are any; in English the title stays."""
+    if words is None or not sentences:
+        return Told()
+    text = words("tell" if language == "en" else "translate", " ".join(sentences), language)
+    return Told(None if language == "en" else words("title", paper.title, language), text)
 
 
 def _tally(chosen: Chosen) -> str:

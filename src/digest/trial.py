@@ -85,7 +85,7 @@ def _draft(writer: Writer, genre: Genre, language: Language, count: int) -> Draf
     if genre == "roundup":
         updates = [Update("2605.00001", 1, 2)] if count > 1 else []
         sentences = {id_: summarize(paper, 2) for id_, paper in papers.items()}
-        return write_post(writer, TOPIC, DAY, language, choices, papers, sentences, updates)
+        return write_post(writer, TOPIC, DAY, language, choices, papers, sentences, updates=updates)
     found = overview(TOPIC, DAY.replace(day=1), DAY, choices, papers, {}, list(papers.values()))
     return write_window(writer, TOPIC, genre, language, found, papers)
 

@@ -21,6 +21,7 @@ KeyState = Literal["proposed", "active", "rejected", "retired"]
 Opinion = Literal["like", "dislike"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
+Task = Literal["tell", "translate", "title"]
 Tier = Literal["detailed", "brief", "named"]
 WindowGenre = Literal["links", "review", "essay", "listing"]
 Genre = Literal["roundup", "links", "review", "essay", "listing"]
@@ -437,6 +438,24 @@ class Review(Struct, frozen=True):
     version: int
     chat: str
     message: int
+
+
+class Wording(Struct, frozen=True):
+    """What an endpoint made of a text, and why it was refused, if it was. The ``source`` stays beside it."""
+
+    task: Task
+    language: Language
+    model: str
+    source: str
+    text: str
+    refused: str | None
+
+
+class Told(Struct, frozen=True):
+    """A paper in other words than its own, checked: its title, and what it does; None for its own."""
+
+    title: str | None = None
+    text: str | None = None
 
 
 class Template(Struct, frozen=True):

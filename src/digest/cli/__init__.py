@@ -11,11 +11,23 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, evaluate, posts, road, sending, templates, topics, trends
+from digest.cli import archive, evaluate, export, posts, road, sending, templates, topics, trends
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 
-__all__ = ["archive", "cli", "evaluate", "main", "posts", "road", "sending", "templates", "topics", "trends"]
+__all__ = [
+    "archive",
+    "cli",
+    "evaluate",
+    "export",
+    "main",
+    "posts",
+    "road",
+    "sending",
+    "templates",
+    "topics",
+    "trends",
+]
 
 
 def main() -> None:

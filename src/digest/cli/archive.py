@@ -25,7 +25,7 @@ def search(context: click.Context, /, query: tuple[str, ...], count: int, **limi
     from digest.report import archive as report
 
     with opened(context) as app:
-        hits = archive.search(app, " ".join(query), count, _window(app, **limits))
+        hits = archive.search(app, " ".join(query), count, window(app, **limits))
         show(context, hits, lambda: report.hits(hits))
 
 
@@ -39,13 +39,14 @@ def similar(context: click.Context, /, paper: str, count: int, **limits: Any) ->
     from digest.report import archive as report
 
     with opened(context) as app:
-        hits = archive.similar(app, paper, count, _window(app, **limits))
+        hits = archive.similar(app, paper, count, window(app, **limits))
         show(context, hits, lambda: report.hits(hits))
 
 
-def _window(
+def window(
     app: App, topic: str | None, since: date | None, until: date | None, categories: tuple[str, ...]
 ) -> Window:
+    """The filters of a search, as they were given. Raises UsageError for a topic or category that is none."""
     from digest import ids
     from digest.types import Window
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from digest.links import Link, Venue, links, venue
 from digest.text import readable
-from digest.types import Choice, Language, Paper, Tier, Topic, Update
+from digest.types import Choice, Language, Paper, Tier, Told, Topic, Update
 
 AUTHORS_SHOWN = 4  # of five and more only three stand before "et al."
 KEYS_SHOWN = 3
@@ -55,6 +56,8 @@ class Item(Struct, frozen=True, kw_only=True):
     venue: Venue | None
     topics: tuple[str, ...]
     duplicates: tuple[str, ...]
+    told: str = ""
+    told_title: str = ""
 
 
 def item(topics: Mapping[str, Topic], language: Language, number: int, choice: Choice, paper: Paper) -> Item:
@@ -89,6 +92,11 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
         topics=tuple(names) if len(names) > 1 else (),
         duplicates=choice.duplicates,
     )
+
+
+def in_words(one: Item, told: Told | None) -> Item:
+    """The item with what was said of it in other words."""
+    return replace(one, told=told.text or "", told_title=told.title or "") if told else one
 
 
 class Updated(Struct, frozen=True):

@@ -15,9 +15,9 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from digest.render.item import Item, Updated, item, quotes, updated
+from digest.render.item import Item, Updated, in_words, item, quotes, updated
 from digest.render.writer import Writer, written
-from digest.types import Choice, Draft, Language, Paper, Part, Topic, Update
+from digest.types import Choice, Draft, Language, Paper, Part, Told, Topic, Update
 
 GENRE = "roundup"
 
@@ -41,17 +41,20 @@ def write_post(
     choices: Sequence[Choice],
     papers: Mapping[str, Paper],
     summaries: Mapping[str, Sequence[str]],
+    *,
     updates: Sequence[Update] = (),
+    told: Mapping[str, Told] | None = None,
 ) -> Draft:
     """Write a topic's roundup of a day in a language.
 
-    ``papers`` holds every chosen or updated paper, ``summaries`` the sentences taken from its abstract (by
-    id).
+    ``papers`` holds every chosen or updated paper; by id, ``summaries`` are the sentences taken from an
+    abstract, ``told`` other words for a paper, whose own are kept beside them.
     Raises UsageError naming file and line when a template cannot be used.
     """
     items = [
         item(writer.topics, language, number, one, papers[one.paper]) for number, one in enumerate(choices, 1)
     ]
+    items = [in_words(one, (told or {}).get(each.paper)) for one, each in zip(items, choices, strict=True)]
     quoted = [quotes(papers[one.paper], summaries.get(one.paper, ())) for one in choices]
     budgets = _budgets(choices)
     newer = [updated(one, papers[one.paper]) for one in updates if one.paper in papers]
@@ -92,6 +95,7 @@ def _within(budget: Budget, one: Item, quoted: Sequence[str]) -> Item:
         one,
         tier=one.tier if one.number <= budget.told else "named",
         quote=quoted[min(sentences, len(quoted) - 1)],
+        told=one.told if sentences else "",
         authors=one.authors if budget.authors else (),
     )
 

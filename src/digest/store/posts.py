@@ -11,14 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, Row, Text, func, select, type_coerce
 
 from digest.errors import StoreError
 from digest.store import sqlite
-from digest.store.base import StoreBase, insert_rows, known_numbers
-from digest.store.tables import delivery, paper, part, post, post_change, post_paper, post_update
+from digest.store.base import StoreBase, columns, insert_rows, known_numbers, read_as
+from digest.store.tables import delivery, paper, part, post, post_change, post_paper, post_update, wording
 from digest.store.topics import ensure_topic
-from digest.types import Choice, Draft, Language, Part, Post, PostState
+from digest.types import Choice, Draft, Language, Part, Post, PostState, Wording
 
 LIVE: tuple[PostState, ...] = ("draft", "approved")
 """The states in which a post holds its papers; a rejected one gives them back."""
@@ -61,6 +62,18 @@ class PostStore(StoreBase):
         wanted = query.where(post.c.topic == topic_name, post.c.genre == genre, post.c.slot < before)
         with self._reading() as connection:
             return connection.scalar(wanted) or 0
+
+    def wording(self, key: str) -> Wording | None:
+        """What an endpoint made of a text, by what it was asked."""
+        query = select(*columns(wording, Wording).values()).where(wording.c.key == key)
+        with self._reading() as connection:
+            return next(iter(read_as(Wording, connection, query)), None)
+
+    def put_wording(self, key: str, one: Wording) -> None:
+        """Keep what an endpoint made of a text."""
+        row = sqlite.insert(wording).values(key=key, **structs.asdict(one))
+        with self._writing() as connection:
+            connection.execute(row.on_conflict_do_nothing())
 
     def posted_papers(self, genre: str = "roundup") -> set[str]:
         """Ids of all papers in posts of a genre, and of the duplicates merged into them; papers of

@@ -359,6 +359,19 @@ review = Table(
     _number("message"),
 )
 
+# What an endpoint made of a text, by what it was asked; refused answers too, so that none is paid twice.
+wording = Table(
+    "wording",
+    metadata,
+    _text("key", primary_key=True),
+    _text("task"),
+    _text("language"),
+    _text("model"),
+    _text("source"),
+    _text("text"),
+    _text("refused", null=True),
+)
+
 cursor = Table(
     "cursor", metadata, _text("source", primary_key=True), _text("value", null=True), _time("updated")
 )
