@@ -6,7 +6,8 @@ They are 1080 pixels wide: a messenger shows them at about a third of that, so l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,14 +83,8 @@ def term_over_years(trend: Trend, path: Path, language: Language = "en", *, dark
     Raises UsageError where matplotlib is not installed, or where the text needs Chinese letters and no
     font has them: a picture with boxes is none.
     """
-    _require_matplotlib()
-    import matplotlib as mpl
-
-    colours = DARK if dark else LIGHT
-    told = _texts(trend, language)
-    with mpl.rc_context(_style(colours, fonts_for(told))):
-        figure = _figure(trend, language, colours)
-        return _save(figure, path)
+    with drawing(_texts(trend, language), dark=dark) as colours:
+        return save(_figure(trend, language, colours), path)
 
 
 def fonts_for(texts: Iterable[str]) -> tuple[str, ...]:
@@ -143,7 +138,20 @@ def _texts(trend: Trend, language: Language) -> list[str]:
     return [trend.term, *words, *beside]
 
 
-def _save(figure: Figure, path: Path) -> Path:
+@contextmanager
+def drawing(texts: Iterable[str], *, dark: bool) -> Iterator[Colours]:
+    """What a picture is drawn within: its fonts for these texts, and its colours. Raises UsageError where
+    matplotlib or a font is missing."""
+    _require_matplotlib()
+    import matplotlib as mpl
+
+    colours = DARK if dark else LIGHT
+    with mpl.rc_context(_style(colours, fonts_for(texts))):
+        yield colours
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture as a PNG; the same picture gives the same bytes."""
     try:
         figure.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
     except OSError as error:
@@ -160,7 +168,7 @@ def _figure(trend: Trend, language: Language, colours: Colours) -> Figure:
     figure = Figure(figsize=(SIZE, height))
     shares, held = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (5, 1), "hspace": 0.12})
     figure.subplots_adjust(left=0.13, right=0.97, top=1 - 0.95 / height, bottom=(1.05 + below) / height)
-    figure.text(0.03, 1 - 0.42 / height, _shortened(trend.term, 34), size=22, weight="bold")
+    figure.text(0.03, 1 - 0.42 / height, shortened(trend.term, 34), size=22, weight="bold")
     figure.text(0.03, 1 - 0.7 / height, WORDS["share"][language], size=13, color=colours.faint)
     _draw_curves(shares, trend, language, colours)
     _draw_held(held, trend, language, colours)
@@ -173,7 +181,7 @@ def _figure(trend: Trend, language: Language, colours: Colours) -> Figure:
 def _draw_curves(axes: Axes, trend: Trend, language: Language, colours: Colours) -> None:
     from matplotlib.ticker import PercentFormatter
 
-    curves = [(trend.said, colours.said, WORDS["said"][language].format(_shortened(trend.term, 24)))]
+    curves = [(trend.said, colours.said, WORDS["said"][language].format(shortened(trend.term, 24)))]
     if trend.silent is not None:
         curves.append((trend.silent, colours.silent, WORDS["silent"][language]))
     top = HEADROOM * max((_top(curve) for curve, _, _ in curves), default=0.0) or 0.01
@@ -245,10 +253,11 @@ def _phrases(stretch: Stretch) -> str:
         if len(longer) > FIT:
             break
         told = longer
-    return told or _shortened(stretch.beside[0].text, FIT)
+    return told or shortened(stretch.beside[0].text, FIT)
 
 
-def _shortened(text: str, length: int) -> str:
+def shortened(text: str, length: int) -> str:
+    """A text of so many letters at most."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 

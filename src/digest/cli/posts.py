@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
@@ -81,6 +82,20 @@ def posts_diff(context: click.Context, number: int, before: int | None, after: i
     with opened(context) as app:
         found = posts.diff(app, number, before, after)
         show(context, found, lambda: found or f"post {number} has not changed")
+
+
+@posts.command("card")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--png", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Draw it there.")
+@click.option("--dark", is_flag=True, help="For a dark background.")
+@click.pass_context
+def posts_card(context: click.Context, number: int, png: Path, dark: bool) -> None:
+    """Draw a post's card: its topic's last four weeks, and what it shows."""
+    from digest.actions import pictures
+
+    with opened(context) as app:
+        made = pictures.card(app, number, png, dark=dark)
+        show(context, {"path": str(made)}, lambda: f"wrote {made}")
 
 
 @posts.command("edit")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.base import as_of, cli, opened, show
+from digest.cli.base import Day, as_of, cli, opened, show
 
 if TYPE_CHECKING:
     from digest.types import Language
@@ -46,3 +46,30 @@ def trend(
 
             term_over_years(found, png, language, dark=dark)
         show(context, found, lambda: report.trend(found, png))
+
+
+@cli.command("map")
+@click.argument("topic")
+@click.option("--since", type=Day(), required=True, metavar="DAY", help="Announced on this day or later.")
+@click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
+@click.option("--png", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Draw it there.")
+@click.option("--language", type=click.Choice(["en", "ru", "zh"]), default="en", help="Language of the map.")
+@click.option("--dark", is_flag=True, help="For a dark background.")
+@as_of
+@click.pass_context
+def map_(
+    context: click.Context,
+    topic: str,
+    since: date,
+    until: date | None,
+    png: Path,
+    language: Language,
+    dark: bool,
+    as_of: datetime | None,
+) -> None:
+    """Draw a topic's papers of some days: like ones near each other, those without its word marked."""
+    from digest.actions import pictures
+
+    with opened(context, as_of) as app:
+        made = pictures.topic_map(app, topic, since, until, png, language, dark=dark)
+        show(context, {"path": str(made)}, lambda: f"wrote {made}")

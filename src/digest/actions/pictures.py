@@ -1,0 +1,102 @@
+"""Pictures: a roundup's card, a topic's map."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digest.days import new_york_day
+from digest.errors import InputError, UsageError
+from digest.types import Language, Topic
+
+if TYPE_CHECKING:
+    from digest import cards
+    from digest.app import App
+
+DAYS = 28
+"""So many days before a post its card shows."""
+
+
+def card(app: App, number: int, file: Path, *, dark: bool = False) -> Path:
+    """Draw a post's card: how many papers of its topic there were day by day, and which it shows."""
+    from digest import cards
+    from digest.actions.posts import find
+    from digest.render import short_title
+    from digest.text import readable
+
+    post = find(app, number)
+    topic = app.topic(post.topics[0])
+    made = cards.Card(
+        title=topic.title(post.language),
+        term=topic.term,
+        slot=_day(post.slot, post.language),
+        days=_days(app, topic, post.slot),
+        papers=tuple(readable(short_title(paper.title)) for paper in app.store.papers(post.papers)),
+    )
+    return cards.draw_card(made, file, post.language, dark=dark)
+
+
+def _days(app: App, topic: Topic, until: date) -> tuple[cards.Day, ...]:
+    from digest.cards import Day
+
+    since = until - timedelta(days=DAYS - 1)
+    matches = app.store.matches(topic.name, since, until, topic.floor)
+    announced = {paper.id: paper.announced for paper in app.store.papers([one.paper for one in matches])}
+    count = Counter((announced[one.paper], one.silent) for one in matches)
+    since = min((day for day, _ in count), default=until)  # what is before was never matched
+    days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
+    return tuple(Day(day, count[day, False], count[day, True]) for day in days)
+
+
+def topic_map(
+    app: App,
+    name: str,
+    since: date,
+    until: date | None,
+    file: Path,
+    language: Language,
+    *,
+    dark: bool = False,
+) -> Path:
+    """Draw a map of a topic's papers of some days: like ones near each other, groups in colours, silent
+    ones marked."""
+    import numpy as np
+
+    from digest import cards, windows
+
+    topic = app.topic(name)
+    last = min(until or new_york_day(app.now), new_york_day(app.now))
+    if since > last:
+        raise UsageError(f"--since {since} is later than {'--until' if until else 'today'}")
+    found, _ = windows.gather(app.store, app.plan, topic, since, last)
+    if not found.choices:
+        raise InputError(f"no papers of {name} from {since} to {last}; digest match finds them")
+    embedded, vectors = app.store.vectors(app.model, [choice.paper for choice in found.choices])
+    row = dict(zip(embedded, vectors, strict=True))
+    shown = [choice for choice in found.choices if choice.paper in row]
+    rows = [row[choice.paper] for choice in shown]
+    places = cards.layout(np.stack(rows) if rows else np.empty((0, 1), np.float32))
+        np.stack([row[choice.paper] for choice in shown]) if shown else np.empty((0, 1), np.float32)
+    )
+    of_group = {paper: at for at, group in reversed(list(enumerate(found.groups))) for paper in group.papers}
+    made = cards.Map(
+        title=topic.title(language),
+        term=topic.term,
+        since=_day(since, language),
+        until=_day(last, language),
+        groups=tuple(group.name for group in found.groups),
+        points=tuple(cards.Point(of_group.get(choice.paper), choice.silent) for choice in shown),
+    )
+    return cards.draw_map(made, places, file, language, dark=dark)
+
+
+def _day(day: date, language: Language) -> str:
+    from babel.dates import format_date
+
+    from digest.render.environment import LOCALES
+
+    return (
+        str(format_date(day, "long", locale=LOCALES[language])).removesuffix("\u202fг.").removesuffix(" г.")
+    )
