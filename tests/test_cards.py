@@ -1,4 +1,4 @@
-"""The pictures of a post and of a topic: drawn in every language, the same for the same, honest about size."""
+"""The pictures of a post and of a topic: in every language, and the same for the same."""
 
 from __future__ import annotations
 

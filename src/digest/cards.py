@@ -29,8 +29,8 @@ LETTERS = 48
 """So many letters of a title fit into a line."""
 LEAST = 3
 """Fewer papers make no map."""
-GROUPS = ("#1f6fb5", "#2e9e6b", "#8a56c2", "#c2437a", "#b58a00", "#3aa6b9")
-DARK_GROUPS = ("#6cb4f0", "#62d09c", "#bf97ee", "#f08cb4", "#e6c14d", "#7fdcec")
+GROUPS = ("#1f6fb5", "#2e9e6b", "#8a56c2", "#c2437a", "#b58a00", "#3aa6b9", "#7a5230", "#5a6b2f")
+DARK_GROUPS = ("#6cb4f0", "#62d09c", "#bf97ee", "#f08cb4", "#e6c14d", "#7fdcec", "#c9a27e", "#b9cc7a")
 
 WORDS: Mapping[str, Mapping[Language, str]] = {
     "days": {

@@ -78,8 +78,6 @@ def topic_map(
     shown = [choice for choice in found.choices if choice.paper in row]
     rows = [row[choice.paper] for choice in shown]
     places = cards.layout(np.stack(rows) if rows else np.empty((0, 1), np.float32))
-        np.stack([row[choice.paper] for choice in shown]) if shown else np.empty((0, 1), np.float32)
-    )
     of_group = {paper: at for at, group in reversed(list(enumerate(found.groups))) for paper in group.papers}
     made = cards.Map(
         title=topic.title(language),
