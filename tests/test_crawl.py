@@ -448,7 +448,8 @@ def test_a_held_paper_is_posted_on_its_day_a_replaced_one_once_and_a_withdrawn_o
         for day in (july[1], july[3]):
             at(arxiv, day)
             told = digest(tmp_path / "home", tmp_path, arxiv, "run", "--as-of", str(day), gap="0.05")
-            assert told.wait(timeout=400) == 0
+            _, error = told.communicate(timeout=400)
+            assert told.returncode == 0, error
         listed = digest(tmp_path / "home", tmp_path, arxiv, "posts", "list", "--json")
         posts = json.loads(listed.communicate(timeout=60)[0])
     slots = {id_: {post["slot"] for post in posts if id_ in post["papers"]} for id_ in first}

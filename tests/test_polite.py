@@ -244,7 +244,9 @@ def reset_in_the_body(connection: socket.socket) -> None:
 FAULTS: dict[str, bytes | Behaviour] = {
     "429": http(b"", 429),
     "500": http(b"oh", 500),
+    "202": http(b"<good/>", 202),
     "204": http(b"", 204),
+    "206": http(b"<good/>", 206),
     "304 unasked": http(b"", 304),
     "507": http(b"", 507),
     "502": http(b"", 502),

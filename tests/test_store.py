@@ -214,6 +214,7 @@ PAPERS = st.builds(
     submitted=st.datetimes(timezones=st.just(UTC)),
     categories=st.permutations(["cs.LG", "cs.CV", "stat.ML"]).map(tuple),
     versions=st.sets(st.integers(1, 3)).map(lambda found: tuple(Version(n, NOW) for n in sorted(found))),
+    estimated=st.booleans(),
 )
 
 
@@ -303,6 +304,26 @@ def test_a_source_that_tells_less_erases_nothing(store: Store) -> None:
     store.add_papers("oai", page(full), NOW)
     store.add_papers("rss", page(paper(authors=())), NOW)
     assert store.papers([full.id]) == [full]
+
+
+def test_an_estimated_day_gives_way_to_that_of_the_announcement_and_the_paper_arrives_anew(
+    store: Store,
+) -> None:
+    guess = {"announced": DAY - timedelta(9), "announce_type": "replace", "estimated": True}
+    store.add_papers("backfill", page(paper(1, **guess), paper(2, **guess)), NOW)
+    store.add_papers("oai", page(paper(3)), NOW)
+    state = store.vector_state(MODEL)
+    store.add_papers("oai", page(paper(1, **guess), paper(2)), NOW)
+    assert store.papers([paper(1).id, paper(2).id]) == [paper(1, **guess), paper(2)]
+    assert store.arrivals(map(paper_id, range(1, 4))) == {paper(1).id: 1, paper(2).id: 4, paper(3).id: 3}
+    assert store.vector_state(MODEL) != state
+    store.add_papers("rss", page(paper(2, announced=DAY + timedelta(1))), NOW)
+    store.add_papers("backfill", page(paper(2, **guess), paper(3, **guess)), NOW)
+    assert store.papers([paper(2).id, paper(3).id]) == [paper(2), paper(3)], "what is known stays"
+
+
+def paper_id(number: int) -> str:
+    return paper(number).id
 
 
 def test_a_paper_twice_on_a_page_is_one_paper(store: Store) -> None:
@@ -894,6 +915,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
 READS: dict[str, Callable[[Store], object]] = {
     "papers": lambda store: store.papers(["2605.00001"]),
     "paper_numbers": lambda store: store.paper_numbers(["2605.00001"]),
+    "arrivals": lambda store: store.arrivals(["2605.00001"]),
     "papers_by_number": lambda store: store.papers_by_number([1]),
     "announced_between": lambda store: store.announced_between(DAY, DAY),
     "listed_between": lambda store: store.listed_between(DAY, None),

@@ -382,12 +382,12 @@ class _Desk:
         papers = {paper.id: paper for paper in self._store.papers([match.paper for match in matches])}
         last = self._store.last_post(self._topic.name, GENRE, self._slot)
         if last is not None:
-            numbers = self._store.paper_numbers(papers)
+            arrived = self._store.arrivals(papers)
             day, seen = last
             papers = {
                 paper.id: paper
                 for paper in papers.values()
-                if paper.announced > day or numbers[paper.id] > seen
+                if paper.announced > day or arrived[paper.id] > seen
             }
         return papers, [match for match in matches if match.paper in papers]
 

@@ -45,7 +45,7 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
     ``title`` and ``abstract`` keep their LaTeX; accents are decoded, white space is collapsed, the
     text is NFC. ``categories`` begins with the primary category. ``announced`` is the day of the
     batch in which the paper was first seen as new or cross-listed; a source that does not say it
-    gives the day of the first version.
+    gives the day of the first version, and ``estimated`` is true.
     """
 
     id: str
@@ -63,6 +63,7 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
     doi: str | None = None
     withdrawn: bool = False
     versions: tuple[Version, ...] = ()
+    estimated: bool = False
 
     @property
     def primary(self) -> str:

@@ -137,6 +137,9 @@ paper = Table(
     _text("journal_ref", null=True),
     _text("doi", null=True),
     Column("versions", Json(tuple[Version, ...]), nullable=False),
+    # When its announcement was told: the row number, or one after the highest where it was told later
+    # than the paper came; 0 while `announced` is an estimate.
+    _number("told"),
     Index("ix_paper_announced", "announced", "text_hash"),
     Index("ix_paper_text_hash", "text_hash"),
 )
