@@ -279,10 +279,10 @@ def _read(connection: Connection, query: Select[Any]) -> list[tuple[int, Paper]]
     return [(row.number, as_paper(row)) for row in connection.execute(query)]
 
 
-def _columns(papers: Sequence[Paper]) -> dict[str, list[object]]:
-    """What the table has of papers, column by column."""
-    own: dict[str, list[object]] = {name: list(map(attrgetter(name), papers)) for name in _OWN}
-    return own | {
+def _columns(papers: Sequence[Paper]) -> dict[str, Sequence[object]]:
+    """What the table has of some papers, column by column."""
+    own = zip(*map(attrgetter(*_OWN), papers), strict=True)  # one look at each paper
+    return dict(zip(_OWN, own, strict=True)) | {
         "categories": [" ".join(one.categories) for one in papers],
         "text_hash": [text_hash(one.text) for one in papers],
     }
