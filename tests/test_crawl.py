@@ -414,15 +414,15 @@ def test_two_processes_at_once_keep_the_gap_between_them(arxiv: LoopbackArxiv, t
     assert min(arxiv.gaps()) >= 0.2
 
 
-@pytest.mark.parametrize(("days", "kills"), [(1, 2), pytest.param(5, 11, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("days", "kills"), [(1, 2), pytest.param(3, 5, marks=pytest.mark.slow)])
 def test_commands_killed_at_random_moments_two_at_once_end_with_what_was_announced(
     arxiv: LoopbackArxiv, tmp_path: Path, days: int, kills: int
 ) -> None:
     """Real processes, two homes, one gate; each home's crawl of a day is killed so many times (SIGKILL)."""
     chance, homes, killed = Random(days), [tmp_path / "one", tmp_path / "two"], list[float]()
-    ill = ("503", "cut body", "200 HTML", "modified record") if days > 1 else ()
+    ill = ("503", "cut body", "200, html", "modified record") if days > 1 else ()
     for day in WEEK[:days]:
-        now = at(arxiv, day)
+        at(arxiv, day)
         for fault in chance.sample(ill, min(len(ill), 2)):
             arxiv.faults.order(fault, "oai")
         left = dict.fromkeys(homes, kills)
@@ -441,14 +441,10 @@ def test_commands_killed_at_random_moments_two_at_once_end_with_what_was_announc
             assert ended in (0, 75, -signal.SIGKILL), error
             left[home] = left[home] - 1 if left[home] else -(ended == 0)
             left = {home: count for home, count in left.items() if count >= 0}
-    if ill:  # what a shifted list left out comes with the overlap of the next day
-        for home in homes:
-            process = digest(
-                home, tmp_path, arxiv, "crawl", "--as-of", str(now.date() + timedelta(1)), gap="0.2"
-            )
-            at(arxiv, now.date() + timedelta(1))
-            process.communicate(timeout=120)
-    expected = announced(arxiv.world, WEEK[days - 1])
+    for home in homes if ill else ():  # what a shifted list left out comes with the overlap of the next day
+        later = str(at(arxiv, WEEK[days]).date())
+        digest(home, tmp_path, arxiv, "crawl", "--as-of", later, gap="0.2").communicate(timeout=120)
+    expected = announced(arxiv.world, arxiv.as_of.date())
     assert [Crawler(home, arxiv.base, FastClock()).versions() for home in homes] == [expected] * 2
     end_with_the_reader(arxiv.requests, killed)
     assert len(killed) == 2 * days * kills
