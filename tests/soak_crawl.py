@@ -126,7 +126,7 @@ def serving(world: World, begin: date, faults: Faults, page_size: int) -> Iterat
 # --- one day --------------------------------------------------------------------------------------
 
 
-_PATIENCE = 120.0
+_PATIENCE = 900.0
 """Seconds after which a crawl is taken to hang; it then says where, and fails."""
 
 
