@@ -63,12 +63,28 @@ class WordStore(StoreBase):
                     raise
                 raise InputError(f"this cannot be searched for: {expression!r} ({exc.orig})") from exc
 
-    def filter_numbers(self, numbers: Sequence[int], window: Window) -> list[int]:
-        """Those of these row numbers whose papers lie in the window and stand, in the order given."""
+    def filter_numbers(
+        self, numbers: Sequence[int], window: Window, holding: str = "", without: str = ""
+    ) -> list[int]:
+        """Those of these row numbers whose papers lie in the window, stand, hold one FTS5 expression and
+        do not hold the other ("": no matter), in the order given."""
         query = select(paper.c.number).where(sqlite.is_one_of(paper.c.number, numbers), *_within(window))
+        if holding:
+            query = query.where(paper.c.number.in_(select(_index.c.rowid).where(_holds(holding))))
+        if without:
+            query = query.where(_lacks(without))
         with self._reading() as connection:
             inside = set(connection.scalars(query))
         return [number for number in numbers if number in inside]
+
+    def newest_numbers(self, window: Window, limit: int, without: str = "") -> list[int]:
+        """The row numbers of the last papers announced in a window that do not hold an FTS5 expression,
+        newest first."""
+        query = select(paper.c.number).where(*_within(window)).limit(limit)
+        if without:
+            query = query.where(_lacks(without))
+        with self._reading() as connection:
+            return list(connection.scalars(query.order_by(paper.c.announced.desc(), paper.c.number)))
 
     def rebuild_words(self) -> None:
         """Make the words' index anew from the papers; needed only after the file was repaired by hand."""
@@ -111,15 +127,35 @@ def _holds(expression: str) -> ColumnElement[bool]:
     return literal_column("paper_word").op("MATCH", is_comparison=True)(expression)
 
 
+def _lacks(expression: str) -> ColumnElement[bool]:
+    return paper.c.number.not_in(select(_index.c.rowid).where(_holds(expression)))
+
+
 def _within(window: Window) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [~paper.c.withdrawn]
     if window.since:
         conditions.append(paper.c.announced >= window.since)
     if window.until:
         conditions.append(paper.c.announced <= window.until)
-    if window.topic:
-        conditions.append(exists().where(match.c.topic == window.topic, match.c.paper == paper.c.number))
+    if window.topics or window.silent:
+        conditions.append(_matched(window.topics, silent=window.silent))
+    if window.not_topics:
+        conditions.append(~_matched(window.not_topics))
     if window.categories:
-        listed = literal(" ") + paper.c.categories + " "
-        conditions.append(or_(*(listed.contains(f" {code} ", autoescape=True) for code in window.categories)))
+        conditions.append(_listed(window.categories))
+    if window.not_categories:
+        conditions.append(~_listed(window.not_categories))
     return conditions
+
+
+def _matched(topics: Sequence[str], *, silent: bool = False) -> ColumnElement[bool]:
+    """The paper belongs to any of these topics (any at all where none is named)."""
+    belongs = exists().where(match.c.paper == paper.c.number)
+    if topics:
+        belongs = belongs.where(match.c.topic.in_(topics))
+    return belongs.where(match.c.silent) if silent else belongs
+
+
+def _listed(categories: Sequence[str]) -> ColumnElement[bool]:
+    codes = literal(" ") + paper.c.categories + " "
+    return or_(*(codes.contains(f" {code} ", autoescape=True) for code in categories))
