@@ -84,6 +84,11 @@ def read(text: str, window: Window | None = None) -> Query:
     return reading.query()
 
 
+def plain(text: str) -> Query:
+    """Any text as a query of words, with nothing in it read as syntax."""
+    return read(" ".join(_WORD.findall(text)))
+
+
 class _Reading:
     """A query while it is read."""
 

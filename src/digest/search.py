@@ -6,7 +6,7 @@ Reciprocal rank fusion: Cormack, Clarke, Buettcher, SIGIR 2009; k = 60 as in the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,21 +42,43 @@ def search(
     """
     if not query.terms and not query.meaning:
         return _listed(store, query, k)
-    ranked = store.search_words(expression(query), DEPTH, query.window) if mode != "vectors" else []
+    found = rank(store, index, encode, query, mode)
+    papers = store.papers_by_number([number for number, _ in found.fused[:k]])
+    hits = tuple(
+        hit(paper, score, query.terms if number in found.matched else (), found.near.get(number))
+        for (number, score), paper in zip(found.fused, papers, strict=False)
+    )
+    return Answer(hits, (*query.notes, *_unmet(query, hits)))
+
+
+class Ranked(NamedTuple):
+    """Paper numbers with fused scores, best first; those that hold words of the query; the cosines."""
+
+    fused: list[tuple[int, float]]
+    matched: frozenset[int]
+    near: dict[int, float]
+
+
+def rank(
+    store: Store,
+    index: VectorIndex | None,
+    encode: Callable[[str], FloatVector],
+    query: Query,
+    mode: Mode,
+    depth: int = DEPTH,
+) -> Ranked:
+    """The best ``depth`` papers of each side, fused."""
+    words: list[tuple[int, float]] = []
+    if query.terms and mode != "vectors":
+        words = store.search_words(expression(query), depth, query.window)
     near: dict[int, float] = {}
     if index is not None and mode != "words" and query.meaning:
-        near = neighbours(store, index, encode(query.meaning), query)
-    fused = fuse([[number for number, _ in ranked], list(near)])
+        near = neighbours(store, index, encode(query.meaning), query, depth)
+    fused = fuse([[number for number, _ in words], list(near)])
     if query.ids:
         asked = set(store.paper_numbers(query.ids).values())
         fused = [(number, score) for number, score in fused if number in asked]
-    matched = {number for number, _ in ranked}
-    papers = store.papers_by_number([number for number, _ in fused[:k]])
-    hits = tuple(
-        hit(paper, score, query.terms if number in matched else (), near.get(number))
-        for (number, score), paper in zip(fused, papers, strict=False)
-    )
-    return Answer(hits, (*query.notes, *_unmet(query, hits)))
+    return Ranked(fused, frozenset(number for number, _ in words), near)
 
 
 def similar(store: Store, index: VectorIndex, model: str, paper_id: str, k: int, query: Query) -> list[Hit]:
@@ -72,12 +94,14 @@ def similar(store: Store, index: VectorIndex, model: str, paper_id: str, k: int,
     return [hit(paper, cosine, (), cosine) for (_, cosine), paper in zip(best, papers, strict=True)]
 
 
-def neighbours(store: Store, index: VectorIndex, vector: FloatVector, query: Query) -> dict[int, float]:
+def neighbours(
+    store: Store, index: VectorIndex, vector: FloatVector, query: Query, wanted: int = DEPTH
+) -> dict[int, float]:
     """Paper numbers by cosine similarity, nearest first, those that pass the query's filters only.
 
     Looks deeper until enough have passed: most filters let every tenth paper through or more.
     """
-    depth, kept = DEPTH, {}
+    depth = wanted
     while True:
         similarities, numbers = index.search(vector[None, :], min(depth, len(index)))
         found = {
@@ -85,10 +109,9 @@ def neighbours(store: Store, index: VectorIndex, vector: FloatVector, query: Que
             for number, score in zip(numbers[0], similarities[0], strict=True)
             if number >= 0
         }
-        inside = set(store.filter_numbers(list(found), query.window, holding(query), without(query)))
-        kept = {number: score for number, score in found.items() if number in inside}
-        if len(kept) >= DEPTH or depth >= len(index):
-            return dict(list(kept.items())[:DEPTH])
+        passed = store.filter_numbers(list(found), query.window, holding(query), without(query))
+        if len(passed) >= wanted or depth >= len(index):
+            return {number: found[number] for number in passed[:wanted]}
         depth *= 10
 
 

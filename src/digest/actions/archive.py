@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from digest.errors import InputError, UsageError
-from digest.query import Query, as_term, read
+from digest.query import Query, as_term, plain, read
 from digest.types import Answer, Hit, Status, Window
 
 if TYPE_CHECKING:
@@ -60,6 +60,28 @@ def searcher(app: App, mode: Mode, *, expand: bool = False) -> Callable[[str, in
         return replace(answer, expanded=keys, notes=(*answer.notes, *([_FOREIGN] if foreign else [])))
 
     return ask
+
+
+def ranker(
+    app: App, mode: Mode, count: int, among: Collection[str] | None = None
+) -> Callable[[str], list[str]]:
+    """What gives the ids of the best ``count`` papers for a query, of those ``among`` where given.
+    Nothing in the query is syntax."""
+    from digest import search
+
+    index = _index(app) if mode != "words" else None
+    encode = _encoder(app)
+    numbers = app.store.paper_numbers(among) if among is not None else {}
+    names = {number: name for name, number in numbers.items()}
+    depth = search.DEPTH if among is None else max(search.DEPTH, app.store.count_papers())
+
+    def rank(text: str) -> list[str]:
+        found = search.rank(app.store, index, encode, plain(text), mode, depth).fused
+        if among is not None:
+            return [names[number] for number, _ in found if number in names][:count]
+        return [one.id for one in app.store.papers_by_number([number for number, _ in found[:count]])]
+
+    return rank
 
 
 _FOREIGN = (

@@ -43,7 +43,8 @@ class WordStore(StoreBase):
     def search_words(self, expression: str, k: int, window: Window = EVERYTHING) -> list[tuple[int, float]]:
         """The ``k`` best papers for an FTS5 expression: (row number, BM25 score), best first.
 
-        A higher score is better; a word in the title counts 2, in the abstract 1, in the authors 0.5.
+        A higher score is better; a word counts 8 in the title, 1 in the abstract, 0.5 in the authors: of
+        the weights 1 to 12 on 131 queries made of expert lists' headings, those from 5 did best.
         Withdrawn papers are left out. Raises InputError for what is no expression
         (https://www.sqlite.org/fts5.html#full_text_query_syntax); quote single words with `fts_quote`.
         """
@@ -52,7 +53,9 @@ class WordStore(StoreBase):
             .select_from(_index)
             .join(paper, paper.c.number == _index.c.rowid)
         )
-        query = found.where(_holds(expression), *_within(window)).order_by(_index.c.rank).limit(k)
+        weighted = _index.c.rank.op("MATCH", is_comparison=True)("bm25(8.0, 1.0, 0.5)")
+        query = found.where(_holds(expression), weighted, *_within(window))
+        query = query.order_by(_index.c.rank).limit(k)
         with self._reading() as connection:
             try:
                 return [(number, score) for number, score in connection.execute(query)]
