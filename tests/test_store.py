@@ -917,6 +917,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "paper_numbers": lambda store: store.paper_numbers(["2605.00001"]),
     "arrivals": lambda store: store.arrivals(["2605.00001"]),
     "papers_by_number": lambda store: store.papers_by_number([1]),
+    "all_papers": lambda store: list(store.all_papers()),
+    "newest_numbers": lambda store: store.newest_numbers(Window(), 1),
     "announced_between": lambda store: store.announced_between(DAY, DAY),
     "listed_between": lambda store: store.listed_between(DAY, None),
     "newest_until": lambda store: store.newest_until(DAY, 1),
