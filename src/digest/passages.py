@@ -66,8 +66,8 @@ _AGAINST = re.compile(
     + _one_of(
         """fails?_to failing_to do_not does_not did_not cannot can_not no_longer rarely not_necessarily
         not_always not_sufficient not_consistently not_reliably insufficient unreliable brittle illus*
-        overestimat* misleading vulnerable can_be_recovered still_leak* still_retain* still_contain* collapses?
-        worse_than little_to_no inconsisten* spurious shortcuts? superficial*"""
+        overestimat* misleading vulnerable can_be_recovered still_leak* still_retain* still_contain*
+        collapses? worse_than little_to_no inconsisten* spurious shortcuts? superficial*"""
     )
     + r"\b",
     re.IGNORECASE,

@@ -64,7 +64,7 @@ ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
 YOUNG_DAYS = timedelta(days=30)
-SENTENCES = {"detailed": 2, "brief": 1}
+SENTENCES = {"detailed": 2, "brief": 1, "named": 0}
 GENRE = "roundup"
 SKIPPED_TOLD = 100  # a run's report is kept, and a file may hold millions of bad lines
 

@@ -136,7 +136,7 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``adjacent_keys`` point to work that goes by another name: a paper with none of the seed keys is
     silent even where an adjacent key stands in it.
     ``seed_papers`` are ids of papers that are on topic whatever their words. ``questions`` and
-    ``definitions``, by language, open a review: the author's words.
+    ``definitions``, by language, open a review in the author's words.
     """
 
     name: str
