@@ -68,13 +68,14 @@ def test_the_topics_own_words_name_no_group() -> None:
 
 def test_a_group_is_named_by_the_whole_of_the_phrase_its_papers_hold() -> None:
     whole = "We train a glass bottleneck lamp, and another glass bottleneck lamp."
-    papers = [paper(one.id, "Lamps", whole) if one.id.startswith("rooms") else one for one in lamps()]
+    papers = [paper(one.id, "Lamps", whole) if one.id.startswith("rooms") else one for one in lamps(9)]
     assert any("glass bottleneck" in name for name in named(papers))
 
 
 def test_the_order_of_the_papers_changes_nothing() -> None:
     papers = lamps()
-    assert named(papers) == named(papers[::-1])
+    vectors = vectors_of(papers, DIRECTIONS)
+    assert taxonomy(papers, vectors) == taxonomy(papers[::-1], vectors[::-1])
 
 
 def test_without_vectors_the_words_tell_what_is_alike() -> None:
