@@ -21,7 +21,6 @@ from typing import get_args
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import tdlib
-
 from digest import config, latex
 from digest.app import App
 from digest.markup import TEXT_LIMIT, escape, utf16_length

@@ -1,4 +1,4 @@
-"""Does an archive's channel repeat itself? Papers posted before, messages said twice, papers under two topics.
+"""Does a channel repeat itself? Papers posted before, messages said twice, papers under two topics.
 
     python benchmarks/repeats.py HOME [--genre roundup]
 

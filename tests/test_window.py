@@ -90,9 +90,10 @@ PAPERS = (
     paper(
         1,
         "DIM: Removing One Colour from a Lamp",
-        "Machine unlearning aims to remove a colour from a lamp that has once been lit with it. However, most "
-        "lamps fail to forget a colour without losing all others. We propose DIM, which dims a copper wire until "
-        "one colour $c_1$ is gone. On nine invented lamps DIM forgets 98.5\\% of a colour at 4.2x the speed.",
+        "Machine unlearning aims to remove a colour from a lamp that was lit with it. However, most "
+        "lamps fail to forget a colour without losing all others. We propose DIM, which dims a copper wire "
+        "until one colour $c_1$ is gone. On nine invented lamps DIM forgets 98.5\\% of a colour at 4.2x the "
+        "speed.",
         comments="Accepted at LAMP 2026. Code: https://github.com/example/dim",
     ),
     paper(
@@ -106,8 +107,8 @@ PAPERS = (
     paper(
         4,
         'Erasing Shades when $x<y$ & "Nothing" Else',
-        "Paper shades suffer from a lack of care in most of the houses. We show that a paper shade with $x<y$ is "
-        "erased by one cut.",
+        "Paper shades suffer from a lack of care in most of the houses. We show that a paper shade with "
+        "$x<y$ is erased by one cut.",
         categories=("cs.CV",),
         comments="Models: https://huggingface.co/example/cut",
     ),
@@ -120,8 +121,8 @@ PAPERS = (
     paper(
         7,
         "A Survey of Forgetful Lamps",
-        "How a lamp comes to know its first colour remains poorly understood. This survey gathers what is known; a "
-        "list is kept at https://github.com/example/awesome-lamps.",
+        "How a lamp comes to know its first colour remains poorly understood. This survey gathers what is "
+        "known; a list is kept at https://github.com/example/awesome-lamps.",
     ),
     paper(8, "Explaining what a Lamp Forgot", "We explain, colour by colour, what a lamp forgot."),
 )
