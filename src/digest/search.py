@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from digest import ids, passages
+from digest import ids, snippets
 from digest.query import Query, Term
 from digest.types import Answer, Hit, Paper
 
@@ -152,7 +152,7 @@ def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
 
 def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None) -> Hit:
     """One answer, with the reason it is there and the passage that shows it."""
-    snippet, marks = passages.passage(paper, terms)
+    snippet, marks = snippets.snippet(paper, terms)
     return Hit(
         id=paper.id,
         version=paper.version,
@@ -161,7 +161,7 @@ def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None)
         published=paper.submitted,
         categories=paper.categories,
         score=round(score, 4),
-        why=passages.reason(paper, terms, cosine),
+        why=snippets.reason(paper, terms, cosine),
         url=ids.abs_url(paper.id),
         snippet=snippet,
         marks=marks,

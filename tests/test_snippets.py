@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.passages import LENGTH, found, passage, reason
 from digest.query import Term
+from digest.snippets import LENGTH, found, reason, snippet
 from digest.types import Paper
 
 ABSTRACT = (
@@ -31,15 +31,15 @@ def test_words_are_found_whatever_their_endings() -> None:
 
 
 def test_the_passage_holds_most_of_the_terms_and_marks_them() -> None:
-    text, marks = passage(paper(), [Term(("concept",)), Term(("erased",))])
+    text, marks = snippet(paper(), [Term(("concept",)), Term(("erased",))])
     assert text.startswith("…Erasing concepts from")
     assert [text[a:b] for a, b in marks] == ["Erasing", "concepts", "erased", "concept"]
     assert "x²" in text
 
 
 def test_there_is_no_passage_where_the_abstract_holds_nothing() -> None:
-    assert passage(paper(), [Term(("shapley",))]) == ("", ())
-    assert passage(paper(), [Term(("concept",), "title")]) == ("", ())
+    assert snippet(paper(), [Term(("shapley",))]) == ("", ())
+    assert snippet(paper(), [Term(("concept",), "title")]) == ("", ())
 
 
 def test_the_reason_says_what_stands_where() -> None:
@@ -51,6 +51,6 @@ def test_the_reason_says_what_stands_where() -> None:
 @given(st.text(), st.integers(0, 40))
 def test_marks_lie_in_the_passage_and_words_are_whole(noise: str, many: int) -> None:
     abstract = f"{noise} concept {'filling words ' * many}concepts {noise}"
-    text, marks = passage(paper(abstract), [Term(("concept",))])
+    text, marks = snippet(paper(abstract), [Term(("concept",))])
     assert len(text) <= LENGTH + 2
     assert all(text[start:end].lower().startswith("concept") for start, end in marks)

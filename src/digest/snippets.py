@@ -11,7 +11,7 @@ from digest.text import readable
 from digest.types import Paper
 
 LENGTH = 200
-"""Characters of a passage, about two lines of a terminal."""
+"""Characters of a snippet, about two lines of a terminal."""
 
 _WORD = re.compile(r"[^\W_]+")
 _SENTENCE_END = re.compile(r"[.?!] ")
@@ -31,7 +31,7 @@ def found(term: Term, text: str) -> list[Span]:
     ]
 
 
-def passage(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]:
+def snippet(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]:
     """The passage of the abstract with most of the terms, readable, and where they stand in it; ("", ())
     where the abstract holds none."""
     text = " ".join(readable(paper.abstract).split())
