@@ -135,7 +135,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``term`` is what the field is called and by which it is said to go unnamed in a silent paper;
     ``titles`` its name per language; ``floor`` the least score (0 to 1) a paper is posted with.
     ``adjacent_keys`` point to work that goes by another name: a paper with none of the seed keys is
-    silent even where an adjacent key stands in it.
+    silent even where an adjacent key stands in it. ``off_keys`` name neighbouring topics: papers that
+    hold one and no seed key are examples of what the topic is not.
     ``seed_papers`` are ids of papers that are on topic whatever their words. ``questions`` and
     ``definitions``, by language, open a review in the author's words.
     """
@@ -145,6 +146,7 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed_keys: SeedKeys
     adjacent_keys: tuple[Phrase, ...] = ()
     exclude_keys: tuple[Phrase, ...] = ()
+    off_keys: tuple[Phrase, ...] = ()
     seed_papers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     titles: Mapping[Language, Phrase] = {}
@@ -164,9 +166,11 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class KeyEvidence(Struct, frozen=True, kw_only=True):
     """Why a key was proposed (leave-key-out verification; docs/keys.md).
 
-    ``adds`` papers match the key and no seed; ``verified`` of them stand among the topic's best
-    when every feature that shares a word with the key is left out; ``lower_bound`` is Wilson's
-    (z = 1) for their share.
+    ``adds`` papers match the key and no key that was active before; ``verified`` of them stand among
+    the topic's best when every feature that shares a word with the key, or comes with it elsewhere, is
+    left out; ``lower_bound`` is Wilson's (z = 1) for their share. ``parents`` are the keys of the papers
+    it was found in, ``hop`` is 1 where seeds or a person's keys led to it, 2 where only other found keys
+    did. ``overlap``: by better keys, the share of the added papers that they add too.
     """
 
     matches: int
@@ -178,6 +182,9 @@ class KeyEvidence(Struct, frozen=True, kw_only=True):
     worst: tuple[str, ...] = ()
     corpus: int = 0
     scorer: str = ""
+    parents: tuple[str, ...] = ()
+    hop: int = 1
+    overlap: Mapping[str, float] = {}
 
 
 class Key(Struct, frozen=True, kw_only=True):
