@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from digest.channels.telegram import TelegramChannel, formatted
+from digest.channels import messages
+from digest.channels.telegram import TelegramChannel
 from digest.errors import DeliveryError, Paused
 from digest.types import Part
 
@@ -54,7 +55,7 @@ def _editor(channel: TelegramChannel, sample: Part) -> Iterator[Finding]:
         text = "nobody is told when something goes wrong, and the bot cannot look whether a part arrived"
         yield Finding(channel.name, True, f"but {text}: name telegram.editors")
         return
-    bot.call("send_message", chat_id=bot.editor_chat, disable_notification=True, **formatted(sample))
+    bot.call("send_message", chat_id=bot.editor_chat, disable_notification=True, **messages.text(sample))
     yield Finding(
         channel.name, True, f"it has sent a sample of its posts to the editor (chat {bot.editor_chat})"
     )
