@@ -94,11 +94,13 @@ class PostStore(StoreBase):
         with self._writing() as connection:
             return connection.execute(query.values(state=to_state, decided_at=now)).rowcount == 1
 
-    def replace_part(self, id_: int, number: int, new: Part, old: Part) -> bool:
-        """Put a part in the place of ``old`` in a draft; False where the post is no draft any more, or the
-        part is another by now."""
-        drafts = select(post.c.id).where(post.c.id == id_, post.c.state == "draft")
-        query = update(part).where(part.c.post.in_(drafts), part.c.number == number)
+    def replace_part(
+        self, id_: int, number: int, new: Part, old: Part, *, state: PostState = "draft"
+    ) -> bool:
+        """Put a part in the place of ``old`` in a post of this state; False where it is in another, or the
+        part is another by now. Where the part was sent, the next delivery edits the message."""
+        ours = select(post.c.id).where(post.c.id == id_, post.c.state == state)
+        query = update(part).where(part.c.post.in_(ours), part.c.number == number)
         with self._writing() as connection:
             values = _part_row(id_, number, new)
             return connection.execute(query.where(part.c.sha256 == old.sha256).values(values)).rowcount == 1
