@@ -156,6 +156,7 @@ def main() -> int:
         api.faults(given.rate, FAULTS.split(), seed=given.seed)
         for day in range(given.days):
             soak.day(day, given.kills // given.days)
+            print(f"day {day + 1}: {soak.killed} killed", file=sys.stderr, flush=True)
         soak.finish()
         found = soak.verdict()
         faults = Counter(one.fault for one in api.requests() if one.fault)

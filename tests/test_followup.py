@@ -90,6 +90,18 @@ def test_of_two_changes_that_wait_only_the_last_is_made(desk: Office, api: BotAp
     assert follow_states(desk) == [("edit", "cancelled"), ("edit", "sent")]
 
 
+def test_a_change_that_was_taken_back_before_it_was_made_is_not_made(desk: Office, api: BotApi) -> None:
+    number = sent(desk, "one")
+    api.fault("429:60", methods=["editMessageText"])
+    desk.correct(number, "two")
+    desk.deliver()
+    desk.correct(number, "one")
+    wait(desk, minutes=2)
+    desk.deliver()
+    assert desk.posted() == ["one"]
+    assert "two" not in [one.args.get("text") for one in api.requests("editMessageText") if one.status == 200]
+
+
 @pytest.mark.parametrize(
     "fault", ["drop_before", "drop_after", "hang_after", "reset_after", "500", "502_after", "cut", "429:5"]
 )

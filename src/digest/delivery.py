@@ -319,7 +319,7 @@ class _Round:
             )
             self._count.add("sent")
             if _is_last(self._store, delivery):  # its poll comes before the next post
-                followup.plan(self._store, channel, now)
+                followup.plan(self._store, channel, now, delivery.post)
                 self._follow(channel)
 
     def _not_sent(self, channel: RemoteChannel, delivery: Delivery, error: DeliveryError) -> None:

@@ -26,10 +26,16 @@ LATER = timedelta(minutes=10)
 """After the first try of an edit that went wrong; twice as long after each further one."""
 
 
-def plan(store: Store, channel: RemoteChannel, now: datetime) -> None:
-    """Queue what is to follow the parts that stand in a channel."""
+def plan(store: Store, channel: RemoteChannel, now: datetime, post_id: int | None = None) -> None:
+    """Queue what is to follow the parts that stand in a channel; those of one post."""
     follow = channel.follow
-    standing = store.standing(channel.name, now - timedelta(days=follow.days))
+    standing = store.standing(
+        channel.name,
+        now - timedelta(days=follow.days),
+        marked=bool(follow.marks),
+        genres={*follow.polls, *follow.pins},
+    )
+    standing = [one for one in standing if post_id in (None, one.post)]
     edits = store.last_edits([one.id for one in standing])
     for number in dict.fromkeys(one.post for one in standing):
         post = store.post(number)

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ from digest.errors import (
 from digest.types import Part, Post
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from telegram import Bot as Client
     from telegram.error import TelegramError
 
@@ -407,7 +409,7 @@ def _client(token: Token, url: str) -> Client:
             media_write_timeout=READ_TIMEOUT,
             connect_timeout=CONNECT_TIMEOUT,
             pool_timeout=CONNECT_TIMEOUT,
-            httpx_kwargs={"limits": httpx.Limits(max_keepalive_connections=0)},
+            httpx_kwargs={"limits": httpx.Limits(max_keepalive_connections=0), "verify": _tls()},
         )
 
     return Client(
@@ -417,6 +419,14 @@ def _client(token: Token, url: str) -> Client:
         request=request(),
         get_updates_request=request(),
     )
+
+
+@cache
+def _tls() -> SSLContext:
+    """The certificates to trust, read once: that takes longer than all else that a run costs."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _path(chat: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, update
 
 from digest.store import sqlite
 from digest.store.base import columns, insert_rows, read_as
@@ -21,6 +21,7 @@ from digest.store.tables import (
     paper,
     part,
     pause,
+    post,
     post_paper,
     question,
     reaction,
@@ -43,16 +44,25 @@ class FollowUpStore(OutboxStore):
 
     # Edits, polls, pins.
 
-    def standing(self, channel: str, since: datetime) -> list[Delivery]:
-        """The parts that stand in a channel by their number, oldest first: those sent since then, and any
-        whose text was changed after that."""
-        query = select(*columns(delivery, Delivery).values()).order_by(delivery.c.id)
+    def standing(
+        self, channel: str, since: datetime, *, marked: bool = False, genres: Collection[str] = ()
+    ) -> list[Delivery]:
+        """The parts that stand in a channel, by a number that is known, and that something may have to
+        follow, oldest first: those whose text was changed (or changed back), and of those sent since then the ones of these
+        genres and (``marked``) of posts one of whose papers was withdrawn or has a newer version."""
         theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
-        changed = or_(delivery.c.attempted >= since, part.c.sha256 != delivery.c.sha256)
+        shown = (post_paper.c.post == delivery.c.post) & (paper.c.number == post_paper.c.paper)
+        newer = (paper.c.version > 1) & (paper.c.updated > delivery.c.attempted)
+        news = exists().where(shown, or_(paper.c.withdrawn, newer)) if marked else false()
+        wanted = or_(news, post.c.genre.in_(genres)) & (delivery.c.attempted >= since)
+        waiting = (followup.c.delivery == delivery.c.id) & (followup.c.state == "queued")
+        stale = exists().where(waiting, followup.c.base != part.c.sha256)
         there = (delivery.c.state == "sent") & delivery.c.message.is_not(None) & delivery.c.chat.is_not(None)
-        query = query.join(part, theirs).where(delivery.c.channel == channel, there, changed)
+        query = select(*columns(delivery, Delivery).values()).order_by(delivery.c.id)
+        query = query.join(part, theirs).join(post, post.c.id == delivery.c.post)
+        query = query.where(there, or_(part.c.sha256 != delivery.c.sha256, stale, wanted))
         with self._reading() as connection:
-            return read_as(Delivery, connection, query)
+            return read_as(Delivery, connection, query.where(delivery.c.channel == channel))
 
     def last_edits(self, deliveries: Collection[int]) -> dict[int, str]:
         """The sha256 of the newest edit of each delivery that has one, whatever became of it."""
