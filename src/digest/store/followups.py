@@ -48,8 +48,9 @@ class FollowUpStore(OutboxStore):
         self, channel: str, since: datetime, *, marked: bool = False, genres: Collection[str] = ()
     ) -> list[Delivery]:
         """The parts that stand in a channel, by a number that is known, and that something may have to
-        follow, oldest first: those whose text was changed (or changed back), and of those sent since then the ones of these
-        genres and (``marked``) of posts one of whose papers was withdrawn or has a newer version."""
+        follow, oldest first: those whose text was changed, or changed back; and of those sent since then
+        the ones of these genres, and (``marked``) of posts one of whose papers was withdrawn or has a
+        newer version."""
         theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
         shown = (post_paper.c.post == delivery.c.post) & (paper.c.number == post_paper.c.paper)
         newer = (paper.c.version > 1) & (paper.c.updated > delivery.c.attempted)
