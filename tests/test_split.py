@@ -189,9 +189,9 @@ def test_all_properties_hold_on_any_post(blocks: list[str], limit: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=20_000, deadline=None)
 @given(st.lists(MARKED, max_size=6), st.sampled_from([64, 100, 300, TEXT_LIMIT]))
-def test_all_properties_hold_on_thousands_of_posts(blocks: list[str], limit: int) -> None:
+def test_all_properties_hold_on_20_000_posts(blocks: list[str], limit: int) -> None:
     hold(blocks, limit)
 
 
