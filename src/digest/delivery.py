@@ -131,6 +131,7 @@ class _Round:
         self._names = {channel.name for channel in group}
         self._owner = f"{os.getpid()}-{uuid.uuid4().hex}"
         self._held: dict[int, str] = {}
+        self._paused: set[str] = set()
         self._alarms: list[str] = []
 
     def run(self) -> None:
@@ -148,6 +149,7 @@ class _Round:
                     self._send(channel)
                     self._follow(channel)
             except NotSent as error:
+                self._count.add("stopped" if isinstance(error, Stopped) else "queued")
                 self._rest(error, 1)
             except _Over:
                 pass
@@ -185,6 +187,7 @@ class _Round:
             return False
         until = self._store.sender_rests(self._sender.name, now)
         if until is not None:
+            self._count.add("queued")
             self._note(f"{self._sender.name}: rests until {until:%Y-%m-%d %H:%M:%S} UTC; the parts wait")
         return until is None
 
@@ -290,6 +293,8 @@ class _Round:
         channel.chat = known.id
         pause = self._store.pause(channel.name, channel.address)
         if pause is not None:
+            self._paused.add(channel.name)
+            self._count.counts["paused"] = len(self._paused)
             self._note(
                 f"{channel.name}: paused since {pause.since:%Y-%m-%d %H:%M} UTC: {pause.reason}. "
                 f"Then: digest channel check {channel.name}"
@@ -327,9 +332,9 @@ class _Round:
         channel and the sender. Raises _Over where the round ends with it."""
         state, now = state_after(error), self._clock.now()
         self._store.record_delivery(delivery.id, state, now, error=str(error), rest=now + PACE)
-        self._count.add(state)
-        told = f"{_named(delivery)} {state}: {error}"
-        self._note(told)
+        if not isinstance(error, (Paused, Moved)):  # that is told of the channel, and this is sent at once
+            self._count.add(state)
+            self._note(f"{_named(delivery)} {state}: {error}{_THEN.get(state, '')}")
         match error:
             case Moved():
                 self._store.move_chat(channel.chat, error.chat)
@@ -436,6 +441,7 @@ class _Round:
             self._store.put_told([one.id for one in held], [one.channel for one in paused], now)
 
 
+_THEN = {"uncertain": "; it may have been posted: the next delivery in two minutes or later looks for it"}
 _DONE = {"edit": "edited", "poll": "asked", "pin": "pinned"}
 
 

@@ -368,14 +368,15 @@ def _flood(seconds: int) -> NotSent:
 def _refusal(error: TelegramError) -> DeliveryError:
     from telegram.error import Forbidden
 
-    said = error.message.lower()
+    text = error.message.removeprefix("Forbidden: ")
+    said = text.lower()
     mend = next((what for text, what in _MEND.items() if text in said), None)
     if mend is None and isinstance(error, Forbidden):
         mend = "the bot may not do this here: see its rights in the chat"
     if mend is not None:
-        return Paused(f'Telegram says "{error.message}": {mend}')
+        return Paused(f'Telegram says "{text}": {mend}')
     help_ = next((what for text, what in _MEND_TEXT.items() if text in said), "")
-    return Refused(f'Telegram says "{error.message}"{": " * bool(help_)}{help_}')
+    return Refused(f'Telegram says "{text}"{": " * bool(help_)}{help_}')
 
 
 def _unclear(error: TelegramError) -> DeliveryError:
@@ -383,7 +384,7 @@ def _unclear(error: TelegramError) -> DeliveryError:
     import httpx
 
     if isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
-        return NotSent("Telegram cannot be reached: is the network up?")
+        return NotSent("Telegram cannot be reached (is the network up?)")
     if found := _RETRY_AFTER.search(error.message.lower()):
         return _flood(int(found[1]))
     what = type(error.__cause__).__name__ if error.__cause__ else error.message.partition("\n")[0][:80]

@@ -41,7 +41,11 @@ def _delivery_row(one: Delivery) -> tuple[str, ...]:
 
 def _what_to_do(one: Delivery) -> str:
     if one.state == "failed":
-        return f"\n{one.id} was refused and is not there: digest outbox resolve {one.id} --retry, or --drop"
+        return (
+            f"\n{one.id} was refused and is not there\n"
+            f"  mended:     digest outbox resolve {one.id} --retry\n"
+            f"  give it up: digest outbox resolve {one.id} --drop"
+        )
     tried = f"of {one.attempted:%Y-%m-%d %H:%M} UTC and later" if one.attempted else "there"
     return (
         f"\n{one.id} may stand in {one.channel}: compare part {one.part + 1} of digest posts show {one.post} "
