@@ -14,7 +14,7 @@ that were verified (Wilson 1927), so that two lucky papers do not outrank thirty
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.archive import Archive, Rows
-from digest.mentions import find_mentions, other_keys, seed_keys
+from digest.mentions import find_mentions, other_keys, postings, seed_keys
 from digest.phrases import NORMALISER, KeyMatcher, is_acronym, key_form, normalise, phrases, stem, surface
 from digest.ranking import Scores, topic_stems
 from digest.types import Key, KeyEvidence, Topic
@@ -96,23 +96,39 @@ def propose(topic: Topic, keys: Sequence[Key], archive: Archive, limit: int = 30
     companions), two words or more, three added papers or more of which .6 are verified, and a
     growth of at most x1.3 by all such keys together. The others are ``proposed``.
     """
-    mentions = find_mentions(topic, keys, archive)
-    own = mentions.named
-    if own.sum() < LEAST_OWN or own.all():
+    judged = _judged(topic, keys, archive)
+    if judged is None:
         return []
-    seeds = seed_keys(topic, keys)
-    stems = topic_stems(seeds, own, archive)
-    outside = ~own & ~mentions.excluded
-    if not outside.any():
-        return []
-    scorer = _Scorer(archive, own, outside, stems)
-    known = _known(topic, keys, archive)
-    candidates = _candidates(archive, own, outside, seeds, stems, known)
-    judged = [scorer.verify(each) for each in candidates]
-    good = [each for each in judged if scorer.worth_a_look(each)]
+    scorer, every = judged
+    good = [each for each in every if scorer.worth_a_look(each)]
     shown = [_shown(each, scorer) for each in _merged(good)[: 2 * limit]]
     best = sorted((each for each in shown if scorer.worth_a_look(each[1])), key=lambda each: each[1].order)
-    return _decided(topic, keys, best[:limit], archive, own)
+    return _decided(topic, keys, best[:limit], archive, scorer.own)
+
+
+def ranked(topic: Topic, keys: Sequence[Key], archive: Archive, limit: int) -> list[Key]:
+    """As :func:`propose`, and after the proposed keys those not good enough to be proposed."""
+    judged = _judged(topic, keys, archive)
+    if judged is None:
+        return []
+    scorer, every = judged
+    shown = [_shown(each, scorer) for each in _merged(every)[:limit]]
+    best = sorted(shown, key=lambda each: (not scorer.worth_a_look(each[1]), each[1].order))
+    return _decided(topic, keys, best, archive, scorer.own)
+
+
+def _judged(topic: Topic, keys: Sequence[Key], archive: Archive) -> tuple[_Scorer, list[_Verified]] | None:
+    """All candidates with what verifies them; None where there is nothing to verify against."""
+    mentions = find_mentions(topic, keys, archive)
+    own = mentions.named
+    outside = ~own & ~mentions.excluded
+    if own.sum() < LEAST_OWN or own.all() or not outside.any():
+        return None
+    seeds = seed_keys(topic, keys)
+    stems = topic_stems(seeds, own, archive)
+    scorer = _Scorer(archive, own, outside, stems)
+    known = _known(topic, keys, archive)
+    return scorer, [scorer.verify(each) for each in _candidates(archive, own, outside, seeds, stems, known)]
 
 
 def wilson(successes: int, trials: int, z: float = 1.0) -> float:
@@ -131,7 +147,7 @@ class _Scorer:
         self, archive: Archive, own: NDArray[np.bool_], outside: NDArray[np.bool_], stems: set[str]
     ) -> None:
         masked = archive.masked(archive.features_with(stems))
-        self.archive, self.outside = archive, outside
+        self.archive, self.own, self.outside = archive, own, outside
         self.others = int(outside.sum())
         self.count = _count(int(own.sum()), self.others)
         self.weights = _svm_weights(masked, own) if own.sum() >= TRAINED else _centroid_weights(masked, own)
@@ -203,18 +219,7 @@ def _known(topic: Topic, keys: Sequence[Key], archive: Archive) -> list[frozense
     """The papers of each key that has been decided on: neither it nor a sibling is proposed again."""
     decided = [key.text for key in keys if key.state != "proposed"]
     texts = tuple(dict.fromkeys((*decided, *seed_keys(topic, keys), *topic.exclude_keys)))
-    rows = _postings(texts, archive)
-    return [frozenset(rows[text]) for text in texts if rows[text]]
-
-
-def _postings(texts: Iterable[str], archive: Archive) -> Mapping[str, list[int]]:
-    """Per key the rows of the papers it stands in."""
-    matcher = KeyMatcher(tuple(texts))
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, (paper, normal) in enumerate(zip(archive.papers, archive.normals, strict=True)):
-        for key in matcher.count(paper.text, normal):
-            rows[key].append(row)
-    return rows
+    return [frozenset(rows.tolist()) for rows in postings(texts, archive).values() if len(rows)]
 
 
 def _candidates(
@@ -227,23 +232,26 @@ def _candidates(
 ) -> list[_Candidate]:
     size = int(own.sum())
     least = max(2 if size < 100 else 3, round(0.006 * size))
-    postings = _postings(_phrases_of(archive, np.flatnonzero(own), seeds, stems, least), archive)
+    found_in = postings(phrases_of(archive, np.flatnonzero(own), seeds, least, stems), archive)
     least_contrast = LEAST_CONTRAST if size >= TRAINED else 1.5
     lengths = np.array([normal.count(" ") + 1 for normal in archive.normals])
     found = []
-    for normal, rows in postings.items():
+    for normal, rows in found_in.items():
         inside, added = int(own[rows].sum()), int(outside[rows].sum())
         if inside < least or not LEAST_ADDED <= added <= 3 * size:
             continue
-        contrast = _contrast(inside, len(rows) - inside, lengths[own].sum(), lengths[~own].sum())
+        told = contrast(inside, len(rows) - inside, lengths[own].sum(), lengths[~own].sum())
         least_here = least_contrast if " " in normal else SINGLE_CONTRAST
-        if contrast >= least_here and not any(_jaccard(rows, other) > SIBLING for other in known):
-            found.append(_Candidate(normal, frozenset(rows), contrast))
+        if told >= least_here and not any(_jaccard(rows.tolist(), other) > SIBLING for other in known):
+            found.append(_Candidate(normal, frozenset(rows.tolist()), told))
     return found
 
 
-def _phrases_of(archive: Archive, rows: Rows, seeds: Sequence[str], stems: set[str], least: int) -> list[str]:
-    """Phrases of at least so many papers that name no seed, one normal form per key."""
+def phrases_of(
+    archive: Archive, rows: Rows, seeds: Sequence[str], least: int, stems: Collection[str] = ()
+) -> list[str]:
+    """The phrases of some papers, of at least so many of them, that name no seed nor are one of the
+    ``stems``: one normal form per key."""
     papers: Counter[Phrase] = Counter(phrase for row in rows for phrase in set(phrases(archive.normals[row])))
     forms: dict[Phrase, list[Phrase]] = defaultdict(list)
     for phrase in papers:
@@ -263,7 +271,7 @@ def _commonest(variants: Sequence[Phrase], papers: Counter[Phrase]) -> str:
     return " ".join(chosen)
 
 
-def _contrast(inside: int, beyond: int, words_inside: int, words_beyond: int) -> float:
+def contrast(inside: int, beyond: int, words_inside: int, words_beyond: int) -> float:
     """How far the log-odds of a phrase in own papers exceed those elsewhere, in standard errors."""
     prior = PRIOR * (inside + beyond) / (words_inside + words_beyond)
     odds = [
@@ -339,7 +347,7 @@ def _found_by_people(topic: Topic, keys: Sequence[Key], archive: Archive) -> set
     """The papers found by seed keys and by keys a person activated."""
     automatic = {key.text for key in keys if key.origin == "auto"}
     texts = [*seed_keys(topic, keys), *(text for text in other_keys(topic, keys) if text not in automatic)]
-    return {row for rows in _postings(texts, archive).values() for row in rows}
+    return {row for rows in postings(texts, archive).values() for row in rows.tolist()}
 
 
 def _sure(judged: _Verified) -> bool:

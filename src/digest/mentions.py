@@ -7,14 +7,14 @@ many abstracts whose paper is about something else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.archive import Archive
+from digest.archive import Archive, Rows
 from digest.phrases import KeyMatcher, normalise
 from digest.types import Key, Paper, Topic
 
@@ -76,6 +76,16 @@ def find_mentions(topic: Topic, keys: Sequence[Key], archive: Archive) -> Mentio
             other[row] = tuple(key for key in found if key not in seeds)
             evidence[row] = _evidence(paper, normal, matcher, trust)
     return Mentions(tuple(seed), tuple(other), excluded, evidence)
+
+
+def postings(keys: Iterable[str], archive: Archive) -> dict[str, Rows]:
+    """Per key the rows of the papers it stands in, ascending."""
+    matcher = KeyMatcher(tuple(keys))
+    rows: dict[str, list[int]] = {key: [] for key in matcher.keys}
+    for row in archive.rows_with(matcher.ends):
+        for key in matcher.count(archive.papers[row].text, archive.normals[row]):
+            rows[key].append(row)
+    return {key: np.array(found, dtype=np.int64) for key, found in rows.items()}
 
 
 def _evidence(paper: Paper, normal: str, matcher: KeyMatcher, trust: Mapping[str, float]) -> float:

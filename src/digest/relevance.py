@@ -79,6 +79,15 @@ def match(
     return sorted(found, key=lambda each: (-each.score, each.paper))
 
 
+def looks(topic: Topic, keys: Sequence[Key], archive: Archive) -> Scores:
+    """How much each paper of an archive looks like a topic's own, float64[n]: what silent papers are
+    ranked by. Raises ValueError where no paper is the topic's own."""
+    labels = _labels(topic, find_mentions(topic, keys, archive), archive, (), ())
+    if not labels.own.any():
+        raise ValueError(f"no paper of the archive is {topic.name}'s own")
+    return rank(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive)).looks
+
+
 def _may_match(paper: Paper, topic: Topic) -> bool:
     return not paper.withdrawn and _in_categories(paper, topic)
 

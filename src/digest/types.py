@@ -431,7 +431,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class Hit(Struct, frozen=True, kw_only=True):
-    """One answer of a search. ``why`` says in words how it was found."""
+    """One answer of a search. ``why`` says in words how it was found; ``snippet`` is the passage of the
+    abstract that answers best, with ``marks`` as (start, end) in characters of it."""
 
     id: str
     version: int
@@ -442,12 +443,26 @@ class Hit(Struct, frozen=True, kw_only=True):
     score: float
     why: str
     url: str
+    snippet: str = ""
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+class Answer(Struct, frozen=True):
+    """The answers to a query, best first, and what is to be said about how it was read."""
+
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+    expanded: tuple[str, ...] = ()
 
 
 class Window(Struct, frozen=True):
-    """Filters of a search; None stands for no limit."""
+    """Filters of a search; None and () stand for no limit. Of ``topics`` and of ``categories`` a paper
+    has at least one; ``silent`` keeps the papers that do not say their topic's name."""
 
-    topic: str | None = None
+    topics: tuple[str, ...] = field(default_factory=tuple)
     since: date | None = None
     until: date | None = None
     categories: tuple[str, ...] = field(default_factory=tuple)
+    not_topics: tuple[str, ...] = field(default_factory=tuple)
+    not_categories: tuple[str, ...] = field(default_factory=tuple)
+    silent: bool = False

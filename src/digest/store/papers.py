@@ -82,6 +82,10 @@ class PaperStore(StoreBase):
         """The last ``limit`` papers announced until a day, newest day first; withdrawn ones left out."""
         return self._list(_newest_first(paper.c.announced <= day, limit))
 
+    def all_papers(self) -> list[Paper]:
+        """All papers, withdrawn ones left out, in the order in which they came."""
+        return self._list(select(paper).where(~paper.c.withdrawn).order_by(paper.c.number))
+
     def with_phrases(self, phrases: Sequence[str], until: date, limit: int) -> list[Paper]:
         """Papers with any of these phrases in title or abstract, newest day first.
 
