@@ -453,6 +453,35 @@ def test_two_senders_at_once_send_each_part_once_and_in_order(desk: Office, api:
     assert desk.posted() == [f"{day} {part}" for day in range(8) for part in ("one", "two")]
 
 
+def test_two_daemons_and_a_timer_at_once_lose_and_double_nothing(desk: Office, api: BotApi) -> None:
+    """Two processes deliver again and again, and one that a timer starts comes and goes; while they do, posts
+    are written and one that was sent is corrected."""
+    api.flood(False)
+    first = desk.write("0 one", "0 two")
+    daemons = [sender(desk, "again") for _ in range(2)]
+    for day in range(1, 5):
+        desk.write(f"{day} one", f"{day} two", day=day)
+        assert sender(desk).wait(120) == 0
+    desk.correct(first, "0 one, corrected")
+    for one in daemons:
+        one.terminate()
+    assert {one.wait(120) for one in daemons} <= {0, -signal.SIGTERM}
+    for _ in range(3):
+        wait(desk, minutes=3)
+        desk.deliver()
+    wanted = [f"{day} {part}" for day in range(5) for part in ("one", "two")]
+    assert desk.posted() == ["0 one, corrected", *wanted[1:]]
+    assert desk.states() == ["sent"] * 10
+
+
+@pytest.mark.slow
+def test_a_sender_killed_at_some_of_its_system_calls_doubles_and_loses_nothing() -> None:
+    script = Path(__file__).with_name("soak_syscalls.py")
+    command = [sys.executable, str(script), "--every", "20"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.slow
 def test_days_of_faults_and_kills_leave_each_part_once_or_held() -> None:
     script = Path(__file__).with_name("soak_telegram.py")
