@@ -346,8 +346,9 @@ def test_parts_and_deliveries_of_older_files_are_read_as_they_were_written(tmp_p
     with closing(sqlite3.connect(file, isolation_level=None)) as raw:
         raw.execute("INSERT INTO topic VALUES ('xai')")
         raw.execute(
-            "INSERT INTO post (id, topic, topics, slot, genre, language, state, written_at, seen) VALUES "
-            """(1, 'xai', '["xai"]', '2026-07-03', 'roundup', 'en', 'approved', '2026-07-03 12:00:00.000000', 0)"""
+            "INSERT INTO post (id, topic, topics, slot, genre, language, state, written_at, seen) "
+            """VALUES (1, 'xai', '["xai"]', '2026-07-03', 'roundup', 'en', 'approved', """
+            "'2026-07-03 12:00:00.000000', 0)"
         )
         for number, (html, text, entities) in enumerate(rows):
             known = hashlib.sha256(f"{html}\0{text}".encode()).hexdigest() if number < 2 else "another"
