@@ -187,6 +187,7 @@ def _try(
         if verdict not in ("whole", "held"):
             print(f"{call} {at}: {verdict}", flush=True)
         shutil.rmtree(day.folder)
+        print(f"{call} {at}: {dict(found)}", file=sys.stderr, flush=True)
     return found, tried, made
 
 
