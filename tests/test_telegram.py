@@ -483,6 +483,30 @@ def test_a_check_names_the_channels_there_are(home: Path, digest: Command) -> No
     assert "no Telegram channel nwes; there are news" in done.stderr
 
 
+# --- a correction ---
+
+
+def test_a_person_corrects_a_part_that_was_sent(
+    home: Path, api: BotApi, chat: int, digest: Command, tmp_path: Path
+) -> None:
+    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
+        store.add_posts([draft("<b>one</b>", "two")], {"en": ["news"]}, "approved", 0, NOON)
+        store.add_posts([draft("draft", day=1)], {"en": ["news"]}, "draft", 0, NOON)
+    digest(home, "deliver")
+    assert digest(home, "outbox", "correct", "1").stdout == "<b>one</b>\n"
+    file = tmp_path / "part.html"
+    file.write_text("<b>one</b>, corrected\n")
+    assert digest(home, "outbox", "correct", "1", str(file)).returncode == 0
+    digest(home, "deliver")
+    assert [one.text for one in api.messages(chat)] == ["one, corrected", "two"]
+    assert "edit" in digest(home, "outbox", "list", "--all").stdout
+    file.write_text("<b>one")
+    wrong = digest(home, "outbox", "correct", "1", str(file))
+    assert (wrong.returncode, "Can't find end tag" in wrong.stderr.replace("can't", "Can't")) == (65, True)
+    assert "only what was approved is corrected" in digest(home, "outbox", "correct", "2").stderr
+    assert "post 1 has no part 3, but 2" in digest(home, "outbox", "correct", "1", "--part", "3").stderr
+
+
 # --- live ---
 
 

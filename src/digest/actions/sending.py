@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from digest.errors import InputError, UsageError
+from digest.errors import InputError, TryAgain, UsageError
 from digest.types import Delivery, DeliveryState, FollowUp, Part, TextEntity
 
 if TYPE_CHECKING:
@@ -41,6 +41,35 @@ def resolve(app: App, number: int, *, sent: int | None, retry: bool) -> Delivery
     if sent is not None and found.chat is not None:
         app.store.note_message(found.chat, sent)
     return _delivery(app, number)
+
+
+def part_of(app: App, post_id: int, number: int) -> Part:
+    """A part (from 1) of a post that is approved: of a draft everything can be edited."""
+    from digest.actions.posts import find
+
+    post = find(app, post_id)
+    if post.state != "approved":
+        raise UsageError(f"post {post_id} is {post.state}: only what was approved is corrected")
+    if not 1 <= number <= len(post.parts):
+        raise UsageError(f"post {post_id} has no part {number}, but {len(post.parts)}")
+    return post.parts[number - 1]
+
+
+def correct(app: App, post_id: int, number: int, html: str) -> Part:
+    """Change the text of a part that is approved; where it was sent, the next delivery edits the message.
+    Raises InputError for what Telegram would not show as it is written."""
+    from digest.markup import CAPTION_LIMIT, check, parse, utf16_length
+
+    old = part_of(app, post_id, number)
+    text = html.strip()
+    check(text)
+    made = parse(text)
+    if old.picture and (units := utf16_length(made.text)) > CAPTION_LIMIT:
+        raise InputError(f"it has {units} characters; under a picture there is room for {CAPTION_LIMIT}")
+    new = Part(text, made.text, made.entities, old.picture)
+    if not app.store.replace_part(post_id, number - 1, new, old, state="approved"):
+        raise TryAgain(f"post {post_id} was changed meanwhile: look at it again")
+    return new
 
 
 def _delivery(app: App, number: int) -> Delivery:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -49,6 +49,26 @@ def outbox_resolve(context: click.Context, number: int, sent: int | None, retry:
     with opened(context) as app:
         found = [sending.resolve(app, number, sent=sent, retry=retry)]
         show(context, found, lambda: report.outbox(found))
+
+
+@outbox.command("correct")
+@click.argument("number", metavar="POST", type=int)
+@click.argument("file", required=False, type=click.File(encoding="utf-8"))
+@click.option("--part", type=click.IntRange(min=1), default=1, show_default=True, help="Which of its parts.")
+@click.pass_context
+def outbox_correct(context: click.Context, number: int, file: TextIO | None, part: int) -> None:
+    """Give a part that was sent the text in FILE (Telegram's HTML; - reads standard input).
+
+    The next delivery edits the message. Without FILE, show the text as it is, to be changed.
+    """
+    from digest.actions import sending
+
+    with opened(context) as app:
+        if file is None:
+            found = sending.part_of(app, number, part)
+        else:
+            found = sending.correct(app, number, part, file.read())
+        show(context, found, lambda: found.html)
 
 
 @cli.group(cls=Group)
