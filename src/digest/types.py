@@ -186,6 +186,18 @@ class Key(Struct, frozen=True, kw_only=True):
     evidence: KeyEvidence | None = None
 
 
+class KeyDecision(Struct, frozen=True, kw_only=True):
+    """What was decided about a key, by whom, when, why, and on what evidence."""
+
+    topic: str
+    normal: str
+    state: KeyState
+    decided_by: str
+    decided_at: datetime
+    reason: str
+    evidence: KeyEvidence | None = None
+
+
 class Feedback(Struct, frozen=True, kw_only=True):
     """What a person thinks of a paper as one of a topic; ``opinion`` None takes back what was said."""
 

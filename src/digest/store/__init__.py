@@ -17,11 +17,11 @@ from digest.store.outbox import OutboxStore
 from digest.store.papers import Added, PaperStore
 from digest.store.posts import PostStore
 from digest.store.runs import Run, RunStore
-from digest.store.topics import KeyDecision, TopicStore
+from digest.store.topics import TopicStore
 from digest.store.vectors import VectorStore
 from digest.store.words import WordStore, fts_quote
 
-__all__ = ["Added", "KeyDecision", "Run", "Store", "fts_quote"]
+__all__ = ["Added", "Run", "Store", "fts_quote"]
 
 
 class Store(PaperStore, WordStore, VectorStore, TopicStore, FeedbackStore, PostStore, OutboxStore, RunStore):

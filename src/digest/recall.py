@@ -1,0 +1,1 @@
+"""How many papers of a topic were missed."""
