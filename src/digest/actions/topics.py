@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from digest import mentions, yields
 from digest.days import new_york_day
-from digest.errors import InputError
+from digest.errors import InputError, UsageError
 from digest.phrases import normalise
+from digest.pipeline import configured_keys
 from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Topic
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield
@@ -55,7 +56,13 @@ def feedback(app: App, topic: str) -> list[Feedback]:
 
 
 def decide(app: App, topic: str, key: str, state: KeyState, reason: str) -> Key:
-    """A person accepts or rejects a key, known or new."""
+    """A person accepts, rejects or retires a key, known or new; the configuration's are kept or dropped
+    there, as it is read anew at each run."""
+    given = {each.normal for each in configured_keys(app.topic(topic))}
+    if state != "active" and normalise(key) in given:
+        raise UsageError(
+            f"{key!r} is a key of the configuration: take it out of topics.{topic} in digest.toml instead"
+        )
     return app.store.decide_key(
         app.topic(topic).name, key, normalise(key), state, by=PERSON, reason=reason, now=app.now
     )
@@ -125,8 +132,6 @@ class _View:
 
 def known_keys(app: App, topic: Topic) -> list[Key]:
     """The topic's keys, those of the configuration too where nothing was matched yet."""
-    from digest.pipeline import configured_keys
-
     stored = app.store.keys(topic.name)
     known = {each.normal for each in stored}
     return [*stored, *(each for each in configured_keys(topic) if each.normal not in known)]
