@@ -482,3 +482,19 @@ class Trend(Struct, frozen=True, kw_only=True):
     said: Curve
     topic: str | None = None
     silent: Curve | None = None
+
+
+class Recall(Struct, frozen=True, kw_only=True):
+    """An estimate of how much of a topic was found: papers found and missed, the share found, with 90 %
+    intervals; and how many papers the keys, the looks and both have caught."""
+
+    found: float
+    missed: float
+    fewest: float
+    most: float
+    share: float
+    low: float
+    high: float
+    by_keys: int
+    by_looks: int
+    by_both: int

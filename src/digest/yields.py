@@ -13,7 +13,7 @@ from math import log, sqrt
 from msgspec import Struct
 
 from digest.phrases import KeyMatcher
-from digest.types import Key, KeyDecision, Paper
+from digest.types import Key, KeyDecision, Paper, Recall
 
 MONTHS = 6
 RECENT = timedelta(days=30)
@@ -72,13 +72,14 @@ class KeyStory(Struct, frozen=True, kw_only=True):
 
 class Overview(Struct, frozen=True, kw_only=True):
     """A topic on a day: what its keys bring, how many papers are held, how often people have judged its
-    papers and keys."""
+    papers and keys, and how many papers of the last 30 days were missed (None where none was scored)."""
 
     topic: str
     day: date
     papers: int
     keys: tuple[Yield, ...]
     feedback: int
+    recall: Recall | None = None
 
 
 def standing(keys: Iterable[str], exclude: Sequence[str], papers: Iterable[Paper]) -> dict[str, list[Paper]]:

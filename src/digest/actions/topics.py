@@ -11,7 +11,7 @@ from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.phrases import normalise
 from digest.pipeline import configured_keys
-from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Topic
+from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Recall, Topic
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield
 
@@ -110,7 +110,18 @@ def overview(app: App, topic: str) -> Overview:
         papers=app.store.count_papers(),
         keys=tuple(found),
         feedback=app.store.count_feedback(wanted.name),
+        recall=_recall(app, wanted, view.day),
     )
+
+
+def _recall(app: App, topic: Topic, day: date) -> Recall | None:
+    """How many papers of the last 30 days were missed; None where no run has scored any."""
+    from digest import recall
+
+    matches = app.store.matches(topic.name, day - yields.RECENT, day, 0.0)
+    if not matches:
+        return None
+    return recall.estimate(recall.catch(matches, topic.floor, app.store.opinions(topic.name)))
 
 
 class _View:

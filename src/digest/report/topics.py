@@ -131,6 +131,7 @@ def overview(found: Overview) -> str:
         _heading(found, len(active), len(proposed)),
         _yields(active, "active keys: papers announced by month, all, silent, posted"),
         _rising(found.keys),
+        _recall(found),
     ]
     if proposed:
         parts.append(f"{len(proposed)} proposed keys wait for a look: digest keys list {found.topic}")
@@ -169,6 +170,21 @@ def _rising(found: Sequence[Yield]) -> str:
         return "rising in the last 30 days: no key surely"
     lines = [f"  {each.key.text} ({each.key.state}) {_rise(each.rise)}" for each in rising[:SHOWN]]
     return "\n".join(["rising in the last 30 days", *lines])
+
+
+def _recall(found: Overview) -> str:
+    told = found.recall
+    if told is None:
+        return "recall: no paper of the last 30 days was scored (digest match)"
+    lines = [
+        f"recall in the last 30 days: {told.share:.0%} of the topic's papers were found, 90 % interval "
+        f"{told.low:.0%} to {told.high:.0%}",
+        f"  found about {told.found:.0f}, missed about {told.missed:.0f} ({told.fewest:.0f} to "
+        f"{told.most:.0f}); {told.by_keys} papers hold a key, {told.by_looks} look like the topic, "
+        f"{told.by_both} do both",
+        "  estimated from what two ways of finding share; judging papers (digest feedback) narrows it",
+    ]
+    return "\n".join(lines)
 
 
 # Why.
