@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from digest import ids
 from digest.archive import Archive
 from digest.evaluation.intervals import Measured
 from digest.evaluation.labels import Truth
@@ -65,8 +64,7 @@ def monthly(archive: Archive, judged: Judged, floor: float, truth: Truth) -> lis
     """The months in which enough papers are listed, oldest first."""
     months: dict[str, list[int]] = {}
     for row in np.flatnonzero(~judged.mentions.excluded):
-        year, month, *_ = ids.sort_key(archive.papers[row].id)
-        months.setdefault(f"{year}-{month:02}", []).append(int(row))
+        months.setdefault(f"{archive.papers[row].submitted:%Y-%m}", []).append(int(row))
     listed = {month: int(truth.positive[rows].sum()) for month, rows in months.items()}
     return [
         _month(month, np.array(months[month]), judged, floor, truth)

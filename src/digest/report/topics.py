@@ -176,15 +176,15 @@ def _recall(found: Overview) -> str:
     told = found.recall
     if told is None:
         return "recall: no paper of the last 30 days was scored (digest match)"
-    lines = [
-        f"recall in the last 30 days: {told.share:.0%} of the topic's papers were found, 90 % interval "
-        f"{told.low:.0%} to {told.high:.0%}",
-        f"  found about {told.found:.0f}, missed about {told.missed:.0f} ({told.fewest:.0f} to "
-        f"{told.most:.0f}); {told.by_keys} papers hold a key, {told.by_looks} look like the topic, "
-        f"{told.by_both} do both",
-        "  estimated from what two ways of finding share; judging papers (digest feedback) narrows it",
-    ]
-    return "\n".join(lines)
+    return textwrap.fill(
+        f"recall in the last 30 days: {told.share:.0%} of the topic's papers were found (90 % interval "
+        f"{told.low:.0%} to {told.high:.0%}): about {told.found:.0f} found, {told.missed:.0f} missed "
+        f"({told.fewest:.0f} to {told.most:.0f}). Estimated from two ways of finding: {told.by_keys} papers "
+        f"hold a key, {told.by_looks} look like the topic, {told.by_both} do both. Judging papers (digest "
+        "feedback) narrows it.",
+        WIDTH,
+        subsequent_indent="  ",
+    )
 
 
 # Why.
