@@ -66,7 +66,3 @@ def upgrade() -> None:
         sa.Column("refused", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("key", name="pk_wording"),
     )
-    # What was shown to editors had a hash for a version; a draft that waits is shown once more.
-    op.execute("DELETE FROM review")
-    with op.batch_alter_table("review") as batch:
-        batch.alter_column("version", existing_type=sa.Text(), type_=sa.Integer(), existing_nullable=False)

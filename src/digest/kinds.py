@@ -53,7 +53,8 @@ _TEXT: dict[ResourceKind, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "benchmark": re.compile(
-        rf"{_MAKE} [^.,]{{0,60}}?\b(?:benchmark (?:for|of|that|to|with|compris)|\w+-?Bench\b)"
+        rf"{_MAKE} [^.,]{{0,60}}?\b(?:benchmark (?:for|of|that|to|with|compris)|\w+-?Bench\b)",
+        re.IGNORECASE,
     ),
     "dataset": re.compile(
         rf"{_MAKE} (?:\w+, )?(?:an?|the first|two|three) [^.,]{{0,50}}?\b(?:data ?sets?|corpus)\b"

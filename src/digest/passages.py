@@ -34,12 +34,8 @@ _POINTING = _one_of(
 _LEANS = re.compile(
     rf"^(?:{_LINKING},? )?{_POINTING}\b"
     r"|^(?:moreover|furthermore|additionally|in addition|also|then|finally|second|third|meanwhile)\b"
-    r"|\b(?:this|these|such) "
-    + _one_of(
-        """challenge* issue* problem* limitation* gap* question approach method setting assumption work*
-        insight*"""
-    )
-    + r"\b|^to (?:\w+ ){1,2}(?:this|these|that|it|them)\b"
+    r"|\b(?:these|those|such(?! as)|this (?!paper|work|study|article|survey|review|report|thesis))\b"
+    r"|^to (?:\w+ ){1,2}(?:this|these|that|it|them)\b"
     r"|^(?:building|based|leveraging|motivated|inspired)\b",
     re.IGNORECASE,
 )
@@ -70,10 +66,14 @@ _AGAINST = re.compile(
     + _one_of(
         """fails?_to failing_to do_not does_not did_not cannot can_not no_longer rarely not_necessarily
         not_always not_sufficient not_consistently not_reliably insufficient unreliable brittle illus*
-        overestimat* misleading vulnerable can_be_recovered still_leak* still_retain* still_contain* collapses?
-        worse_than little_to_no inconsisten* spurious shortcuts? superficial*"""
+        overestimat* misleading vulnerable can_be_recovered still_leak* still_retain* still_contain*
+        collapses? worse_than little_to_no inconsisten* spurious shortcuts? superficial*"""
     )
     + r"\b",
+    re.IGNORECASE,
+)
+_FOR = re.compile(
+    r"\b(?:unlike|outperform\w*|improv\w+|guarante\w+|overcom\w+|our (?:approach|method|framework|model))\b",
     re.IGNORECASE,
 )
 _DEGREE = r"(?:(?:an?|largely|poorly|relatively|highly|still|mostly) )*"
@@ -127,7 +127,7 @@ def problem(paper: Paper) -> str | None:
 def doubt(paper: Paper) -> str | None:
     """A finding against something: that it fails, does not suffice, misleads."""
     told = (one for one in sentences(paper.abstract) if _FINDS.search(one) and _AGAINST.search(one))
-    return next(filter(stands_alone, told), None)
+    return next((one for one in told if stands_alone(one) and not _FOR.search(one)), None)
 
 
 def unsolved(paper: Paper) -> str | None:

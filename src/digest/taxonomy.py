@@ -154,7 +154,10 @@ def _is_name(phrase: Phrase, where: Collection[int], papers: Sequence[Paper]) ->
 
 
 def _contrast(phrase: Phrase, share: float, background: Sequence[str]) -> float:
-    """The log of how many times as common a phrase is here as elsewhere."""
+    """The log of how many times as common a phrase is here as elsewhere; LEAST_CONTRAST where nothing is
+    known of elsewhere."""
+    if not background:
+        return LEAST_CONTRAST
     wanted = f" {' '.join(phrase)} "
     elsewhere = (sum(wanted in text for text in background) + 0.5) / (len(background) + 1)
     return log(share / elsewhere)

@@ -61,7 +61,7 @@ def search(app: App, form: Format, query: str, count: int, window: Window) -> st
     """What a search finds, best first."""
     from digest.actions import archive
 
-    hits = archive.search(app, query, count, window)
+    hits = archive.search(app, query, count, window).hits
     if not hits:
         raise InputError("nothing found to export; fewer words or no filter may find more")
     return _papers(app, form, (hit.id for hit in hits), query)

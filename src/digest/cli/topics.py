@@ -46,6 +46,21 @@ def keys_propose(context: click.Context, topic: str, as_of: datetime | None) -> 
         show(context, found, lambda: report.keys(found))
 
 
+@keys.command("show")
+@click.argument("topic")
+@click.argument("key", nargs=-1, required=True)
+@as_of
+@click.pass_context
+def keys_show(context: click.Context, topic: str, key: tuple[str, ...], as_of: datetime | None) -> None:
+    """All that is known of a key: evidence, overlap with others, what it brings, every decision."""
+    from digest.actions import topics
+    from digest.report import topics as report
+
+    with opened(context, as_of) as app:
+        found = topics.key(app, topic, " ".join(key))
+        show(context, found, lambda: report.key_story(found))
+
+
 def _decide_key(name: str, state: KeyState, text: str) -> None:
     @keys.command(name, help=text)
     @click.argument("topic")
@@ -105,3 +120,36 @@ def feedback_list(context: click.Context, topic: str) -> None:
     with opened(context) as app:
         found = topics.feedback(app, topic)
         show(context, found, lambda: report.feedback(found))
+
+
+@cli.group(cls=Group)
+def topic() -> None:
+    """A topic as a whole."""
+
+
+@topic.command("show")
+@click.argument("name", metavar="TOPIC")
+@as_of
+@click.pass_context
+def topic_show(context: click.Context, name: str, as_of: datetime | None) -> None:
+    """What a topic's keys bring by month, which rise, and how many papers may have been missed."""
+    from digest.actions import topics
+    from digest.report import topics as report
+
+    with opened(context, as_of) as app:
+        found = topics.overview(app, name)
+        show(context, found, lambda: report.overview(found))
+
+
+@cli.command()
+@click.argument("paper", metavar="ID")
+@as_of
+@click.pass_context
+def why(context: click.Context, paper: str, as_of: datetime | None) -> None:
+    """All that speaks for and against a paper in each topic, and why it was posted or not."""
+    from digest.actions import topics
+    from digest.report import topics as report
+
+    with opened(context, as_of) as app:
+        found = topics.why(app, paper)
+        show(context, found, lambda: report.why(found))

@@ -53,7 +53,7 @@ Step = tuple[str, int]
 _FULL: Mapping[WindowGenre, Room] = {
     "links": Room(each=8, sentences=24, rest=12),
     "review": Room(each=6, sentences=7, silent=6, resources=8, passages=2),
-    "essay": Room(each=3, sentences=5, bridge=5, passages=3, resources=3),
+    "essay": Room(each=3, sentences=5, bridge=5, passages=3, resources=3, rest=8),
     "listing": Room(each=40, second=1),
 }
 # What a genre gives up, in this order: down to how many of what.

@@ -7,14 +7,15 @@ A post stands in ``post``, ``post_paper`` and ``part`` as it is now. Changing it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, delete, func, select, union_all, update
 from sqlalchemy.exc import NoResultFound
 
+from digest.markup import blocks
 from digest.store.base import StoreBase, insert_rows, read_as
-from digest.store.posts import LIVE, add_papers, add_parts, queue, read_posts
+from digest.store.posts import LIVE, add_papers, add_parts, part_row, queue, read_posts
 from digest.store.tables import (
     delivery,
     paper,
@@ -25,7 +26,7 @@ from digest.store.tables import (
     post_update,
     post_version,
 )
-from digest.types import Change, Choice, Draft, Post, PostState, Update
+from digest.types import Change, Choice, Draft, Part, Post, PostState, Update
 
 UNSENT = ("queued", "cancelled")
 """The states of a delivery of which nothing has left the machine."""
@@ -85,9 +86,47 @@ class HistoryStore(StoreBase):
             changed = update(post).where(ours, ~sent.exists()).values(**values)
             if not connection.execute(changed).rowcount:
                 return False
-            _keep(connection, id_, version)
+            [old] = read_posts(connection, post.c.id == id_)
+            _keep(connection, id_, version, old.parts)
             _replace(connection, id_, draft, now)
             _note(connection, id_, version + 1, now, by, what)
+        return True
+
+    def replace_part(
+        self,
+        id_: int,
+        number: int,
+        new: Part,
+        old: Part,
+        *,
+        state: PostState = "draft",
+        now: datetime | None = None,
+        by: str = "digest",
+    ) -> bool:
+        """Put a part in the place of ``old`` in a post of this state; False where it is in another, or the
+        part is another by now. The post has its next version then. Where the part was sent, the next
+        delivery edits the message."""
+        ours = select(post.c.id).where(post.c.id == id_, post.c.state == state)
+        query = update(part).where(
+            part.c.post.in_(ours), part.c.number == number, part.c.sha256 == old.sha256
+        )
+        with self._writing() as connection:
+            before = read_posts(connection, post.c.id == id_)
+            if not connection.execute(query.values(part_row(id_, number, new))).rowcount:
+                return False
+            _keep(connection, id_, before[0].version, before[0].parts)
+            written = connection.scalar(select(post.c.as_written).where(post.c.id == id_))
+            html = "\n\n".join(one.html for one in before[0].parts)
+            after = {"version": before[0].version + 1, "as_written": written or blocks(html)}
+            connection.execute(update(post).where(post.c.id == id_).values(**after))
+            _note(
+                connection,
+                id_,
+                before[0].version + 1,
+                now or datetime.now(UTC),
+                by,
+                f"part {number + 1} changed",
+            )
         return True
 
     def as_written(self, id_: int) -> tuple[str, ...] | None:
@@ -146,14 +185,12 @@ class HistoryStore(StoreBase):
             return read_as(Update, connection, of_post)
 
 
-def _keep(connection: Connection, id_: int, version: int) -> None:
+def _keep(connection: Connection, id_: int, version: int, parts: Sequence[Part]) -> None:
     """Keep what a post was."""
     choices = select(post_paper.c.choice).where(post_paper.c.post == id_).order_by(post_paper.c.position)
     kept: tuple[Choice, ...] = tuple(connection.scalars(choices))
-    [old] = read_posts(connection, post.c.id == id_)
-    insert_rows(
-        connection, post_version, [{"post": id_, "version": version, "choices": kept, "parts": old.parts}]
-    )
+    row = {"post": id_, "version": version, "choices": kept, "parts": tuple(parts)}
+    insert_rows(connection, post_version, [row])
 
 
 def _replace(connection: Connection, id_: int, draft: Draft, now: datetime) -> None:

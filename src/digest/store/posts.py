@@ -6,7 +6,6 @@ topic, slot, genre and language. What becomes of it is in ``history``, of the de
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -113,6 +112,20 @@ class PostStore(StoreBase):
         with self._reading() as connection:
             return list(connection.scalars(query))
 
+    def posts_with(self, paper_id: str) -> list[Post]:
+        """The posts that hold a paper, in whatever state, oldest first."""
+        numbers = select(post_paper.c.post).join(paper, paper.c.number == post_paper.c.paper)
+        with self._reading() as connection:
+            return read_posts(connection, post.c.id.in_(numbers.where(paper.c.id == paper_id)))
+
+    def merged_into(self, paper_id: str) -> str | None:
+        """The paper of a post that stands for this one too, because they are near-identical."""
+        held = type_coerce(post_paper.c.choice, Text)
+        query = select(post_paper.c.choice).join(post).where(post.c.state.in_(LIVE))
+        with self._reading() as connection:
+            choices = connection.scalars(query.where(held.contains(f'"{paper_id}"', autoescape=True)))
+            return next((one.paper for one in choices if paper_id in one.duplicates), None)
+
     def _posted(self, condition: ColumnElement[bool]) -> set[str]:
         live = select(post_paper.c.post).join(post).where(condition, post.c.state.in_(LIVE)).subquery()
         of_live = post_paper.c.post.in_(select(live))
@@ -176,7 +189,7 @@ def add_papers(connection: Connection, post_id: int, draft: Draft) -> None:
 
 def add_parts(connection: Connection, post_id: int, parts: Sequence[Part]) -> None:
     """Store a post's parts."""
-    insert_rows(connection, part, [_part_row(post_id, at, one) for at, one in enumerate(parts)])
+    insert_rows(connection, part, [part_row(post_id, at, one) for at, one in enumerate(parts)])
 
 
 def queue(connection: Connection, post_id: int, parts: int, channels: Iterable[str], now: datetime) -> None:
@@ -221,21 +234,20 @@ def _post(row: Row[Any], papers: Sequence[str], parts: Sequence[Part]) -> Post:
 
 def _part(row: Row[Any]) -> Part:
     """The part as it was written; StoreError where the file was changed by another hand."""
-    if row.sha256 != _sha256(row.html, row.text):
+    one = Part(row.html, row.text, row.entities, row.picture)
+    if row.sha256 != one.sha256:
         raise StoreError(f"part {row.number} of post {row.post} is not what was written: it will not be sent")
-    return Part(html=row.html, text=row.text, entities=row.entities)
+    return one
 
 
-def _part_row(post_id: int, number: int, one: Part) -> dict[str, object]:
+def part_row(post_id: int, number: int, one: Part) -> dict[str, object]:
+    """A part as it is stored."""
     return {
         "post": post_id,
         "number": number,
         "html": one.html,
         "text": one.text,
         "entities": one.entities,
-        "sha256": _sha256(one.html, one.text),
+        "sha256": one.sha256,
+        "picture": one.picture,
     }
-
-
-def _sha256(html: str, text: str) -> str:
-    return hashlib.sha256(f"{html}\0{text}".encode()).hexdigest()
