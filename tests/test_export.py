@@ -137,9 +137,7 @@ def test_markdown_lists_papers_to_read() -> None:
     assert (
         written(paper("A [lamp] #1 $x<y$_"), "markdown")
         .splitlines()[2]
-        .startswith(
-            r"- [A \[lamp\] \#1 x\<y\_](https://arxiv.org/abs/2605.00001), Ada Example, 2026-05-12"
-        )
+        .startswith(r"- [A \[lamp\] \#1 x\<y\_](https://arxiv.org/abs/2605.00001), Ada Example, 2026-05-12")
     )
     assert markdown("1. one\n- two\n2 3) no\n#four") == "1\\. one\n\\- two\n2 3) no\n\\#four"
 
