@@ -27,6 +27,7 @@ from digest.types import (
     Choice,
     Draft,
     Evidence,
+    FollowUp,
     Key,
     KeyEvidence,
     Match,
@@ -34,10 +35,12 @@ from digest.types import (
     Page,
     Paper,
     Part,
+    Question,
     Review,
     RunReport,
     StageReport,
     TextEntity,
+    Turn,
     Version,
     Window,
 )
@@ -886,6 +889,20 @@ def test_the_status_counts_what_there_is(posting: Store) -> None:
 
 # When it goes wrong: one line, and everything is as it was
 
+PART = Part("a", "a", ())
+TURN = Turn(sender="bot", owner="me", until=NOW, chat="-1", rest=NOW)
+FOLLOWUP = FollowUp(
+    id=1,
+    delivery=1,
+    post=1,
+    part=0,
+    channel="news",
+    chat="-1",
+    message=1,
+    kind="pin",
+    state="sending",
+    why="x",
+)
 WRITES: dict[str, Callable[[Store], object]] = {
     "add_papers": lambda store: store.add_papers("oai", page(paper(2)), NOW),
     "ensure_model": lambda store: store.ensure_model("new", 2),
@@ -909,6 +926,15 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "resume_channel": lambda store: store.resume_channel("news"),
     "put_cursor": lambda store: store.put_cursor("updates", "7", NOW),
     "put_review": lambda store: store.put_review(Review(1, "v", "7", 1)),
+    "replace_part": lambda store: store.replace_part(1, 0, PART, PART),
+    "add_edit": lambda store: store.add_edit(1, PART, "", "why", NOW),
+    "add_once": lambda store: store.add_once(1, "pin", "why", NOW),
+    "claim_followup": lambda store: store.claim_followup("news", ("edit",), NOW, TURN),
+    "record_followup": lambda store: store.record_followup(FOLLOWUP, "sent", NOW),
+    "recover_followups": lambda store: store.recover_followups(["news"], NOW),
+    "put_told": lambda store: store.put_told([1], ["news"], NOW),
+    "put_reactions": lambda store: store.put_reactions(["-1"], 7, {"👍": 1}),
+    "put_question": lambda store: store.put_question(Question("7", 1, 1, 0, "v")),
     "put_run": lambda store: store.put_run("run", REPORT, NOW),
     "rebuild_words": lambda store: store.rebuild_words(),
 }
@@ -951,6 +977,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "chat": lambda store: store.chat("-1"),
     "pause": lambda store: store.pause("news", "-1"),
     "review": lambda store: store.review(1),
+    "standing": lambda store: store.standing("news", NOW),
+    "last_edits": lambda store: store.last_edits([1]),
+    "followup_waits": lambda store: store.followup_waits("news", ("edit",), NOW),
+    "followups": lambda store: store.followups(),
+    "untold": lambda store: store.untold(["news"]),
+    "reactions": lambda store: store.reactions(),
+    "paper_reactions": lambda store: store.paper_reactions(),
+    "question": lambda store: store.question("7", 1),
     "runs": lambda store: store.runs(),
     "status": lambda store: store.status(MODEL),
     "search_words": lambda store: store.search_words("paper", 1),

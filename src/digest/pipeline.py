@@ -63,7 +63,8 @@ KEYS_EVERY = timedelta(days=7)
 ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
 NOVELTY_DAYS = timedelta(days=180)
-SENTENCES = {"detailed": 2, "brief": 1}
+YOUNG_DAYS = timedelta(days=30)
+SENTENCES = {"detailed": 2, "brief": 1, "named": 0}
 GENRE = "roundup"
 SKIPPED_TOLD = 100  # a run's report is kept, and a file may hold millions of bad lines
 
@@ -406,6 +407,7 @@ class _Desk:
             posted_vectors=store.vectors(model, recent)[1],
             posted_titles={choose.fold_title(paper.title) for paper in store.papers(recent)},
             topics=homes.topics,
+            young=choose.is_young(store.day_counts(self._slot - YOUNG_DAYS, self._slot)),
         )
 
     def _draft(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from hashlib import blake2b
@@ -10,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, extract, func, select, update
 
 from digest.store import sqlite, words
 from digest.store.base import StoreBase, insert_columns, numbers_of, put_cursor, renew_stamp
@@ -108,6 +109,19 @@ class PaperStore(StoreBase):
         with self._reading() as connection:
             rows = connection.execute(days.group_by(paper.c.announced).order_by(paper.c.announced))
             return dict(rows.all())
+
+    def papers_by_year(self, until: date) -> Counter[tuple[int, str]]:
+        """How many papers announced until a day stand here, by year of their first version and primary
+        category; withdrawn ones left out."""
+        year = extract("year", paper.c.submitted)
+        cells = select(year, paper.c.categories, func.count()).group_by(year, paper.c.categories)
+        found: Counter[tuple[int, str]] = Counter()
+        with self._reading() as connection:
+            for when, codes, number in connection.execute(
+                cells.where(paper.c.announced <= until, ~paper.c.withdrawn)
+            ):
+                found[when, codes.split()[0]] += number
+        return found
 
     def latest_announced(self, until: date) -> date | None:
         """The last day until this one on which papers were announced."""

@@ -140,6 +140,15 @@ class TopicStore(StoreBase):
         )
         return self._find(query.order_by(match.c.score.desc(), match.c.paper))
 
+    def silent_matches(self, topic_name: str, min_score: float) -> list[str]:
+        """The ids of all papers that match a topic without one of its seed keys."""
+        query = select(paper.c.id).join(match, match.c.paper == paper.c.number)
+        silent = query.where(
+            match.c.topic == topic_name, match.c.silent, match.c.score >= min_score, ~paper.c.withdrawn
+        )
+        with self._reading() as connection:
+            return list(connection.scalars(silent))
+
     def matches_of(self, paper_id: str) -> list[Match]:
         """A paper's match in each topic it was scored for."""
         return self._find(_MATCHES.where(paper.c.id == paper_id).order_by(match.c.topic))
