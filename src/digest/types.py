@@ -19,6 +19,7 @@ AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 Language = Literal["en", "ru", "zh"]
 Origin = Literal["seed", "adjacent", "auto", "human"]
 KeyState = Literal["proposed", "active", "rejected", "retired"]
+Opinion = Literal["like", "dislike"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
 FollowUpKind = Literal["edit", "poll", "pin"]
@@ -201,6 +202,28 @@ class Key(Struct, frozen=True, kw_only=True):
     state: KeyState
     origin: Origin
     evidence: KeyEvidence | None = None
+
+
+class KeyDecision(Struct, frozen=True, kw_only=True):
+    """What was decided about a key, by whom, when, why, and on what evidence."""
+
+    topic: str
+    normal: str
+    state: KeyState
+    decided_by: str
+    decided_at: datetime
+    reason: str
+    evidence: KeyEvidence | None = None
+
+
+class Feedback(Struct, frozen=True, kw_only=True):
+    """What a person thinks of a paper as one of a topic; ``opinion`` None takes back what was said."""
+
+    topic: str
+    paper: str
+    opinion: Opinion | None
+    given_by: str
+    given_at: datetime
 
 
 class Neighbour(Struct, frozen=True):
@@ -547,12 +570,11 @@ class Jump(Struct, frozen=True, kw_only=True):
 
 class Beside(Struct, frozen=True, kw_only=True):
     """A phrase that stood beside a term in some years: the share of the term's papers of these years
-    that hold it, the share of those of all other years, and by how many standard errors they differ."""
+    that hold it, and the share of those of all other years."""
 
     text: str
     share: float
     elsewhere: float
-    contrast: float
 
 
 class Stretch(Struct, frozen=True, kw_only=True):
@@ -587,3 +609,19 @@ class Trend(Struct, frozen=True, kw_only=True):
     said: Curve
     topic: str | None = None
     silent: Curve | None = None
+
+
+class Recall(Struct, frozen=True, kw_only=True):
+    """An estimate of how much of a topic was found: papers found and missed, the share found, with 90 %
+    intervals; and how many papers the keys, the looks and both have caught."""
+
+    found: float
+    missed: float
+    fewest: float
+    most: float
+    share: float
+    low: float
+    high: float
+    by_keys: int
+    by_looks: int
+    by_both: int

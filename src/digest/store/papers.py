@@ -123,6 +123,20 @@ class PaperStore(StoreBase):
                 found[when, codes.split()[0]] += number
         return found
 
+    def spread_of_years(self, since: int, until: int, announced: date, limit: int) -> list[Paper]:
+        """At most so many papers whose first version is of these years (both included), evenly spread
+        over the order in which they came; announced until a day, withdrawn ones left out."""
+        inside = (
+            extract("year", paper.c.submitted).between(since, until),
+            paper.c.announced <= announced,
+            ~paper.c.withdrawn,
+        )
+        with self._reading() as connection:
+            numbers = list(connection.scalars(select(paper.c.number).where(*inside).order_by(paper.c.number)))
+            chosen = numbers[:: -(-len(numbers) // limit) or 1]
+            query = select(paper).where(sqlite.is_one_of(paper.c.number, chosen))
+            return [found for _, found in _read(connection, query)]
+
     def latest_announced(self, until: date) -> date | None:
         """The last day until this one on which papers were announced."""
         with self._reading() as connection:

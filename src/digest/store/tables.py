@@ -206,6 +206,19 @@ match = Table(
     Index("ix_match_paper", "paper"),
 )
 
+# Rows are only ever added; the last one of a paper counts, and NULL takes the ones before back.
+feedback = Table(
+    "feedback",
+    metadata,
+    _number("id", primary_key=True),
+    _text("topic", ForeignKey("topic.name")),
+    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
+    _text("opinion", null=True),
+    _text("given_by"),
+    _time("given_at"),
+    Index("ix_feedback_topic_paper", "topic", "paper"),
+)
+
 topic_fit = Table(
     "topic_fit",
     metadata,
