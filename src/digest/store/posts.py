@@ -111,6 +111,20 @@ class PostStore(StoreBase):
         with self._reading() as connection:
             return list(connection.scalars(query))
 
+    def posts_with(self, paper_id: str) -> list[Post]:
+        """The posts that hold a paper, in whatever state, oldest first."""
+        numbers = select(post_paper.c.post).join(paper, paper.c.number == post_paper.c.paper)
+        with self._reading() as connection:
+            return _read(connection, post.c.id.in_(numbers.where(paper.c.id == paper_id)))
+
+    def merged_into(self, paper_id: str) -> str | None:
+        """The paper of a post that stands for this one too, because they are near-identical."""
+        held = type_coerce(post_paper.c.choice, Text)
+        query = select(post_paper.c.choice).join(post).where(post.c.state.in_(LIVE))
+        with self._reading() as connection:
+            choices = connection.scalars(query.where(held.contains(f'"{paper_id}"', autoescape=True)))
+            return next((one.paper for one in choices if paper_id in one.duplicates), None)
+
     def _posted(self, condition: ColumnElement[bool]) -> set[str]:
         live = select(post_paper.c.post).join(post).where(condition, post.c.state.in_(LIVE)).subquery()
         of_live = post_paper.c.post.in_(select(live))

@@ -137,6 +137,9 @@ paper = Table(
     _text("journal_ref", null=True),
     _text("doi", null=True),
     Column("versions", Json(tuple[Version, ...]), nullable=False),
+    # When its announcement was told: the row number, or one after the highest where it was told later
+    # than the paper came; 0 while `announced` is an estimate.
+    _number("told"),
     Index("ix_paper_announced", "announced", "text_hash"),
     Index("ix_paper_text_hash", "text_hash"),
 )
@@ -201,6 +204,19 @@ match = Table(
     _text("scorer"),
     PrimaryKeyConstraint("topic", "paper"),
     Index("ix_match_paper", "paper"),
+)
+
+# Rows are only ever added; the last one of a paper counts, and NULL takes the ones before back.
+feedback = Table(
+    "feedback",
+    metadata,
+    _number("id", primary_key=True),
+    _text("topic", ForeignKey("topic.name")),
+    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
+    _text("opinion", null=True),
+    _text("given_by"),
+    _time("given_at"),
+    Index("ix_feedback_topic_paper", "topic", "paper"),
 )
 
 topic_fit = Table(
