@@ -95,8 +95,8 @@ def test_fts5_expressions_are_answered(store: Store, expression: str, numbers: l
         (Window(since=DAY - timedelta(2), until=DAY - timedelta(1)), [3]),
         (Window(categories=("cs.CV",)), [2]),
         (Window(categories=("cs.CV", "cs.LG")), [1, 2, 3]),
-        (Window(topic="xai"), [2]),
-        (Window(topic="xai", since=DAY), []),
+        (Window(topics=("xai",)), [2]),
+        (Window(topics=("xai",), since=DAY), []),
     ],
 )
 def test_words_and_vectors_are_filtered_by_the_same_window(

@@ -80,7 +80,7 @@ def model_name(model: str) -> str:
 def find_model(model: str) -> Path | None:
     """The folder of a model that is on this machine: the installed default, a folder, or a name
     in Hugging Face's cache. None if it would have to be downloaded."""
-    if _is_default(model):
+    if is_default(model):
         return _default_folder()
     if _is_path(model):
         return Path(model).expanduser()
@@ -194,7 +194,7 @@ def _load(model: str, device: str) -> SentenceTransformer:
 
     # Else every cron mail shows a bar for 0.1 s of loading.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    local = _is_default(model) or _is_path(model)
+    local = is_default(model) or _is_path(model)
     place = str(find_model(model)) if local else model
     try:
         return SentenceTransformer(place, device=device, local_files_only=local)
@@ -239,12 +239,12 @@ def _default_folder() -> Path:
 
 def _label(model: str) -> str:
     """What a model is called in the names of its vectors."""
-    if _is_default(model):
+    if is_default(model):
         return DEFAULT_MODEL
     return Path(model).expanduser().resolve().name if _is_path(model) else model
 
 
-def _is_default(model: str) -> bool:
+def is_default(model: str) -> bool:
     return model.removeprefix("sentence-transformers/") == DEFAULT_MODEL
 
 

@@ -5,91 +5,138 @@ Reciprocal rank fusion: Cormack, Clarke, Buettcher, SIGIR 2009; k = 60 as in the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
-from digest import ids
-from digest.phrases import STOP_WORDS
-from digest.types import Hit, Paper, Window
+from digest import ids, snippets
+from digest.query import Query, Term
+from digest.types import Answer, Hit, Paper
 
 if TYPE_CHECKING:
     from digest.index import VectorIndex
     from digest.store import Store
 
+Mode = Literal["words", "vectors", "both"]
+FloatVector = npt.NDArray[np.float32]
+
 DEPTH = 200  # answers taken from each side before they are fused
 RRF_K = 60
-EVERYTHING = Window()
-_TOKEN = re.compile(r'"([^"]*)"|([^\W_]+(?:[-_][^\W_]+)*)')
-_WORD = re.compile(r"[^\W_]+")
-
-FloatVector = npt.NDArray[np.float32]
 
 
 def search(
     store: Store,
     index: VectorIndex | None,
     encode: Callable[[str], FloatVector],
-    query: str,
+    query: Query,
     k: int = 10,
-    window: Window = EVERYTHING,
-) -> list[Hit]:
-    """The ``k`` best papers for a query, best first. Any text is a query: nothing in it is syntax but
-    double quotes, which hold a phrase together."""
-    terms = read_query(query)
-    words = store.search_words(expression(terms), DEPTH, window) if terms else []
-    near = neighbours(store, index, encode(query), window) if index is not None and query.strip() else {}
-    fused = fuse([[number for number, _ in words], list(near)])[:k]
-    papers = store.papers_by_number([number for number, _ in fused])
-    matched = {number for number, _ in words}
-    return [
-        hit(paper, score, terms if number in matched else (), near.get(number))
-        for (number, score), paper in zip(fused, papers, strict=True)
-    ]
+    mode: Mode = "both",
+) -> Answer:
+    """The ``k`` best papers for a query, best first.
+
+    ``index`` is None where nothing is embedded: then words alone are asked. A query of filters alone
+    lists what they let through, newest first.
+    """
+    if not query.terms and not query.meaning:
+        return _listed(store, query, k)
+    found = rank(store, index, encode, query, mode)
+    papers = store.papers_by_number([number for number, _ in found.fused[:k]])
+    hits = tuple(
+        hit(paper, score, query.terms if number in found.matched else (), found.near.get(number))
+        for (number, score), paper in zip(found.fused, papers, strict=False)
+    )
+    return Answer(hits, (*query.notes, *_unmet(query, hits)))
 
 
-def similar(store: Store, index: VectorIndex, model: str, paper_id: str, k: int, window: Window) -> list[Hit]:
-    """The ``k`` papers nearest to a paper, itself left out."""
+class Ranked(NamedTuple):
+    """Paper numbers with fused scores, best first; those that hold words of the query; the cosines."""
+
+    fused: list[tuple[int, float]]
+    matched: frozenset[int]
+    near: dict[int, float]
+
+
+def rank(
+    store: Store,
+    index: VectorIndex | None,
+    encode: Callable[[str], FloatVector],
+    query: Query,
+    mode: Mode,
+    depth: int = DEPTH,
+) -> Ranked:
+    """The best ``depth`` papers of each side, fused."""
+    words: list[tuple[int, float]] = []
+    if query.terms and mode != "vectors":
+        words = store.search_words(expression(query), depth, query.window)
+    near: dict[int, float] = {}
+    if index is not None and mode != "words" and query.meaning:
+        near = neighbours(store, index, encode(query.meaning), query, depth)
+    fused = fuse([[number for number, _ in words], list(near)])
+    if query.ids:
+        asked = set(store.paper_numbers(query.ids).values())
+        fused = [(number, score) for number, score in fused if number in asked]
+    return Ranked(fused, frozenset(number for number, _ in words), near)
+
+
+def similar(store: Store, index: VectorIndex, model: str, paper_id: str, k: int, query: Query) -> list[Hit]:
+    """The ``k`` papers nearest to a paper that pass a query's filters, itself left out."""
     _, vectors = store.vectors(model, [paper_id])
     if not len(vectors):
         return []
     own = store.paper_numbers([paper_id])[paper_id]
-    near = neighbours(store, index, vectors[0], window)
+    near = neighbours(store, index, vectors[0], query)
     near.pop(own, None)
     best = list(near.items())[:k]
     papers = store.papers_by_number([number for number, _ in best])
     return [hit(paper, cosine, (), cosine) for (_, cosine), paper in zip(best, papers, strict=True)]
 
 
-def neighbours(store: Store, index: VectorIndex, vector: FloatVector, window: Window) -> dict[int, float]:
-    """Paper numbers by cosine similarity, nearest first, the window's only."""
-    depth = DEPTH if window == EVERYTHING else len(index)
-    similarities, numbers = index.search(vector[None, :], min(depth, len(index)))
-    found = {
-        int(number): float(score)
-        for number, score in zip(numbers[0], similarities[0], strict=True)
-        if number >= 0
-    }
-    inside = set(store.filter_numbers(list(found), window))
-    return {number: score for number, score in list(found.items()) if number in inside}
+def neighbours(
+    store: Store, index: VectorIndex, vector: FloatVector, query: Query, wanted: int = DEPTH
+) -> dict[int, float]:
+    """Paper numbers by cosine similarity, nearest first, those that pass the query's filters only.
+
+    Looks deeper until enough have passed: most filters let every tenth paper through or more.
+    """
+    depth = wanted
+    while True:
+        similarities, numbers = index.search(vector[None, :], min(depth, len(index)))
+        found = {
+            int(number): float(score)
+            for number, score in zip(numbers[0], similarities[0], strict=True)
+            if number >= 0
+        }
+        passed = store.filter_numbers(list(found), query.window, holding(query), without(query))
+        if len(passed) >= wanted or depth >= len(index):
+            return {number: found[number] for number in passed[:wanted]}
+        depth *= 10
 
 
-def read_query(query: str) -> tuple[str, ...]:
-    """The words and quoted phrases of a query, without stop words (unless there is nothing else)."""
-    found = [phrase or word for phrase, word in _TOKEN.findall(query)]
-    terms = [term for term in found if _WORD.search(term)]
-    telling = [term for term in terms if term.lower() not in STOP_WORDS]
-    return tuple(dict.fromkeys(telling or terms))
+def expression(query: Query) -> str:
+    """The FTS5 expression of a query: any of its terms, all that must be there, none of the rest
+    (https://sqlite.org/fts5.html#full_text_query_syntax). Each term is a string of bare words, so
+    nothing in a query can be read as syntax."""
+    wanted = " OR ".join(map(_string, query.terms))
+    held = " AND ".join([f"({wanted})", *map(_string, query.must)])
+    return f"({held}) NOT ({without(query)})" if query.without else held
 
 
-def expression(terms: Sequence[str]) -> str:
-    """An FTS5 expression that finds any of the terms; each is a string of bare words, so nothing in
-    a query can be read as syntax (https://sqlite.org/fts5.html#fts5_strings)."""
-    phrases = (" ".join(_WORD.findall(term)) for term in terms)
-    return " OR ".join(f'"{phrase}"' for phrase in phrases)
+def holding(query: Query) -> str:
+    """What a paper found by its meaning must hold too, as an FTS5 expression; "" for anything."""
+    return " AND ".join(map(_string, query.must))
+
+
+def without(query: Query) -> str:
+    """What no paper found may hold, as an FTS5 expression; "" for nothing."""
+    return " OR ".join(map(_string, query.without))
+
+
+def _string(term: Term) -> str:
+    words = " ".join(term.words)
+    return f'"{words}"' if term.where == "any" else f'{term.where} : "{words}"'
 
 
 def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
@@ -103,8 +150,9 @@ def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
     return [(number, round(score / best, 4)) for number, score in ordered]
 
 
-def hit(paper: Paper, score: float, terms: Sequence[str], cosine: float | None) -> Hit:
-    """One answer, with the reason it is there."""
+def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None) -> Hit:
+    """One answer, with the reason it is there and the passage that shows it."""
+    snippet, marks = snippets.snippet(paper, terms)
     return Hit(
         id=paper.id,
         version=paper.version,
@@ -113,26 +161,27 @@ def hit(paper: Paper, score: float, terms: Sequence[str], cosine: float | None) 
         published=paper.submitted,
         categories=paper.categories,
         score=round(score, 4),
-        why=reason(paper, terms, cosine),
+        why=snippets.reason(paper, terms, cosine),
         url=ids.abs_url(paper.id),
+        snippet=snippet,
+        marks=marks,
     )
 
 
-def reason(paper: Paper, terms: Sequence[str], cosine: float | None) -> str:
-    """Why a paper was found, in words."""
-    said = []
-    for place, text in (("title", paper.title), ("abstract", paper.abstract)):
-        there = [term for term in terms if _stem(term) in text.lower()]
-        if there:
-            said.append(f"{', '.join(there)} in the {place}")
-    if terms and not said:
-        said.append("holds a form of " + ", ".join(terms))
-    if cosine is not None:
-        said.append(f"near in meaning ({cosine:.2f})")
-    return "; ".join(said)
+def _listed(store: Store, query: Query, k: int) -> Answer:
+    if query.ids:
+        numbers = list(store.paper_numbers(query.ids).values())
+        numbers = store.filter_numbers(numbers, query.window, without=without(query))
+    else:
+        numbers = store.newest_numbers(query.window, k, without(query))
+    found = store.papers_by_number(numbers[:k])
+    return Answer(
+        tuple(replace(hit(one, 1.0, (), None), why="passes the filters") for one in found), query.notes
+    )
 
 
-def _stem(term: str) -> str:
-    """Enough of a word to find its inflections in a text."""
-    term = term.lower()
-    return term[:-1] if len(term) > 4 and term.endswith("s") else term
+def _unmet(query: Query, hits: Sequence[Hit]) -> tuple[str, ...]:
+    if hits or not query.must:
+        return ()
+    wanted = ", ".join(f'"{term.text}"' for term in query.must)
+    return (f"no paper holds {wanted} to the letter; without quotation marks and fields more is found",)

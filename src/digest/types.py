@@ -20,7 +20,9 @@ KeyState = Literal["proposed", "active", "rejected", "retired"]
 Opinion = Literal["like", "dislike"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
-Tier = Literal["detailed", "brief"]
+Tier = Literal["detailed", "brief", "named"]
+WindowGenre = Literal["links", "review", "essay", "listing"]
+ResourceKind = Literal["survey", "benchmark", "dataset", "library", "list"]
 Stage = Literal["crawl", "embed", "match", "write", "deliver"]
 
 # What a setting may be; the description is what a person reads when it is something else.
@@ -46,7 +48,7 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
     ``title`` and ``abstract`` keep their LaTeX; accents are decoded, white space is collapsed, the
     text is NFC. ``categories`` begins with the primary category. ``announced`` is the day of the
     batch in which the paper was first seen as new or cross-listed; a source that does not say it
-    gives the day of the first version.
+    gives the day of the first version, and ``estimated`` is true.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
     doi: str | None = None
     withdrawn: bool = False
     versions: tuple[Version, ...] = ()
+    estimated: bool = False
 
     @property
     def primary(self) -> str:
@@ -113,10 +116,11 @@ class Page(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many papers a post holds: with a summary, and with one line."""
+    """How many papers a post holds: with a summary, with one line, and by their titles alone."""
 
     detailed: Amount = 5
     brief: Amount = 5
+    named: Amount = 10
 
 
 class Rhythm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,7 +137,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``titles`` its name per language; ``floor`` the least score (0 to 1) a paper is posted with.
     ``adjacent_keys`` point to work that goes by another name: a paper with none of the seed keys is
     silent even where an adjacent key stands in it.
-    ``seed_papers`` are ids of papers that are on topic whatever their words.
+    ``seed_papers`` are ids of papers that are on topic whatever their words. ``questions`` and
+    ``definitions``, by language, open a review in the author's words.
     """
 
     name: str
@@ -144,6 +149,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed_papers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     titles: Mapping[Language, Phrase] = {}
+    questions: Mapping[Language, Phrase] = {}
+    definitions: Mapping[Language, Phrase] = {}
     hashtags: tuple[Hashtag, ...] = ()
     languages: Languages = ("en",)
     floor: Share = 0.5
@@ -258,6 +265,46 @@ class LeftOut(Struct, frozen=True):
 
     paper: str
     reason: str
+
+
+class Group(Struct, frozen=True):
+    """Papers of a topic that are alike: the phrase that most of them hold, and their ids, the most
+    telling first."""
+
+    name: str
+    papers: tuple[str, ...]
+
+
+class Resource(Struct, frozen=True):
+    """What readers keep: a paper that is a survey, benchmark, dataset or library, or the address of a
+    repository that gathers papers."""
+
+    kind: ResourceKind
+    paper: str
+    url: str
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """What a topic's papers of some days (both included) hold, for the genres that tell of a window.
+
+    ``choices`` are all papers, best first. By paper: ``leads`` are the sentences that tell what was done,
+    the others one sentence each, word for word. ``bridges`` are papers that stand in another topic too,
+    by its name. ``definition`` is a paper and its sentence.
+    """
+
+    since: date
+    until: date
+    choices: tuple[Choice, ...]
+    groups: tuple[Group, ...] = ()
+    leads: Mapping[str, tuple[str, ...]] = {}
+    questions: Mapping[str, str] = {}
+    problems: Mapping[str, str] = {}
+    doubts: Mapping[str, str] = {}
+    unsolved: Mapping[str, str] = {}
+    bridges: Mapping[str, tuple[str, ...]] = {}
+    resources: tuple[Resource, ...] = ()
+    definition: tuple[str, str] | None = None
+    abbreviation: str | None = None
 
 
 class TextEntity(Struct, frozen=True, omit_defaults=True):
@@ -396,7 +443,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class Hit(Struct, frozen=True, kw_only=True):
-    """One answer of a search. ``why`` says in words how it was found."""
+    """One answer of a search. ``why`` says in words how it was found; ``snippet`` is the passage of the
+    abstract that answers best, with ``marks`` as (start, end) in characters of it."""
 
     id: str
     version: int
@@ -407,15 +455,96 @@ class Hit(Struct, frozen=True, kw_only=True):
     score: float
     why: str
     url: str
+    snippet: str = ""
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+class Answer(Struct, frozen=True):
+    """The answers to a query, best first, and what is to be said about how it was read."""
+
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+    expanded: tuple[str, ...] = ()
 
 
 class Window(Struct, frozen=True):
-    """Filters of a search; None stands for no limit."""
+    """Filters of a search; None and () stand for no limit. Of ``topics`` and of ``categories`` a paper
+    has at least one; ``silent`` keeps the papers that do not say their topic's name."""
 
-    topic: str | None = None
+    topics: tuple[str, ...] = field(default_factory=tuple)
     since: date | None = None
     until: date | None = None
     categories: tuple[str, ...] = field(default_factory=tuple)
+    not_topics: tuple[str, ...] = field(default_factory=tuple)
+    not_categories: tuple[str, ...] = field(default_factory=tuple)
+    silent: bool = False
+
+
+class YearShare(Struct, frozen=True, kw_only=True):
+    """One year of a curve: ``found`` of the ``held`` papers of the archive. ``share`` (0 to 1) is what
+    it would be if each year were held in the same mix of categories; ``low`` and ``high`` bound it (90 %)."""
+
+    year: int
+    held: int
+    found: int
+    share: float
+    low: float
+    high: float
+
+
+class Jump(Struct, frozen=True, kw_only=True):
+    """The sharpest rise of a curve: the first year of the higher level, how many times higher it is,
+    how many times at least (95 %), and between which years the rise lies (90 %)."""
+
+    year: int
+    ratio: float
+    at_least: float
+    earliest: int
+    latest: int
+
+
+class Beside(Struct, frozen=True, kw_only=True):
+    """A phrase that stood beside a term in some years: the share of the term's papers of these years
+    that hold it, the share of those of all other years, and by how many standard errors they differ."""
+
+    text: str
+    share: float
+    elsewhere: float
+    contrast: float
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """Years (both included) in which a share kept one level, and what stood beside the term then."""
+
+    since: int
+    until: int
+    found: int
+    share: float
+    beside: tuple[Beside, ...] = ()
+
+
+class Curve(Struct, frozen=True, kw_only=True):
+    """A share over the years, cut into stretches; ``jump`` is None where no rise is certain."""
+
+    years: tuple[YearShare, ...]
+    stretches: tuple[Stretch, ...]
+    jump: Jump | None = None
+
+    @property
+    def found(self) -> int:
+        """All papers of the curve."""
+        return sum(each.found for each in self.years)
+
+
+class Trend(Struct, frozen=True, kw_only=True):
+    """A term over the years in an archive of ``papers`` papers: ``said``, the papers that hold it, and
+    where it is a key of a topic ``silent``, the topic's papers that hold none of the seed keys."""
+
+    term: str
+    papers: int
+    said: Curve
+    topic: str | None = None
+    silent: Curve | None = None
 
 
 class YearShare(Struct, frozen=True, kw_only=True):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from digest.errors import InputError, UsageError
-from digest.types import Hit, Status, Window
+from digest.query import Query, as_term, plain, read
+from digest.types import Answer, Hit, Status, Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,21 +20,134 @@ if TYPE_CHECKING:
 
     from digest.app import App
     from digest.index import VectorIndex
+    from digest.search import Mode
 
 
-def search(app: App, query: str, count: int, window: Window) -> list[Hit]:
-    """Search by words and by meaning."""
+def search(
+    app: App, text: str, count: int, window: Window, mode: Mode = "both", *, expand: bool = False
+) -> Answer:
+    """Search by words and by meaning. ``expand`` adds the active keys of the topics asked for, or of
+    those whose own keys stand in the query."""
+    return searcher(app, mode, expand=expand)(text, count, window)
+
+
+def search_file(
+    app: App, file: Path, count: int, window: Window, mode: Mode = "both", *, expand: bool = False
+) -> Iterator[tuple[str, Answer]]:
+    """The answers to the queries of a file, one JSON object {"query": "..."} a line, each with its query.
+    Raises InputError that names the line that is none."""
+    ask = searcher(app, mode, expand=expand)
+    for text in _queries(file):
+        yield text, ask(text, count, window)
+
+
+def searcher(app: App, mode: Mode, *, expand: bool = False) -> Callable[[str, int, Window], Answer]:
+    """What answers queries; index and model are opened once for all of them."""
     from digest import search
+    from digest.embed import is_default
+
+    index = _index(app) if mode != "words" else None
+    if mode == "vectors" and index is None:
+        raise UsageError("nothing is embedded yet; run: digest embed")
+    encode = _encoder(app)
+
+    def ask(text: str, count: int, window: Window) -> Answer:
+        query = read_query(app, text, window)
+        keys = _keys_for(app, query) if expand else ()
+        wider = replace(query, terms=tuple(dict.fromkeys((*query.terms, *map(as_term, keys)))))
+        answer = search.search(app.store, index, encode, wider, count, mode)
+        foreign = index is not None and _is_foreign(query.meaning) and is_default(app.settings.embed.model)
+        return replace(answer, expanded=keys, notes=(*answer.notes, *([_FOREIGN] if foreign else [])))
+
+    return ask
+
+
+def ranker(
+    app: App, mode: Mode, count: int, among: Collection[str] | None = None
+) -> Callable[[str], list[str]]:
+    """What gives the ids of the best ``count`` papers for a query, of those ``among`` where given.
+    Nothing in the query is syntax."""
+    from digest import search
+
+    index = _index(app) if mode != "words" else None
+    encode = _encoder(app)
+    numbers = app.store.paper_numbers(among) if among is not None else {}
+    names = {number: name for name, number in numbers.items()}
+    depth = search.DEPTH if among is None else max(search.DEPTH, app.store.count_papers())
+
+    def rank(text: str) -> list[str]:
+        found = search.rank(app.store, index, encode, plain(text), mode, depth).fused
+        if among is not None:
+            return [names[number] for number, _ in found if number in names][:count]
+        return [one.id for one in app.store.papers_by_number([number for number, _ in found[:count]])]
+
+    return rank
+
+
+_FOREIGN = (
+    "the model knows English only: ask in English, or set embed.model to a multilingual one and embed again"
+)
+
+
+def _is_foreign(text: str) -> bool:
+    """Whether more letters than not are of another alphabet than Latin (which ends at U+024F)."""
+    letters = [letter for letter in text if letter.isalpha()]
+    return sum(letter > "\u024f" for letter in letters) * 2 > len(letters)
+
+
+class _Line(msgspec.Struct):
+    query: str
+
+
+def _queries(file: Path) -> Iterator[str]:
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                yield msgspec.json.decode(line, type=_Line).query
+            except msgspec.DecodeError as error:
+                example = '{"query": "concept bottleneck"}'
+                raise InputError(f"{file}:{number}: is no query such as {example} ({error})") from error
+
+
+def read_query(app: App, text: str, window: Window) -> Query:
+    """A query whose topics are known ones; raises UsageError that names the nearest."""
+    found = read(text, window)
+    for name in (*found.window.topics, *found.window.not_topics):
+        app.topic(name)
+    return found
+
+
+def _keys_for(app: App, query: Query) -> tuple[str, ...]:
+    """The active keys of a query's topics that the query does not hold itself."""
+    from digest.phrases import KeyMatcher
+    from digest.pipeline import ACTIVE, configured_keys
+
+    keys: list[str] = []
+    for topic in app.topics:
+        own = {key.text for key in configured_keys(topic)}
+        own |= {key.text for key in app.store.keys(topic.name, states=ACTIVE)}
+        asked = topic.name in query.window.topics
+        if asked or (not query.window.topics and KeyMatcher(tuple(own)).find(query.meaning)):
+            keys += sorted(own)
+    return tuple(key for key in dict.fromkeys(keys) if not KeyMatcher((key,)).find(query.meaning))
+
+
+def _encoder(app: App) -> Callable[[str], npt.NDArray[np.float32]]:
+    """What gives the vector of a query; the model is loaded with the first one."""
     from digest.embed import load_query_encoder
 
-    index = _index(app)
     chosen = app.settings.embed
+    loaded = cache(lambda: load_query_encoder(chosen.model, chosen.device))
 
     def encode(text: str) -> npt.NDArray[np.float32]:
-        vectors: npt.NDArray[np.float32] = load_query_encoder(chosen.model, chosen.device).embed([text])
+        vectors: npt.NDArray[np.float32] = loaded().embed([text])
         return vectors.reshape(-1)
 
-    return search.search(app.store, index, encode, query, count, window)
+    return encode
 
 
 def similar(app: App, paper: str, count: int, window: Window) -> list[Hit]:
@@ -42,7 +160,7 @@ def similar(app: App, paper: str, count: int, window: Window) -> list[Hit]:
     index = _index(app)
     if index is None:
         raise UsageError("nothing is embedded yet; run: digest embed")
-    return search.similar(app.store, index, app.model, base, count, window)
+    return search.similar(app.store, index, app.model, base, count, Query(window=window))
 
 
 def _index(app: App) -> VectorIndex | None:

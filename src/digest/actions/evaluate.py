@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from digest.archive import Archive
     from digest.evaluation.intervals import Evaluation, Method
     from digest.evaluation.recall import RecallCheck
-    from digest.types import Topic
+    from digest.search import Mode
+    from digest.types import Paper, Topic
 
 PROPOSED = 1000
 """So many keys are asked for: recall at ten times the topic's papers needs many."""
@@ -68,6 +69,33 @@ def recall(app: App, lists: Lists, floor: float) -> RecallCheck:
         raise InputError(f"{lists.labels}: no month has {LEAST_LISTED} papers listed for {lists.topic}")
     about = f"recall for {lists.topic} from {', '.join(lists.seeds)}, found from {floor:g} on"
     return RecallCheck(about=about, months=tuple(months))
+
+
+def search(app: App, queries: Path, ids: Path | None) -> Evaluation:
+    """Search by words, by meaning and by both, beside arxiv-sanity's way."""
+    from digest.actions import archive as actions
+    from digest.evaluation import labels
+    from digest.evaluation import search as evaluation
+    from digest.evaluation.intervals import Evaluation
+
+    asked = evaluation.read_asked(queries)
+    papers = _papers(app, labels.read_ids(ids) if ids else None)
+    names = [paper.id for paper in papers]
+    kept = evaluation.answerable(asked, names)
+    if not kept:
+        raise InputError(f"{queries}: the archive holds none of the papers that answer these queries")
+    among = None if ids is None else frozenset(names)
+    methods: dict[str, evaluation.Rank] = {
+        mode: actions.ranker(app, mode, evaluation.DEPTH, among) for mode in _modes(app)
+    }
+    methods["TF-IDF"] = evaluation.tfidf([paper.text for paper in papers], names)
+    counts = {"papers": len(papers), "queries": len(asked), "with an answer here": len(kept)}
+    found = evaluation.evaluate_search(kept, methods, "words")
+    return Evaluation(about=f"search by {queries.name}", counts=counts, methods=found)
+
+
+def _modes(app: App) -> tuple[Mode, ...]:
+    return ("words",) if app.store.model_dimension(app.model) is None else ("both", "words", "vectors")
 
 
 class _Bench:
@@ -124,11 +152,15 @@ def _archive(app: App, wanted: Sequence[str] | None) -> Archive:
     from digest.archive import Archive
     from digest.pipeline import vectors_of
 
+    papers = _papers(app, wanted)
+    return Archive(papers, vectors_of(app.store, app.model, [paper.id for paper in papers]))
+
+
+def _papers(app: App, wanted: Sequence[str] | None) -> list[Paper]:
     papers = app.store.all_papers() if wanted is None else app.store.papers(wanted)
-    papers = sorted((paper for paper in papers if not paper.withdrawn), key=lambda paper: paper.id)
     if not papers:
         raise InputError("the archive holds none of these papers; digest import brings papers from a file")
-    return Archive(papers, vectors_of(app.store, app.model, [paper.id for paper in papers]))
+    return sorted((paper for paper in papers if not paper.withdrawn), key=lambda paper: paper.id)
 
 
 def _named(archive: Archive, topic: Topic) -> NDArray[np.bool_]:

@@ -2,31 +2,82 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import to_builtins
 
 from digest.cli.base import Day, Group, as_of, cli, opened, search_options, show
 from digest.errors import UsageError
 
 if TYPE_CHECKING:
     from digest.app import App
-    from digest.types import Window
+    from digest.types import Answer, Window
 
 
 @cli.command()
-@click.argument("query", nargs=-1, required=True)
+@click.argument("query", nargs=-1)
 @search_options
+@click.option(
+    "--mode",
+    type=click.Choice(["words", "vectors", "both"]),
+    default="both",
+    show_default=True,
+    help="Compare words, meaning, or both.",
+)
+@click.option("--expand", is_flag=True, help="Add the keys of the topic, and say which.")
+@click.option(
+    "--queries",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help='Answer the queries of a file, {"query": "..."} a line.',
+)
 @click.pass_context
-def search(context: click.Context, /, query: tuple[str, ...], count: int, **limits: Any) -> None:
-    """Search the archive by words and by meaning."""
+def search(
+    context: click.Context,
+    /,
+    query: tuple[str, ...],
+    count: int,
+    mode: Any,
+    expand: bool,
+    queries: Path | None,
+    **limits: Any,
+) -> None:
+    """Search the archive by words and by meaning.
+
+    \b
+    "in quotes"            these words together
+    -word -"a phrase"      papers without it
+    ti:word abs:word au:name
+                           in title, abstract or authors
+    cat:cs.LG  cat:cs      category, or all of an archive; -cat:cs.CV leaves out
+    topic:NAME  year:2024  year:2023..2026  id:2107.05580
+
+    A minus at the start of the query wants -- before it: digest search -- -word other
+    """
     from digest.actions import archive
     from digest.report import archive as report
 
+    if bool(query) == bool(queries):
+        raise UsageError("say what to search for, or --queries FILE")
     with opened(context) as app:
-        hits = archive.search(app, " ".join(query), count, _window(app, **limits))
-        show(context, hits, lambda: report.hits(hits))
+        window = _window(app, **limits)
+        if queries:
+            for text, answer in archive.search_file(app, queries, count, window, mode, expand=expand):
+                _show_line(context, text, answer)
+            return
+        found = archive.search(app, " ".join(query), count, window, mode, expand=expand)
+        show(context, found, lambda: report.answer(found, colours=sys.stdout.isatty()))
+
+
+def _show_line(context: click.Context, text: str, answer: Answer) -> None:
+    from digest.report import archive as report
+
+    line = {"query": text, **to_builtins(answer)}
+    show(context, line, lambda: f"── {text}\n{report.answer(answer)}\n")
 
 
 @cli.command()
@@ -56,7 +107,7 @@ def _window(
             raise UsageError(
                 f"--category {category}: no such category; did you mean {ids.nearest_category(category)}?"
             )
-    return Window(topic, since, until, categories)
+    return Window((topic,) if topic else (), since, until, categories)
 
 
 @cli.group(cls=Group)

@@ -64,7 +64,7 @@ def read_labels(path: Path) -> list[Label]:
     """
     decode = msgspec.json.Decoder(Label).decode
     found: dict[str, Label] = {}
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         try:
             label = decode(line)
             label = msgspec.structs.replace(label, paper=ids.parse(label.paper).base)
@@ -80,7 +80,7 @@ def read_labels(path: Path) -> list[Label]:
 def read_ids(path: Path) -> list[str]:
     """The ids of a file, without versions, each once. Raises InputError, with the line, for others."""
     found: dict[str, None] = {}
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         try:
             found[ids.parse(line.decode()).base] = None
         except (UnicodeDecodeError, InputError) as error:
@@ -90,7 +90,7 @@ def read_ids(path: Path) -> list[str]:
     return list(found)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines that are not empty, numbered from 1, of a plain or gzipped file."""
     try:
         content = path.read_bytes()

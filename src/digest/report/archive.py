@@ -4,24 +4,54 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from digest.report.table import WIDTH, table
-from digest.types import Hit, Listed, Status
+from digest.types import Answer, Hit, Listed, Status
 
 
-def hits(found: Sequence[Hit]) -> str:
-    """Search answers: title, where and when, why, address."""
+def answer(found: Answer, *, colours: bool = False) -> str:
+    """Search answers, how the query was read, and what was added to it. ``colours``: the words found
+    stand in bold, as a terminal shows it."""
+    added = [f"with the keys {', '.join(found.expanded)}"] if found.expanded else []
+    notes = [f"note: {note}" for note in found.notes]
+    return "\n".join([*notes, *added, *([""] if notes or added else []), hits(found.hits, colours=colours)])
+
+
+def hits(found: Sequence[Hit], *, colours: bool = False) -> str:
+    """Search answers: title, where and when, why, the passage, address."""
     if not found:
         return "nothing found; fewer words or no filter may find more"
-    return "\n\n".join(_hit(place, one) for place, one in enumerate(found, start=1))
+    return "\n\n".join(_hit(place, one, colours=colours) for place, one in enumerate(found, start=1))
 
 
-def _hit(place: int, one: Hit) -> str:
+def _hit(place: int, one: Hit, *, colours: bool) -> str:
     from digest.text import readable
 
     facts = f"{_authors(one.authors)}{one.published:%Y-%m-%d} · {' '.join(one.categories)} · {one.score:.2f}"
     title = textwrap.fill(readable(one.title), WIDTH - 4, subsequent_indent="    ")
-    return f"{place:>2}. {title}\n    {facts}\n    {one.why}\n    {one.url}"
+    lines = [f"{place:>2}. {title}", f"    {facts}", f"    {one.why}", *_passage(one, colours=colours)]
+    return "\n".join([*lines, f"    {one.url}"])
+
+
+def _passage(one: Hit, *, colours: bool) -> list[str]:
+    """The passage in lines; the marks are put in last, since they have no width."""
+    if not one.snippet:
+        return []
+    lines = textwrap.wrap(one.snippet, WIDTH - 6)
+    return [f"    | {line}" for line in (_bold(one, lines) if colours else lines)]
+
+
+def _bold(one: Hit, lines: Sequence[str]) -> list[str]:
+    shown, at = [], 0
+    for line in lines:
+        at = one.snippet.index(line, at)
+        marks = [(start - at, end - at) for start, end in one.marks if at <= start and end <= at + len(line)]
+        at += len(line)
+        ends = [0, *(place for mark in marks for place in mark), len(line)]
+        pieces = [line[start:end] for start, end in pairwise(ends)]
+        shown.append("".join(f"\x1b[1m{piece}\x1b[0m" if n % 2 else piece for n, piece in enumerate(pieces)))
+    return shown
 
 
 def _authors(names: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ def evaluation(found: Evaluation) -> str:
     figures = table([heading, *map(_row, found.methods)])
     parts = [
         f"{found.about}\n{counts}",
-        f"{figures}\nin brackets: 95 % of the figures if papers are drawn again",
+        f"{figures}\nin brackets: 95 % of the figures if papers (queries, for search) are drawn again",
     ]
     ours = found.methods[0].listed
     if ours:
