@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.archive import Archive
-from digest.keys import SCORER, _Candidate, _Scorer, propose, wilson
+from digest.keys import SCORER, propose, wilson
 from digest.mentions import find_mentions
 from digest.phrases import KeyMatcher, key_form, tokens
 from digest.types import Key, Paper, Topic
+from digest.verify import VERIFIED, Verifier
 from fields import corpus, paper, papers_of
 
 UNLEARNING = Topic(
@@ -218,12 +219,11 @@ def test_a_key_does_not_confirm_itself() -> None:
     training = papers_of("training", 280)
     others = [paper(each.id, each.title, each.abstract + 8 * " Forget.") for each in training[:40]]
     archive = Archive.build([*own, *others, *training[40:], *corpus(robots=60, speech=60)])
-    named = find_mentions(UNLEARNING, (), archive).named
-    scorer = _Scorer(archive, named, ~named, {"unlearn", "machin"})
-    rows = frozenset(row for row, normal in enumerate(archive.normals) if "forget" in normal.split())
-    judged = scorer.verify(_Candidate("forget", rows, 9.0))
-    with_its_word = scorer._verified(scorer.scores, np.array(judged.added))
-    assert len(judged.added) == 40
-    assert with_its_word >= 30
+    mentions = find_mentions(UNLEARNING, (), archive)
+    verifier = Verifier(archive, mentions, mentions.named, {"unlearn", "machin"})
+    rows = np.array([row for row, normal in enumerate(archive.normals) if "forget" in normal.split()])
+    judged = verifier.judge("forget", rows)
+    with_its_word = verifier._believed(judged.rows, np.zeros(0, dtype=np.int64)) >= VERIFIED
+    assert len(judged) == 40
+    assert with_its_word.sum() >= 30
     assert judged.verified <= 10
-    assert not scorer.worth_a_look(judged)

@@ -65,7 +65,8 @@ ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
 OPINIONS: tuple[Opinion, ...] = ("like", "dislike")
 NOVELTY_DAYS = timedelta(days=180)
-SENTENCES = {"detailed": 2, "brief": 1}
+YOUNG_DAYS = timedelta(days=30)
+SENTENCES = {"detailed": 2, "brief": 1, "named": 0}
 GENRE = "roundup"
 SKIPPED_TOLD = 100  # a run's report is kept, and a file may hold millions of bad lines
 
@@ -394,12 +395,12 @@ class _Desk:
         papers = {paper.id: paper for paper in self._store.papers([match.paper for match in matches])}
         last = self._store.last_post(self._topic.name, GENRE, self._slot)
         if last is not None:
-            numbers = self._store.paper_numbers(papers)
+            arrived = self._store.arrivals(papers)
             day, seen = last
             papers = {
                 paper.id: paper
                 for paper in papers.values()
-                if paper.announced > day or numbers[paper.id] > seen
+                if paper.announced > day or arrived[paper.id] > seen
             }
         return papers, [match for match in matches if match.paper in papers]
 
@@ -418,6 +419,7 @@ class _Desk:
             posted_vectors=store.vectors(model, recent)[1],
             posted_titles={choose.fold_title(paper.title) for paper in store.papers(recent)},
             topics=homes.topics,
+            young=choose.is_young(store.day_counts(self._slot - YOUNG_DAYS, self._slot)),
         )
 
     def _draft(

@@ -130,7 +130,7 @@ def _labels(
     chosen, refused = archive.rows((*topic.seed_papers, *liked)), archive.rows(disliked)
     own[chosen] = True
     own[refused] = False
-    weight = np.ones(len(archive))
+    weight = np.where(mentions.off & ~own, DISLIKED_WEIGHT, 1.0)
     weight[chosen], weight[refused] = LIKED_WEIGHT, DISLIKED_WEIGHT
     typical = np.minimum(1, np.where(own, mentions.evidence, 0) / IN_TITLE)
     typical[chosen] = 1
