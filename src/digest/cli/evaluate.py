@@ -98,6 +98,25 @@ def evaluate_ranking(context: click.Context, /, **lists: Any) -> None:
         show(context, found, lambda: report.evaluation(found))
 
 
+@evaluate.command("search")
+@click.option(
+    "--queries", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Queries and answers."
+)
+@click.option("--ids", type=click.Path(path_type=Path), metavar="FILE", help="Only papers with these ids.")
+@click.pass_context
+def evaluate_search(context: click.Context, queries: Path, ids: Path | None) -> None:
+    """Search by words, by meaning and by both: where the papers stand that answer a query.
+
+    FILE has a query a line: {"query": "...", "relevant": ["2107.05580", ...]}
+    """
+    from digest.actions import evaluate as actions
+    from digest.report import evaluate as report
+
+    with opened(context) as app:
+        found = actions.search(app, queries, ids)
+        show(context, found, lambda: report.evaluation(found))
+
+
 @evaluate.command("recall", cls=ManyValues)
 @lists_options
 @click.option(
@@ -119,25 +138,6 @@ def evaluate_recall(context: click.Context, /, floor: float, **lists: Any) -> No
     with opened(context) as app:
         found = actions.recall(app, _lists(**lists), floor)
         show(context, found, lambda: report.recall(found))
-
-
-@evaluate.command("search")
-@click.option(
-    "--queries", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Queries and answers."
-)
-@click.option("--ids", type=click.Path(path_type=Path), metavar="FILE", help="Only papers with these ids.")
-@click.pass_context
-def evaluate_search(context: click.Context, queries: Path, ids: Path | None) -> None:
-    """Search by words, by meaning and by both: where the papers stand that answer a query.
-
-    FILE has a query a line: {"query": "...", "relevant": ["2107.05580", ...]}
-    """
-    from digest.actions import evaluate as actions
-    from digest.report import evaluate as report
-
-    with opened(context) as app:
-        found = actions.search(app, queries, ids)
-        show(context, found, lambda: report.evaluation(found))
 
 
 def _lists(**given: Any) -> Lists:

@@ -184,10 +184,10 @@ class FollowUpStore(OutboxStore):
         where = func.lower(delivery.c.chat).in_([chat.lower() for chat in chats])
         query = select(delivery.c.id).where(where, delivery.c.message == message)
         with self._writing() as connection:
+            connection.execute(reaction.delete().where(reaction.c.delivery.in_(query)))
             id_ = connection.scalar(query.limit(1))
             if id_ is None:
                 return False
-            connection.execute(reaction.delete().where(reaction.c.delivery == id_))
             rows: list[dict[str, object]] = [
                 {"delivery": id_, "emoji": emoji, "count": count} for emoji, count in counts.items()
             ]
