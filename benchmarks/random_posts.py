@@ -42,7 +42,7 @@ class Bench:
         self.app, self.random = app, random.Random(seed)
         self.counts: dict[str, Counter[str]] = {}
         self.numbers = range(1, app.store.highest_number() + 1)
-        self.background = app.store.newest_until(UNTIL, 200)
+        self.background = app.store.newest_until(UNTIL, 50)
 
     def papers(self, least: int, most: int) -> list[Paper]:
         """Random papers of the archive."""

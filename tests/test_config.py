@@ -425,7 +425,7 @@ CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
         ),
         (
             "[telegram.polls]\nen=['q', 'a']",
-            "2: telegram.polls.en must be a list: a question and 2 to 12 answers, not a list",
+            "2: telegram.polls.en must be a list: a question and 2 to 12 answers; these are 2 texts",
         ),
         (NEWS + "pin='review'", f'4: channels.c.pin must be {GENRES}, not "review"'),
         ("[channels.c]\ntype='file'\nfolder=''", '3: channels.c.folder must be a path in quotes, not ""'),

@@ -104,20 +104,6 @@ def test_overlaps_count_shared_papers_and_name_the_parents() -> None:
     assert (shared.key, shared.papers, shared.parent) == ("unlearning", 1, True)
 
 
-def test_parents_are_the_active_keys_a_found_key_was_found_beside() -> None:
-    decision = KeyDecision(
-        topic="unlearning",
-        normal="concept erasure",
-        state="proposed",
-        decided_by="digest",
-        decided_at=datetime(2026, 5, 1, tzinfo=UTC),
-        reason="found in the archive",
-    )
-    known = [*KEYS, key("lamp", state="rejected"), key("utility", origin="auto")]
-    assert yields.parents(KEYS[1], known, [decision]) == {"unlearning"}
-    assert yields.parents(KEYS[0], known, [decision]) == set()
-
-
 def test_a_key_is_shown_with_evidence_overlap_and_every_decision() -> None:
     evidence = KeyEvidence(
         matches=12,

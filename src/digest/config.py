@@ -539,6 +539,9 @@ def _check_polls(data: dict[str, Any]) -> Iterator[_Mistake]:
     """Longer texts than Telegram takes (https://core.telegram.org/bots/api#sendpoll)."""
     for path, value in toml.nodes(data.get("telegram", {})):
         match path, value:
+            case ("polls", str(name)), [_, *_] if not 3 <= len(value) <= 13:
+                what = f"telegram.polls.{name} must be {words(Poll)}; these are {len(value)} texts"
+                yield _Mistake(("telegram", *path), what)
             case ("polls", _, int(place)), str() if len(value) > (100 if place else 300):
                 what = "answers of at most 100" if place else "a question of at most 300"
                 table = toml.dotted(("telegram", *path[:-1]))

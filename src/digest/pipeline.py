@@ -247,14 +247,17 @@ def _is_due(last: str | None, day: date) -> bool:
 
 
 def _propose(store: Store, plan: Plan, topics: Sequence[Topic], now: datetime) -> list[Key]:
-    """Propose keys for some topics, stored all at once: the keys of all topics gather the archive, so
-    after a kill between two of them the second would learn from another archive."""
+    """Propose keys for some topics and retire found ones that lead nowhere any more, all stored at once:
+    the keys of all topics gather the archive, so after a kill between two of them the second would
+    learn from another archive."""
     if not topics:
         return []
     day = new_york_day(now)
     archive = _Archive(store, plan, day)
+    retired = [each for topic in topics for each in archive.exhausted(topic, store.keys(topic.name, ACTIVE))]
     found = [key for topic in topics for key in archive.propose(topic, store.keys(topic.name))]
-    return store.propose_keys(found, now, {_keys_cursor(topic): day.isoformat() for topic in topics})
+    cursors = {_keys_cursor(topic): day.isoformat() for topic in topics}
+    return store.propose_keys(found, now, cursors, retired)
 
 
 def _key_notes(topic: Topic, new: Sequence[Key]) -> list[str]:
@@ -299,6 +302,12 @@ class _Archive:
         from digest import keys
 
         return keys.propose(topic, known, self._built)
+
+    def exhausted(self, topic: Topic, active: Sequence[Key]) -> list[tuple[Key, str]]:
+        """Found keys that no longer lead anywhere, with the reason."""
+        from digest import keys
+
+        return keys.exhausted(topic, active, self._built, self._day)
 
     def fingerprint(self, topic: Topic, active: Sequence[Key]) -> str:
         """Changes whenever the topic's matches could."""

@@ -7,7 +7,7 @@ continual learning, and "membership inference" is confirmed by the privacy words
 with unlearning. The worse of the two counts.
 
 The place of a paper among all that do not name the topic says how far it is believed: K / (K + place),
-a half at the place K, the number of the topic's own papers.
+a half at the place K, the number of the topic's own papers (twenty for a small topic).
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ TRAINED = 100
 FOLDS = 3
 COMPANIONS = 10
 """So many features that come with a phrase are left out when it is judged the second time."""
+LEAST_LEFT = 0.1
+"""A paper of whose squared length less is left says nothing: it is not believed."""
 VERIFIED = 1 / 3
 """Believed so far, a paper is among twice as many of the best as the topic has papers."""
 OFF_WEIGHT = 10.0
 """How much a paper of an off-topic weighs as an example of what the topic is not."""
 MOST_OTHERS = 12
 """K is at most one in so many of the other papers."""
+LEAST_COUNT = 20
+"""K where a topic has few papers of its own: who has found five has not found all."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,10 @@ class Verifier:
         dropped = part[:, columns]
         lost = _by_fold(dropped, rows, self._folds, self._weights[:, columns])
         length = 1 - np.asarray(dropped.multiply(dropped).sum(axis=1)).ravel()
-        scores = (self._scores[rows] - lost) / np.sqrt(np.maximum(length, 0.01))
+        scores = (self._scores[rows] - lost) / np.sqrt(np.maximum(length, LEAST_LEFT))
         above = len(self._ordered) - np.searchsorted(self._ordered, scores, side="left")
-        return np.asarray(self.count / (self.count + above), dtype=np.float64)
+        belief = self.count / (self.count + above)
+        return np.where(length < LEAST_LEFT, 0.0, belief)
 
     def _companions(self, rows: Rows) -> Rows:
         """The features that come with a phrase: highest in count times log of the ratio of shares."""
@@ -123,7 +128,7 @@ def wilson(successes: float, trials: int, z: float = 1.0) -> float:
 
 def _count(own: int, others: int) -> int:
     """The place at which a paper is as likely on topic as not."""
-    return max(1, min(own, others // MOST_OTHERS))
+    return max(1, min(max(own, LEAST_COUNT), others // MOST_OTHERS))
 
 
 def _learned(

@@ -92,14 +92,6 @@ def standing(keys: Iterable[str], exclude: Sequence[str], papers: Iterable[Paper
     return found
 
 
-def parents(key: Key, keys: Iterable[Key], history: Sequence[KeyDecision]) -> set[str]:
-    """The keys in whose papers a key was found: those it is not, that are active and not found later
-    by the program itself. A key that a person or the configuration gave has none."""
-    if key.origin != "auto" or not history:
-        return set()
-    return {each.text for each in keys if each.state == "active" and each.origin != "auto"}
-
-
 def overlaps(key: str, where: Standing, parents: Collection[str]) -> list[Overlap]:
     """The keys that stand in papers of a key, in most first."""
     own = {paper.id for paper in where.get(key, ())}

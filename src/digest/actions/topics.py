@@ -74,7 +74,7 @@ def key(app: App, topic: str, text: str) -> KeyStory:
     known = known_keys(app, wanted)
     found = _find_key(wanted, known, text)
     view = _View(app, wanted, [found, *(each for each in known if each.state == "active")])
-    parents = yields.parents(found, known, app.store.key_history(wanted.name, found.normal))
+    parents = found.evidence.parents if found.evidence else ()
     return KeyStory(
         yielded=view.yields([found])[0],
         overlaps=tuple(yields.overlaps(found.text, view.where, parents)),

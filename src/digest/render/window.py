@@ -277,7 +277,7 @@ class _View:
         threads = []
         groups = self._overview.groups or (Group("", tuple(self._items)),)
         for group in groups:
-            telling = next((id_ for id_ in group.papers if id_ in self._overview.problems), None)
+            telling = self._telling(group)
             if telling is None:
                 continue
             problem = Passage(readable(self._overview.problems[telling]), self._items[telling])
@@ -285,6 +285,13 @@ class _View:
             shown = tuple(self._quoted((self._items[id_] for id_ in answers), 1))
             threads.append(Section(readable(group.name), len(group.papers), shown, problem))
         return threads[: room.sentences]
+
+    def _telling(self, group: Group) -> str | None:
+        """The paper whose problem is told: the first one that names the group in it, else the first."""
+        problems = self._overview.problems
+        there = [id_ for id_ in group.papers if id_ in problems]
+        name = group.name.lower().removesuffix("s")
+        return next((id_ for id_ in there if name in problems[id_].lower()), there[0] if there else None)
 
     def _resources(self, count: int) -> list[Found]:
         order: Sequence[ResourceKind] = ("survey", "list", "benchmark", "dataset", "library")

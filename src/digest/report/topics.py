@@ -63,7 +63,8 @@ def _evidence(told: KeyEvidence | None) -> str:
         f"evidence, from {told.corpus:,} papers (scorer {told.scorer})",
         f"  stands in {told.matches:,} papers and adds {told.adds:,} that no key of the topic found",
         f"  verified with its own words left out: {_verified(told)}",
-        f"  stands out in the topic's papers by {told.contrast:.1f} standard errors",
+        f"  stands out in the topic's papers by {told.contrast:.1f} standard errors; hop {told.hop}"
+        + (f" from {', '.join(told.parents)}" if told.parents else ""),
     ]
     for name, titles in (("best added", told.best), ("worst added", told.worst)):
         lines += [f"  {name}"] + [f"    {_title(title)}" for title in titles] if titles else []

@@ -50,11 +50,16 @@ class TopicStore(StoreBase):
         return [key for key in found if states is None or key.state in states]
 
     def propose_keys(
-        self, keys: Sequence[Key], now: datetime, cursors: Mapping[str, str] | None = None
+        self,
+        keys: Sequence[Key],
+        now: datetime,
+        cursors: Mapping[str, str] | None = None,
+        retired: Sequence[tuple[Key, str]] = (),
     ) -> list[Key]:
         """Store keys the program has found, and cursors by name with them; gives those that are new.
 
         One that is still proposed gets the new evidence and state; what was once decided stays.
+        ``retired`` are active keys that are active no more, each with the reason.
         """
         with self._writing() as connection:
             known = {name: _keys(connection, name) for name in {key.topic for key in keys}}
@@ -65,6 +70,8 @@ class TopicStore(StoreBase):
                 old = known[key.topic].get(key.normal)
                 if old is None or old.state == "proposed":
                     _put(connection, old, key, PROGRAM, "found in the archive", now)
+            for key, reason in retired:
+                _put(connection, key, replace(key, state="retired"), PROGRAM, reason, now)
             for name, value in (cursors or {}).items():
                 put_cursor(connection, name, value, now)
         return new
@@ -78,6 +85,8 @@ class TopicStore(StoreBase):
             old = _keys(connection, topic_name).get(normal)
             fresh = Key(topic=topic_name, text=text, normal=normal, state=state, origin="human")
             key = fresh if old is None else replace(old, state=state)
+            if key.origin == "auto" and state == "active":
+                key = replace(key, origin="human")  # a person looked at it: its papers may lead to others
             _put(connection, old, key, by, reason, now)
         return key
 
