@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from digest.archive import Archive
-from digest.keys import SCORER, _Candidate, _Scorer, propose, wilson
+from digest.keys import SCORER, exhausted, propose, wilson
 from digest.mentions import find_mentions
 from digest.phrases import KeyMatcher, key_form, tokens
-from digest.types import Key, Paper, Topic
+from digest.types import Key, KeyEvidence, Paper, Topic
+from digest.verify import VERIFIED, Verifier
 from fields import corpus, paper, papers_of
 
 UNLEARNING = Topic(
@@ -218,12 +222,118 @@ def test_a_key_does_not_confirm_itself() -> None:
     training = papers_of("training", 280)
     others = [paper(each.id, each.title, each.abstract + 8 * " Forget.") for each in training[:40]]
     archive = Archive.build([*own, *others, *training[40:], *corpus(robots=60, speech=60)])
-    named = find_mentions(UNLEARNING, (), archive).named
-    scorer = _Scorer(archive, named, ~named, {"unlearn", "machin"})
-    rows = frozenset(row for row, normal in enumerate(archive.normals) if "forget" in normal.split())
-    judged = scorer.verify(_Candidate("forget", rows, 9.0))
-    with_its_word = scorer._verified(scorer.scores, np.array(judged.added))
-    assert len(judged.added) == 40
-    assert with_its_word >= 30
+    mentions = find_mentions(UNLEARNING, (), archive)
+    verifier = Verifier(archive, mentions, mentions.named, {"unlearn", "machin"})
+    rows = np.array([row for row, normal in enumerate(archive.normals) if "forget" in normal.split()])
+    judged = verifier.judge("forget", rows)
+    with_its_word = verifier._believed(judged.rows, np.zeros(0, dtype=np.int64)) >= VERIFIED
+    assert len(judged) == 40
+    assert with_its_word.sum() >= 30
     assert judged.verified <= 10
-    assert not scorer.worth_a_look(judged)
+
+
+# Neighbouring topics.
+
+
+def with_off(*phrases: str) -> Topic:
+    return replace(UNLEARNING, off_keys=phrases)
+
+
+def test_papers_of_an_off_topic_speak_against_a_key(archive: Archive) -> None:
+    """Erasure is called an off-topic here: no key is proposed that leads to its papers."""
+    off = with_off("concept erasure", "erasing undesirable content")
+    assert ("concept", "erasur") not in forms(propose(off, (), archive))
+    mentions = find_mentions(off, (), archive)
+    verifier = Verifier(archive, mentions, mentions.named, {"unlearn", "machin"})
+    erasure = np.array([row for row, normal in enumerate(archive.normals) if "erasure" in normal.split()])
+    assert verifier.judge("erasure", erasure).verified == 0
+
+
+def test_a_paper_with_a_seed_key_is_no_off_topic_paper(archive: Archive) -> None:
+    mentions = find_mentions(with_off("concept erasure"), (), archive)
+    assert mentions.off.any()
+    assert not (mentions.off & mentions.named).any()
+
+
+# From key to key.
+
+
+def found_key(text: str, bound: float, hop: int) -> Key:
+    evidence = KeyEvidence(matches=9, adds=9, verified=9, lower_bound=bound, contrast=9.0, hop=hop)
+    return replace(decided(text, "active"), origin="auto", evidence=evidence)
+
+
+def test_a_key_says_which_keys_led_to_it(proposed: list[Key]) -> None:
+    for key in proposed:
+        assert key.evidence is not None
+        assert key.evidence.parents
+        assert set(key.evidence.parents) <= set(UNLEARNING.seed_keys)
+        assert key.evidence.hop == 1
+        assert all(0 < share <= 1 for share in key.evidence.overlap.values())
+
+
+@pytest.mark.parametrize(("bound", "hop"), [(0.3, 1), (0.9, 2)])
+def test_weak_and_far_keys_lead_to_no_further_ones(archive: Archive, bound: float, hop: int) -> None:
+    """Robots are the topic's own papers by a key nobody looked at: they must not open the field."""
+    robots = found_key("tactile sensors", bound, hop)
+    texts = " ".join(key.normal for key in propose(UNLEARNING, [robots], archive))
+    assert "gripper" not in texts
+    assert "robot" not in texts
+
+
+def test_a_phrase_within_a_better_one_that_adds_the_same_papers_is_left_out(proposed: list[Key]) -> None:
+    normals = [key.normal for key in proposed]
+    nested = [
+        (one, other) for one in normals for other in normals if one != other and f" {one} " in f" {other} "
+    ]
+    for one, other in nested:
+        adds = {key.normal: key.evidence.adds for key in proposed if key.evidence}
+        assert adds[one] != adds[other]
+
+
+# Keys that lead nowhere any more.
+
+
+def aged(archive: Archive, field: str, days: int) -> Archive:
+    """The archive with the papers of a field announced so many days earlier."""
+    papers = [
+        replace(each, announced=each.announced - timedelta(days=days)) if each.id.startswith(field) else each
+        for each in archive.papers
+    ]
+    return Archive.build(papers)
+
+
+def test_a_found_key_that_adds_nothing_for_two_months_is_exhausted(archive: Archive) -> None:
+    erasure = found_key("concept erasure", 0.8, 1)
+    day = archive.papers[0].announced
+    assert exhausted(UNLEARNING, [erasure], archive, day) == []
+    dried = exhausted(UNLEARNING, [erasure], aged(archive, "erasure", 90), day)
+    assert [key.text for key, _ in dried] == ["concept erasure"]
+    assert "no paper in 60 days" in dried[0][1]
+
+
+def test_a_found_key_whose_new_papers_are_off_topic_is_exhausted(archive: Archive) -> None:
+    day = archive.papers[0].announced
+    robots = with_off("motion primitives", "tactile maps", "torque control", "visual servoing")
+    key = found_key("tactile sensors", 0.8, 1)
+    assert "verified" in exhausted(robots, [key], archive, day)[0][1]
+    by_a_person = decided("tactile sensors", "active")
+    assert exhausted(robots, [by_a_person], archive, day) == []
+
+
+# Small topics.
+
+
+def test_two_words_and_five_papers_are_a_topic() -> None:
+    """Five papers that the topic names, and no paper that says its words."""
+    papers = [*papers_of("erasure", 30), *corpus(robots=80, speech=80, physics=80, continual=80)]
+    topic = Topic(
+        name="erasure",
+        term="scrubbing",
+        seed_keys=("model scrubbing",),
+        seed_papers=tuple(each.id for each in papers[:5]),
+    )
+    found = propose(topic, (), Archive.build(papers))
+    assert found
+    assert all(key.evidence and key.evidence.verified for key in found)
+    assert not {"robot", "speech", "task"} & {word for key in found for word in key.normal.split()}

@@ -80,7 +80,7 @@ def test_a_match_says_why(matches: list[Match], archive: Archive) -> None:
         assert 0 < near.similarity <= 1
     cosines = [near.similarity for near in silent.evidence.neighbours]
     assert cosines == sorted(cosines, reverse=True)
-    assert {"svm", "masked", "lsa", "bayes", "nearest", "looks", "keys"} <= set(silent.evidence.scores)
+    assert {"svm", "masked", "lsa", "bayes", "looks", "keys"} <= set(silent.evidence.scores)
     assert all(0 <= score <= 1 for found in matches for score in found.evidence.scores.values())
 
 

@@ -26,7 +26,7 @@ from digest.types import (
 )
 
 if TYPE_CHECKING:
-    from digest.channels import Channel
+    from digest.channels import Channel, Follow
     from digest.channels.telegram import Bot, TelegramChannel
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
@@ -133,9 +133,29 @@ class App:
 
         assert chosen.chat is not None
         hours, zone = chosen.quiet_hours, chosen.time_zone
-        quiet = QuietHours.parse(hours, zone) if hours and zone else None
-        probe = self.settings.telegram.on_uncertain == "probe"
-        return TelegramChannel(name, self.bot, chosen.chat, thread=chosen.thread, quiet=quiet, probe=probe)
+        return TelegramChannel(
+            name,
+            self.bot,
+            chosen.chat,
+            thread=chosen.thread,
+            quiet=QuietHours.parse(hours, zone) if hours and zone else None,
+            probe=self.settings.telegram.on_uncertain == "probe",
+            rich=chosen.format == "rich",
+            home=self.settings.home,
+            follow=self._follow(chosen),
+        )
+
+    def _follow(self, chosen: ChannelSettings) -> Follow:
+        from digest.channels import Follow
+
+        telegram = self.settings.telegram
+        return Follow(
+            marks=telegram.marks,
+            days=telegram.marks_days,
+            polls=chosen.poll_after or (),
+            pins=chosen.pin or (),
+            questions=telegram.polls,
+        )
 
     @cached_property
     def bot(self) -> Bot:
@@ -343,9 +363,9 @@ def _sample() -> Source:
 
 def _exit_code(done: StageReport) -> int:
     """75 where something is to be sent again later, 1 where a person must look at what was sent."""
-    if done.counts.get("queued"):
-        return TryAgain.exit_code
-    return DeliveryError.exit_code if done.counts.keys() & {"uncertain", "failed"} else 0
+    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed"}:
+        return DeliveryError.exit_code
+    return TryAgain.exit_code if done.counts.get("queued") else 0
 
 
 @contextmanager

@@ -1,57 +1,68 @@
 """From a topic's keys to further ones, each with its evidence.
 
-A key is judged by the papers it adds, those that no active key finds: do they look like the topic
-to a scorer that may not use the topic's words, nor the key's own? Without the second condition a
-key confirms itself: "forget" stands in papers on unlearning, and is full of continual learning.
-They are judged a second time without the key's companions, the words that come with it elsewhere:
-"membership inference" shares its privacy words with unlearning, and no more than those.
-
 Candidates are phrases of the topic's own papers that stand out there (log-odds with an informative
-Dirichlet prior: Monroe, Colaresi, Quinn 2008). They are ordered by the lower bounds of the shares
-that were verified (Wilson 1927), so that two lucky papers do not outrank thirty good ones.
+Dirichlet prior: Monroe, Colaresi, Quinn 2008). A key is judged by the papers it adds, those that no
+active key finds: how many of them belong to the topic without its words, the key's own, and its
+companions (:mod:`digest.verify`)? Keys are ordered by the lower bound of that share (Wilson 1927), so
+that two lucky papers do not outrank thirty good ones.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digest.archive import Archive, Rows
-from digest.mentions import find_mentions, other_keys, postings, seed_keys
+from digest.mentions import Mentions, find_mentions, other_keys, postings, seed_keys
 from digest.phrases import NORMALISER, KeyMatcher, is_acronym, key_form, normalise, phrases, stem, surface
-from digest.ranking import Scores, topic_stems
+from digest.ranking import topic_stems
 from digest.types import Key, KeyEvidence, Topic
+from digest.verify import VERIFIED, Added, Verifier, wilson
+
+__all__ = ["SCORER", "contrast", "exhausted", "phrases_of", "propose", "ranked", "wilson"]
 
 Phrase = tuple[str, ...]
 
-SCORER = f"leave-key-out-1/{NORMALISER}"
+SCORER = f"leave-key-out-2/{NORMALISER}"
 
-LEAST_OWN = 8
+LEAST_OWN = 5
 """Below so many own papers nothing is proposed: there is nothing to verify against."""
-TRAINED = 200
-"""From so many own papers the scorer is a linear SVM, below it is their centroid."""
 PRIOR = 500.0
 LEAST_CONTRAST = 2.0
-"""In standard errors; 1.5 for fewer own papers than :data:`TRAINED`, where little is significant."""
+"""In standard errors; 1.5 for fewer own papers than :data:`MANY`, where little is significant."""
+MANY = 200
 SINGLE_CONTRAST = 3.0
 """For a single word: the common ones of any text pass 2 by chance."""
 LEAST_ADDED = 2
+ORDER_Z = 1.5
+"""Standard errors below the share that keys are ordered by: 1 puts keys of two papers first, 3
+those of hundreds."""
 SIBLING = 0.8
-"""Two keys whose papers overlap more (Jaccard) are one key."""
-COMPANIONS = 10
-"""So many features that come with a key are left out when it is judged the second time."""
+"""Two keys whose papers overlap more (Jaccard) are one key; so are a phrase and a better one within
+it, or around it, that adds this share of its papers."""
 PROPOSED = 0.25
 """The least lower bound a key is proposed with; and it is twice what chance would verify."""
+SURE = 0.6
+"""The least lower bound of a key that nobody need look at."""
+LEADING = 0.5
+"""The least lower bound of a found key whose papers lead to further keys."""
+MOST_HOPS = 2
 MOST_SHARE = 0.05
 """An archive of which a topic fills more was gathered for the topic: there its neighbours, such as
 "backdoor attacks" beside unlearning, are verified too, and all keys wait for a person."""
 MOST_GROWTH = 1.3
 """How much keys that nobody looked at may enlarge what the others find."""
+YIELD_DAYS = timedelta(days=60)
+LEAST_YIELD = 0.15
+EXPECTED = 3.0
+"""A key that should have added so many papers by now and added none has dried up (Poisson, p = .05)."""
+PARENTS = 3
+OVERLAPS = 2
 
 
 @dataclass(frozen=True)
@@ -59,192 +70,245 @@ class _Candidate:
     """A phrase in normal form, the rows that hold it, and its contrast."""
 
     normal: str
-    rows: frozenset[int]
+    rows: Rows
     contrast: float
 
 
 @dataclass(frozen=True)
-class _Verified:
-    """A candidate with the rows it adds, best first, how many of them were verified without the
-    key's words, and how many also without its companions."""
+class _Judged:
+    """A candidate with the papers it adds."""
 
     candidate: _Candidate
-    added: tuple[int, ...]
-    verified: int
-    alone: int
+    added: Added
 
     @property
     def lower_bound(self) -> float:
-        return wilson(self.verified, len(self.added))
-
-    @property
-    def guarded(self) -> float:
-        """The lower bound without companions."""
-        return wilson(self.alone, len(self.added))
+        return wilson(self.added.verified, len(self.added))
 
     @property
     def order(self) -> tuple[float, int, str]:
-        sure = [wilson(each, len(self.added), z=2) for each in (self.verified, self.alone)]
-        return -sure[0] * sure[1], -self.verified, self.candidate.normal
+        belief = wilson(float(self.added.belief.sum()), len(self.added), z=ORDER_Z)
+        return -belief, -len(self.added), self.candidate.normal
 
 
-def propose(topic: Topic, keys: Sequence[Key], archive: Archive, limit: int = 30) -> list[Key]:
+def propose(
+    topic: Topic,
+    keys: Sequence[Key],
+    archive: Archive,
+    limit: int = 30,
+    *,
+    liked: Collection[str] = (),
+    disliked: Collection[str] = (),
+) -> list[Key]:
     """New keys for a topic, best first, none that is active, rejected or retired, nor its sibling.
 
     A key is ``active`` only where no person needs to look: in an archive that was not gathered for
-    the topic, lower bound at least .5 (.4 without its
-    companions), two words or more, three added papers or more of which .6 are verified, and a
-    growth of at most x1.3 by all such keys together. The others are ``proposed``.
+    the topic, lower bound at least .6, two words or more, three added papers or more, found from
+    keys that people gave, and a growth of at most x1.3 by all such keys together. The others are
+    ``proposed``. ``liked`` and ``disliked`` are ids of papers.
     """
-    judged = _judged(topic, keys, archive)
-    if judged is None:
+    bench = _Bench.build(topic, keys, archive, liked, disliked)
+    if bench is None:
         return []
-    scorer, every = judged
-    good = [each for each in every if scorer.worth_a_look(each)]
-    shown = [_shown(each, scorer) for each in _merged(good)[: 2 * limit]]
-    best = sorted((each for each in shown if scorer.worth_a_look(each[1])), key=lambda each: each[1].order)
-    return _decided(topic, keys, best[:limit], archive, scorer.own)
+    good = [each for each in bench.judged() if bench.worth_a_look(each)]
+    shown = [each for each in bench.shown(good, 3 * limit) if bench.worth_a_look(each[1])]
+    return bench.decided(_apart(shown)[:limit])
 
 
 def ranked(topic: Topic, keys: Sequence[Key], archive: Archive, limit: int) -> list[Key]:
     """As :func:`propose`, and after the proposed keys those not good enough to be proposed."""
-    judged = _judged(topic, keys, archive)
-    if judged is None:
+    bench = _Bench.build(topic, keys, archive)
+    if bench is None:
         return []
-    scorer, every = judged
-    shown = [_shown(each, scorer) for each in _merged(every)[:limit]]
-    best = sorted(shown, key=lambda each: (not scorer.worth_a_look(each[1]), each[1].order))
-    return _decided(topic, keys, best, archive, scorer.own)
+    every = _apart(bench.shown(bench.judged(), limit))
+    return bench.decided(sorted(every, key=lambda each: not bench.worth_a_look(each[1])))
 
 
-def _judged(topic: Topic, keys: Sequence[Key], archive: Archive) -> tuple[_Scorer, list[_Verified]] | None:
-    """All candidates with what verifies them; None where there is nothing to verify against."""
-    mentions = find_mentions(topic, keys, archive)
-    own = mentions.named
-    outside = ~own & ~mentions.excluded
-    if own.sum() < LEAST_OWN or own.all() or not outside.any():
-        return None
-    seeds = seed_keys(topic, keys)
-    stems = topic_stems(seeds, own, archive)
-    scorer = _Scorer(archive, own, outside, stems)
-    known = _known(topic, keys, archive)
-    return scorer, [scorer.verify(each) for each in _candidates(archive, own, outside, seeds, stems, known)]
+def exhausted(topic: Topic, keys: Sequence[Key], archive: Archive, day: date) -> list[tuple[Key, str]]:
+    """Found keys that no longer lead anywhere, each with the reason.
+
+    Of what a key added in the 60 days before ``day`` surely less than .15 is verified (Wilson's upper
+    bound), or nothing came where three papers or more were to be expected by what came before. Keys
+    that people gave are never exhausted.
+    """
+    found = [key for key in keys if key.state == "active" and key.origin == "auto"]
+    bench = _Bench.build(topic, [key for key in keys if key not in found], archive) if found else None
+    if bench is None:
+        return []
+    recent = np.array([day - paper.announced <= YIELD_DAYS for paper in archive.papers], dtype=bool)
+    rows = postings([key.text for key in found], archive)
+    reasons = [(key, _exhaustion(bench.verifier.judge(key.normal, rows[key.text]), recent)) for key in found]
+    return [(key, reason) for key, reason in reasons if reason]
 
 
-def wilson(successes: int, trials: int, z: float = 1.0) -> float:
-    """The lower bound of Wilson's interval for a share; 0 of 0 is 0."""
-    if not trials:
-        return 0.0
-    share = successes / trials
-    spread = z * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)))
-    return (share + z * z / (2 * trials) - spread) / (1 + z * z / trials)
+def _exhaustion(added: Added, recent: NDArray[np.bool_]) -> str:
+    new = recent[added.rows]
+    expected = (len(new) - new.sum()) * recent.mean() / max(1e-9, 1 - recent.mean())
+    if not new.any():
+        return f"no paper in 60 days, {expected:.0f} expected" if expected >= EXPECTED else ""
+    verified, count = int((added.belief[new] >= VERIFIED).sum()), int(new.sum())
+    surely_few = 1 - wilson(count - verified, count) < LEAST_YIELD
+    return f"{verified} of {count} papers of 60 days verified" if surely_few else ""
 
 
-class _Scorer:
-    """Scores papers by a linear model without the topic's words, and without a key's words."""
+@dataclass(frozen=True)
+class _Bench:
+    """What the keys of a topic are judged on."""
 
-    def __init__(
-        self, archive: Archive, own: NDArray[np.bool_], outside: NDArray[np.bool_], stems: set[str]
-    ) -> None:
-        masked = archive.masked(archive.features_with(stems))
-        self.archive, self.own, self.outside = archive, own, outside
-        self.others = int(outside.sum())
-        self.count = _count(int(own.sum()), self.others)
-        self.weights = _svm_weights(masked, own) if own.sum() >= TRAINED else _centroid_weights(masked, own)
-        self.scores: Scores = np.asarray(masked @ self.weights).ravel()
-        self.columns = masked.tocsc()
-        self.papers_with = np.bincount(archive.features.indices, minlength=len(self.weights))
+    topic: Topic
+    keys: Sequence[Key]
+    archive: Archive
+    mentions: Mentions
+    stems: set[str]
+    verifier: Verifier
 
-    def without(self, columns: Rows) -> Scores:
-        """All papers' scores without some features; what is left of a paper has length 1 again."""
-        dropped = self.columns[:, columns]
-        lost = np.asarray(dropped @ self.weights[columns]).ravel()
-        length = 1 - np.asarray(dropped.multiply(dropped).sum(axis=1)).ravel()
-        scores: Scores = (self.scores - lost) / np.sqrt(np.maximum(length, 0.01))
-        return scores
+    @classmethod
+    def build(
+        cls,
+        topic: Topic,
+        keys: Sequence[Key],
+        archive: Archive,
+        liked: Collection[str] = (),
+        disliked: Collection[str] = (),
+    ) -> _Bench | None:
+        """None where there is nothing to verify against."""
+        mentions = find_mentions(topic, keys, archive)
+        own = mentions.named
+        own[archive.rows((*topic.seed_papers, *liked))] = True
+        own[archive.rows(disliked)] = False
+        if own.sum() < LEAST_OWN or not (~own & ~mentions.excluded).any():
+            return None
+        stems = topic_stems(seed_keys(topic, keys), own, archive)
+        return cls(topic, keys, archive, mentions, stems, Verifier(archive, mentions, own, stems))
 
-    def verify(self, candidate: _Candidate) -> _Verified:
-        """How many of the papers a key adds are among the topic's best without it."""
-        words = self.archive.features_with({stem(word) for word in candidate.normal.split()})
-        added = np.array(sorted(row for row in candidate.rows if self.outside[row]), dtype=np.int64)
-        scores = self.without(words)
-        verified = self._verified(scores, added)
-        companions = self._companions(candidate.rows)
-        alone = self._verified(self.without(np.union1d(words, companions)), added)
-        best_first = added[np.argsort(-scores[added], kind="stable")]
-        return _Verified(candidate, tuple(best_first.tolist()), verified, alone)
+    def judged(self) -> list[_Judged]:
+        """All candidates with the papers they add, best first."""
+        judge = self.verifier.judge
+        every = [_Judged(each, judge(each.normal, each.rows)) for each in self._candidates()]
+        return sorted(every, key=lambda one: one.order)
 
-    def _verified(self, scores: Scores, added: Rows) -> int:
-        return int((scores[added] >= self._threshold(scores)).sum())
+    def _candidates(self) -> list[_Candidate]:
+        own, outside = self.verifier.own, self.verifier.outside
+        size, leading = int(own.sum()), self._leading()
+        least = max(2 if size < MANY // 2 else 3, round(0.003 * size))
+        seeds = seed_keys(self.topic, self.keys)
+        found_in = postings(phrases_of(self.archive, leading, seeds, least, self.stems), self.archive)
+        known = self._known()
+        lengths = np.array([normal.count(" ") + 1 for normal in self.archive.normals])
+        words = int(lengths[own].sum()), int(lengths[~own].sum())
+        found = []
+        for normal, rows in found_in.items():
+            inside, added = int(own[rows].sum()), int(outside[rows].sum())
+            if inside < least or not LEAST_ADDED <= added <= 3 * max(size, MANY):
+                continue
+            told = contrast(inside, len(rows) - inside, *words)
+            if told >= _least_contrast(normal, size) and not any(
+                _jaccard(rows, each) > SIBLING for each in known
+            ):
+                found.append(_Candidate(normal, rows, told))
+        return found
 
-    def _companions(self, rows: Collection[int]) -> Rows:
-        """The features that come with a key: highest in count times log of the ratio of shares."""
-        held = sorted(rows)
-        inside = np.bincount(self.archive.features[held].indices, minlength=len(self.papers_with))
-        share = inside / len(held)
-        elsewhere = (self.papers_with - inside + 0.5) / max(1, len(self.archive) - len(held))
-        told = np.where(inside > 1, inside * np.log(np.maximum(share / elsewhere, 1e-9)), 0)
-        return np.argsort(-told, kind="stable")[:COMPANIONS]
+    def _leading(self) -> Rows:
+        """The own papers that may lead to further keys: not those that only weak or far keys found."""
+        weak = {
+            key.text
+            for key in self.keys
+            if key.origin == "auto" and (_hop(key) >= MOST_HOPS or _bound(key) < LEADING)
+        }
+        named = self.mentions.named
+        strong = [
+            bool(seed) or not set(other) <= weak or not named[row]
+            for row, (seed, other) in enumerate(zip(self.mentions.seed, self.mentions.other, strict=True))
+        ]
+        return np.flatnonzero(self.verifier.own & np.array(strong, dtype=bool))
 
-    def worth_a_look(self, judged: _Verified) -> bool:
+    def _known(self) -> list[Rows]:
+        """The papers of each key that has been decided on: neither it nor a sibling is proposed again."""
+        decided = [key.text for key in self.keys if key.state != "proposed"]
+        topic = self.topic
+        texts = (*decided, *seed_keys(topic, self.keys), *topic.exclude_keys, *topic.off_keys)
+        return [rows for rows in postings(texts, self.archive).values() if len(rows)]
+
+    def worth_a_look(self, judged: _Judged) -> bool:
         """Whether a key is proposed."""
-        least = max(PROPOSED, 2 * self.count / self.others)
+        least = max(PROPOSED, 2 * self.verifier.chance)
         return len(judged.added) >= LEAST_ADDED and judged.lower_bound >= least
 
-    def _threshold(self, scores: Scores) -> float:
-        return float(np.partition(scores[self.outside], -self.count)[-self.count])
+    def shown(self, judged: Sequence[_Judged], limit: int) -> list[tuple[str, _Judged]]:
+        """The forms authors write, each with the evidence for it, without siblings: an acronym finds
+        fewer papers than the word."""
+        papers = self.archive.papers
+        shown = []
+        for each in _without_siblings(judged, limit):
+            candidate = each.candidate
+            text = surface(candidate.normal, (papers[row].text for row in candidate.rows)) or candidate.normal
+            if is_acronym(text):
+                matcher = KeyMatcher((text,))
+                rows = np.array(
+                    [row for row in candidate.rows if matcher.find(papers[row].text)], dtype=np.int64
+                )
+                own = _Candidate(candidate.normal, rows, candidate.contrast)
+                shown.append((text, _Judged(own, self.verifier.judge(own.normal, rows))))
+            else:
+                shown.append((text, each))
+        return sorted(shown, key=lambda one: one[1].order)
 
+    def decided(self, best: Sequence[tuple[str, _Judged]]) -> list[Key]:
+        """Keys in order; as many of the surest are active as the growth allows."""
+        own = self.verifier.own
+        grown = set(np.flatnonzero(own).tolist())
+        natural = own.sum() <= MOST_SHARE * len(self.archive)
+        budget = MOST_GROWTH * len(self._found_by_people())
+        keys: list[Key] = []
+        for text, judged in best:
+            evidence = self._evidence(judged, best)
+            larger = grown | set(judged.added.rows.tolist())
+            sure = natural and _sure(judged, evidence) and len(larger) <= budget
+            grown = larger if sure else grown
+            keys.append(
+                Key(
+                    topic=self.topic.name,
+                    text=text,
+                    normal=normalise(text),
+                    state="active" if sure else "proposed",
+                    origin="auto",
+                    evidence=evidence,
+                )
+            )
+        return keys
 
-def _count(own: int, others: int) -> int:
-    """So many of the other papers count as the topic's best: twice the own papers, but at most a
-    twelfth of the others (a sixth of few, of which a topic may be a large part)."""
-    return min(2 * own, max(others // 12, min(others // 6, 100), 1))
+    def _found_by_people(self) -> set[int]:
+        """The papers found by seed keys and by keys a person activated."""
+        automatic = {key.text for key in self.keys if key.origin == "auto"}
+        others = other_keys(self.topic, self.keys)
+        texts = [*seed_keys(self.topic, self.keys), *(text for text in others if text not in automatic)]
+        found = {row for rows in postings(texts, self.archive).values() for row in rows.tolist()}
+        return found | set(self.archive.rows(self.topic.seed_papers).tolist())
 
+    def _evidence(self, judged: _Judged, best: Sequence[tuple[str, _Judged]]) -> KeyEvidence:
+        titles = [self.archive.papers[row].title for row in judged.added.rows]
+        parents = self._parents(judged.candidate.rows)
+        hops = {key.text: _hop(key) for key in self.keys if key.origin == "auto"}
+        return KeyEvidence(
+            matches=len(judged.candidate.rows),
+            adds=len(judged.added),
+            verified=judged.added.verified,
+            lower_bound=round(judged.lower_bound, 4),
+            contrast=round(judged.candidate.contrast, 2),
+            best=tuple(titles[:3]),
+            worst=tuple(titles[3:][-2:]),
+            corpus=len(self.archive),
+            scorer=SCORER,
+            parents=parents,
+            hop=1 + min((hops.get(parent, 0) for parent in parents), default=0),
+            overlap=_overlap(judged, best),
+        )
 
-def _svm_weights(features: Any, own: NDArray[np.bool_]) -> Scores:
-    from sklearn.svm import LinearSVC
-
-    model = LinearSVC(C=0.01, class_weight="balanced", random_state=0).fit(features, own)
-    weights: Scores = np.asarray(model.coef_, dtype=np.float64).ravel()
-    return weights
-
-
-def _centroid_weights(features: Any, own: NDArray[np.bool_]) -> Scores:
-    difference = features[np.flatnonzero(own)].mean(axis=0) - features.mean(axis=0)
-    weights: Scores = np.asarray(difference, dtype=np.float64).ravel()
-    return weights
-
-
-def _known(topic: Topic, keys: Sequence[Key], archive: Archive) -> list[frozenset[int]]:
-    """The papers of each key that has been decided on: neither it nor a sibling is proposed again."""
-    decided = [key.text for key in keys if key.state != "proposed"]
-    texts = tuple(dict.fromkeys((*decided, *seed_keys(topic, keys), *topic.exclude_keys)))
-    return [frozenset(rows.tolist()) for rows in postings(texts, archive).values() if len(rows)]
-
-
-def _candidates(
-    archive: Archive,
-    own: NDArray[np.bool_],
-    outside: NDArray[np.bool_],
-    seeds: Sequence[str],
-    stems: set[str],
-    known: Sequence[frozenset[int]],
-) -> list[_Candidate]:
-    size = int(own.sum())
-    least = max(2 if size < 100 else 3, round(0.006 * size))
-    found_in = postings(phrases_of(archive, np.flatnonzero(own), seeds, least, stems), archive)
-    least_contrast = LEAST_CONTRAST if size >= TRAINED else 1.5
-    lengths = np.array([normal.count(" ") + 1 for normal in archive.normals])
-    found = []
-    for normal, rows in found_in.items():
-        inside, added = int(own[rows].sum()), int(outside[rows].sum())
-        if inside < least or not LEAST_ADDED <= added <= 3 * size:
-            continue
-        told = contrast(inside, len(rows) - inside, lengths[own].sum(), lengths[~own].sum())
-        least_here = least_contrast if " " in normal else SINGLE_CONTRAST
-        if told >= least_here and not any(_jaccard(rows.tolist(), other) > SIBLING for other in known):
-            found.append(_Candidate(normal, frozenset(rows.tolist()), told))
-    return found
+    def _parents(self, rows: Rows) -> tuple[str, ...]:
+        """The keys of the papers that a phrase was found in, the commonest first."""
+        seed, other = self.mentions.seed, self.mentions.other
+        counted = Counter(key for row in rows for key in (*seed[row], *other[row]))
+        return tuple(key for key, _ in counted.most_common(PARENTS))
 
 
 def phrases_of(
@@ -281,96 +345,90 @@ def contrast(inside: int, beyond: int, words_inside: int, words_beyond: int) -> 
     return float((odds[0] - odds[1]) / np.sqrt(1 / (inside + prior) + 1 / (beyond + prior)))
 
 
-def _jaccard(one: Iterable[int], other: Iterable[int]) -> float:
-    left, right = set(one), set(other)
-    return len(left & right) / max(1, len(left | right))
+def _least_contrast(normal: str, own: int) -> float:
+    if " " not in normal:
+        return SINGLE_CONTRAST
+    return LEAST_CONTRAST if own >= MANY else 1.5
 
 
-def _merged(judged: Sequence[_Verified]) -> list[_Verified]:
-    """Without siblings: of keys with the same papers the longest phrase is kept ("classifier free
+def _jaccard(one: Rows, other: Rows) -> float:
+    if min(len(one), len(other)) <= SIBLING * max(len(one), len(other)):
+        return 0.0  # cannot be siblings
+    both = len(np.intersect1d(one, other, assume_unique=True))
+    return both / max(1, len(one) + len(other) - both)
+
+
+def _without_siblings(judged: Sequence[_Judged], limit: int) -> list[_Judged]:
+    """The best so many. Of keys with the same papers the longest phrase is kept ("classifier free
     guidance", not "free guidance"), of keys with the same words the one that adds most."""
-    kept: list[_Verified] = []
-    for each in sorted(
-        judged, key=lambda one: (-one.candidate.normal.count(" "), -len(one.added), one.order)
-    ):
-        if not any(_siblings(each.candidate, other.candidate) for other in kept):
-            kept.append(each)
-    return sorted(kept, key=lambda one: one.order)
-
-
-def _siblings(one: _Candidate, other: _Candidate) -> bool:
-    same_words = {stem(word) for word in one.normal.split()} == {stem(word) for word in other.normal.split()}
-    return same_words or _jaccard(one.rows, other.rows) > SIBLING
-
-
-def _shown(judged: _Verified, scorer: _Scorer) -> tuple[str, _Verified]:
-    """The form authors write, with the evidence for it: an acronym finds fewer papers than the word."""
-    papers, candidate = scorer.archive.papers, judged.candidate
-    text = surface(candidate.normal, (papers[row].text for row in sorted(candidate.rows))) or candidate.normal
-    if not is_acronym(text):
-        return text, judged
-    matcher = KeyMatcher((text,))
-    rows = frozenset(row for row in candidate.rows if matcher.find(papers[row].text))
-    return text, scorer.verify(_Candidate(candidate.normal, rows, candidate.contrast))
-
-
-def _decided(
-    topic: Topic,
-    keys: Sequence[Key],
-    best: Sequence[tuple[str, _Verified]],
-    archive: Archive,
-    own: NDArray[np.bool_],
-) -> list[Key]:
-    """Keys in order; as many of the surest are active as the growth allows."""
-    grown = set(np.flatnonzero(own).tolist())
-    natural = own.sum() <= MOST_SHARE * len(archive)
-    budget = MOST_GROWTH * len(_found_by_people(topic, keys, archive))
-    proposed = []
-    for text, judged in best:
-        larger = grown | set(judged.added)
-        sure = natural and _sure(judged) and len(larger) <= budget
-        grown = larger if sure else grown
-        proposed.append(
-            Key(
-                topic=topic.name,
-                text=text,
-                normal=normalise(text),
-                state="active" if sure else "proposed",
-                origin="auto",
-                evidence=_evidence(judged, archive),
+    kept: list[_Judged] = []
+    words: dict[frozenset[str], int] = {}
+    for each in judged:
+        stems = frozenset(stem(word) for word in each.candidate.normal.split())
+        at = words.get(stems)
+        if at is None:
+            at = next(
+                (
+                    at
+                    for at, one in enumerate(kept)
+                    if _jaccard(each.candidate.rows, one.candidate.rows) > SIBLING
+                ),
+                None,
             )
+        if at is None:
+            if len(kept) == limit:
+                break
+            words[stems] = len(kept)
+            kept.append(each)
+        elif each.candidate.normal.count(" ") > kept[at].candidate.normal.count(" "):
+            kept[at] = each
+    return kept
+
+
+def _apart(shown: Sequence[tuple[str, _Judged]]) -> list[tuple[str, _Judged]]:
+    """Without a phrase that adds hardly a paper to a better one within or around it: whoever has
+    accepted "concept erasure" need not look at "concept erasure method"."""
+    kept: list[tuple[str, _Judged]] = []
+    for text, judged in shown:
+        normal, rows = judged.candidate.normal, judged.added.rows
+        nested = (
+            better.added.rows
+            for _, better in kept
+            if normal in better.candidate.normal or better.candidate.normal in normal
         )
-    return proposed
+        if not any(
+            len(np.intersect1d(rows, one, assume_unique=True)) >= SIBLING * len(rows) for one in nested
+        ):
+            kept.append((text, judged))
+    return kept
 
 
-def _found_by_people(topic: Topic, keys: Sequence[Key], archive: Archive) -> set[int]:
-    """The papers found by seed keys and by keys a person activated."""
-    automatic = {key.text for key in keys if key.origin == "auto"}
-    texts = [*seed_keys(topic, keys), *(text for text in other_keys(topic, keys) if text not in automatic)]
-    return {row for rows in postings(texts, archive).values() for row in rows.tolist()}
+def _overlap(judged: _Judged, best: Sequence[tuple[str, _Judged]]) -> dict[str, float]:
+    """The better keys that add the most of the same papers, with the share they add."""
+    rows = judged.added.rows
+    shares = {}
+    for text, other in best:
+        if other is judged or not len(rows):
+            break
+        share = len(np.intersect1d(rows, other.added.rows, assume_unique=True)) / len(rows)
+        if share > 0:
+            shares[text] = round(share, 2)
+    most = sorted(shares, key=lambda text: (-shares[text], text))[:OVERLAPS]
+    return {text: shares[text] for text in most}
 
 
-def _sure(judged: _Verified) -> bool:
-    added = len(judged.added)
+def _sure(judged: _Judged, evidence: KeyEvidence) -> bool:
     return (
-        judged.lower_bound >= 0.5
-        and judged.guarded >= 0.4
+        judged.lower_bound >= SURE
         and " " in judged.candidate.normal
-        and added >= 3
-        and judged.verified >= 0.6 * added
+        and len(judged.added) >= 3
+        and evidence.hop < MOST_HOPS
     )
 
 
-def _evidence(judged: _Verified, archive: Archive) -> KeyEvidence:
-    titles = [archive.papers[row].title for row in judged.added]
-    return KeyEvidence(
-        matches=len(judged.candidate.rows),
-        adds=len(judged.added),
-        verified=judged.verified,
-        lower_bound=round(judged.lower_bound, 4),
-        contrast=round(judged.candidate.contrast, 2),
-        best=tuple(titles[:3]),
-        worst=tuple(titles[3:][-2:]),
-        corpus=len(archive),
-        scorer=SCORER,
-    )
+def _hop(key: Key) -> int:
+    return key.evidence.hop if key.evidence else 0
+
+
+def _bound(key: Key) -> float:
+    return key.evidence.lower_bound if key.evidence else 1.0

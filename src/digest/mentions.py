@@ -27,13 +27,15 @@ UNPROVEN = 0.6
 
 @dataclass(frozen=True)
 class Mentions:
-    """Per row of an archive: the keys that stand in the paper, whether a phrase rules it out, and
-    the evidence of its keys, 1 - prod(1 - p_k), float64[n] from 0 (no key) to 1."""
+    """Per row of an archive: the keys that stand in the paper, whether a phrase rules it out, whether
+    it is of an off-topic (it holds an off key and no seed key), and the evidence of its keys,
+    1 - prod(1 - p_k), float64[n] from 0 (no key) to 1."""
 
     seed: tuple[tuple[str, ...], ...]
     other: tuple[tuple[str, ...], ...]
     excluded: NDArray[np.bool_]
     evidence: NDArray[np.float64]
+    off: NDArray[np.bool_]
 
     @property
     def named(self) -> NDArray[np.bool_]:
@@ -75,7 +77,11 @@ def find_mentions(topic: Topic, keys: Sequence[Key], archive: Archive) -> Mentio
         elif found:
             other[row] = tuple(key for key in found if key not in seeds)
             evidence[row] = _evidence(paper, normal, matcher, trust)
-    return Mentions(tuple(seed), tuple(other), excluded, evidence)
+    off = np.zeros(len(archive), bool)
+    for rows in postings(topic.off_keys, archive).values():
+        off[rows] = True
+    off &= np.array([not found for found in seed], dtype=bool)
+    return Mentions(tuple(seed), tuple(other), excluded, evidence, off)
 
 
 def postings(keys: Iterable[str], archive: Archive) -> dict[str, Rows]:

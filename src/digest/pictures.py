@@ -27,7 +27,7 @@ HEADROOM = 1.35
 """The top of the picture, as a multiple of the highest share: above it stands the legend."""
 LINE = 0.27
 """Inches a line of what stood beside a term takes."""
-FIT = 46
+FIT = 48
 """So many letters fit into such a line."""
 
 CJK_FONTS = (
@@ -71,7 +71,7 @@ WORDS: Mapping[str, Mapping[Language, str]] = {
         "en": "The archive is uneven: {low} to {high} papers a year.\n"
         "Shares are adjusted for its mix of categories.",
         "ru": "Архив неровный: от {low} до {high} статей в год.\nДоли приведены к одному составу рубрик.",
-        "zh": "库藏不均：每年 {low} 至 {high} 篇。\n比例已按学科分类构成校正。",
+        "zh": "各年收录不均：{low} 至 {high} 篇。\n比例已按学科构成校正。",
     },
 }
 
@@ -193,8 +193,10 @@ def _top(curve: Curve) -> float:
 
 
 def _draw_curve(axes: Axes, curve: Curve, colour: str, label: str, top: float) -> None:
-    """A line with its 90 % band, over the years of which enough is held for the band to fit."""
-    years = [each for each in curve.years if each.held >= FEW and each.high <= top]
+    """A line with its 90 % band, from the year on of which enough is held to tell anything."""
+    told = [each.held >= FEW and each.high <= top / 2 for each in curve.years]
+    start = next((at for at, one in enumerate(told) if one), 0)
+    years = [each for each in curve.years[start:] if each.held >= FEW]
     at = [each.year for each in years]
     low, high = [each.low for each in years], [each.high for each in years]
     axes.fill_between(at, low, high, color=colour, alpha=0.18, lw=0)
@@ -230,21 +232,20 @@ def _write_beside(
     figure: Figure, stretches: Sequence[Stretch], language: Language, top: float, line: float
 ) -> None:
     """A line for each stretch: its years, and the phrases as far as they fit."""
+    between = "、" if language == "zh" else " · "
     figure.text(0.03, top, WORDS["beside"][language], size=13, weight="bold", va="top")
     for number, each in enumerate(stretches, start=1):
         years = f"{each.since}" if each.since == each.until else f"{each.since}–{each.until}"
         figure.text(0.03, top - number * line, years, size=13, va="top")
-        figure.text(0.24, top - number * line, _phrases(each), size=13, va="top")
+        figure.text(0.24, top - number * line, _phrases(each, between), size=13, va="top")
 
 
-def _phrases(stretch: Stretch) -> str:
+def _phrases(stretch: Stretch, between: str) -> str:
     """The first phrases of a stretch that fit into a line."""
     told = ""
     for one in stretch.beside:
-        longer = f"{told} · {one.text}" if told else one.text
-        if len(longer) > FIT:
-            break
-        told = longer
+        longer = f"{told}{between}{one.text}" if told else one.text
+        told = longer if len(longer) <= FIT else told
     return told or _shortened(stretch.beside[0].text, FIT)
 
 

@@ -37,6 +37,7 @@ from digest.types import (
     KeyState,
     Language,
     Match,
+    Opinion,
     Origin,
     Page,
     Paper,
@@ -62,6 +63,7 @@ EMBED_BATCH = 256
 KEYS_EVERY = timedelta(days=7)
 ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
+OPINIONS: tuple[Opinion, ...] = ("like", "dislike")
 NOVELTY_DAYS = timedelta(days=180)
 YOUNG_DAYS = timedelta(days=30)
 SENTENCES = {"detailed": 2, "brief": 1, "named": 0}
@@ -238,14 +240,17 @@ def _is_due(last: str | None, day: date) -> bool:
 
 
 def _propose(store: Store, plan: Plan, topics: Sequence[Topic], now: datetime) -> list[Key]:
-    """Propose keys for some topics, stored all at once: the keys of all topics gather the archive, so
-    after a kill between two of them the second would learn from another archive."""
+    """Propose keys for some topics and retire found ones that lead nowhere any more, all stored at once:
+    the keys of all topics gather the archive, so after a kill between two of them the second would
+    learn from another archive."""
     if not topics:
         return []
     day = new_york_day(now)
     archive = _Archive(store, plan, day)
+    retired = [each for topic in topics for each in archive.exhausted(topic, store.keys(topic.name, ACTIVE))]
     found = [key for topic in topics for key in archive.propose(topic, store.keys(topic.name))]
-    return store.propose_keys(found, now, {_keys_cursor(topic): day.isoformat() for topic in topics})
+    cursors = {_keys_cursor(topic): day.isoformat() for topic in topics}
+    return store.propose_keys(found, now, cursors, retired)
 
 
 def _key_notes(topic: Topic, new: Sequence[Key]) -> list[str]:
@@ -271,7 +276,8 @@ class _Archive:
 
         if not self.candidates:
             return []
-        return relevance.match(topic, active, self._built, self.candidates)
+        liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
+        return relevance.match(topic, active, self._built, self.candidates, liked, disliked)
 
     @property
     def window(self) -> list[str]:
@@ -290,15 +296,30 @@ class _Archive:
 
         return keys.propose(topic, known, self._built)
 
+    def exhausted(self, topic: Topic, active: Sequence[Key]) -> list[tuple[Key, str]]:
+        """Found keys that no longer lead anywhere, with the reason."""
+        from digest import keys
+
+        return keys.exhausted(topic, active, self._built, self._day)
+
     def fingerprint(self, topic: Topic, active: Sequence[Key]) -> str:
         """Changes whenever the topic's matches could."""
         from digest.relevance import SCORER
 
+        opinions = sorted(self._opinions[topic.name].items())
         told = msgspec.json.encode(
-            [SCORER, self._day, self.since, topic, sorted(key.normal for key in active)]
+            [SCORER, self._day, self.since, topic, sorted(key.normal for key in active), opinions]
         )
         state = f"{self._store.vector_state(self._plan.model)} {self._store.highest_number()}"
         return hashlib.sha256(told + state.encode()).hexdigest()
+
+    def _told(self, topic: Topic, opinion: Opinion) -> list[str]:
+        """The papers that a person likes, or dislikes, as ones of a topic."""
+        return [paper for paper, told in self._opinions[topic.name].items() if told == opinion]
+
+    @cached_property
+    def _opinions(self) -> dict[str, dict[str, Opinion]]:
+        return {topic.name: self._store.opinions(topic.name) for topic in self._plan.topics}
 
     @cached_property
     def _window(self) -> list[Paper]:
@@ -319,7 +340,7 @@ class _Archive:
         for topic in self._plan.topics:
             phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
             yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
-            yield from self._store.papers(topic.seed_papers)
+            yield from self._store.papers((*topic.seed_papers, *self._opinions[topic.name]))
 
 
 def vectors_of(store: Store, model: str, ids: Sequence[str]) -> Vectors | None:
@@ -383,12 +404,12 @@ class _Desk:
         papers = {paper.id: paper for paper in self._store.papers([match.paper for match in matches])}
         last = self._store.last_post(self._topic.name, GENRE, self._slot)
         if last is not None:
-            numbers = self._store.paper_numbers(papers)
+            arrived = self._store.arrivals(papers)
             day, seen = last
             papers = {
                 paper.id: paper
                 for paper in papers.values()
-                if paper.announced > day or numbers[paper.id] > seen
+                if paper.announced > day or arrived[paper.id] > seen
             }
         return papers, [match for match in matches if match.paper in papers]
 

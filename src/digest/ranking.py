@@ -1,10 +1,12 @@
 """How much each paper of an archive looks like a topic's own papers when the topic is not named.
 
-Four ways of ranking and nearest neighbours are fused by rank: a linear SVM with strong
-regularisation (as arxiv-sanity-lite), the same trained without the topic's words and once more on
-its own best finds, logistic regression on LSA, complement naive Bayes (Rennie et al. 2003). They
-err differently: the fusion beats most of them on any expert list. With few own papers there is
-little to train on: centroid and neighbours are left (Rocchio 1971).
+Ways of ranking are fused by rank: a linear SVM with strong regularisation (as arxiv-sanity-lite),
+the same trained without the topic's words, logistic regression on LSA, complement naive Bayes
+(Rennie et al. 2003) that also learns from the best finds, and where papers are embedded the nearest
+neighbours of their vectors. They err differently: the fusion beats most of them on any expert list.
+With few own papers there is little to train on: the masked SVM and a centroid (Rocchio 1971) are left,
+with hardly any the centroid and the nearest neighbours by LSA. Where an SVM can be trained those
+neighbours only do harm (docs/quality.md).
 
 All ways read the papers without the topic's words, and score a paper by models that have not seen
 it. So a paper that names the topic and a silent one are measured alike.
@@ -22,12 +24,14 @@ from numpy.typing import NDArray
 from digest.archive import Archive, Floats, Rows, rank_share
 from digest.phrases import stem, tokens
 
-SCORER = "fusion-1"
+SCORER = "fusion-2"
 
 FOLDS = 3
 FEW = 100
 """With fewer own papers (or others) than this centroid and neighbours do better than training."""
-FEW_FOLDS = 10
+FEW_FOLDS = 5
+LEAST_TRAINED = 5
+"""From fewer papers than this nothing is trained: in some fold one side might be missing."""
 MOST = 1000
 """The newest so many own papers are used. More add nothing but time, and older ones tell a
 topic's papers by the words of their years."""
@@ -85,25 +89,38 @@ def _share_ratio(archive: Archive, word: str, own: NDArray[np.bool_]) -> float:
 def rank(archive: Archive, labels: Labels, stems: set[str]) -> Ranking:
     """Ranks all papers of an archive; ``stems`` name the topic and are left out."""
     scores = _ways(archive, labels, archive.features_with(stems))
-    fused = np.mean([-np.log(rank_share(each)) for each in scores.values()], axis=0)
+    fused = _fused(scores, archive)
     ways = {name: 1 - rank_share(each) for name, each in scores.items()}
     return Ranking(ways, _share_of_own(fused, labels))
 
 
+def _fused(scores: Mapping[str, Scores], archive: Archive) -> Scores:
+    """The mean over the ways of minus the log of the share of papers ranked as high. A paper that is
+    not embedded yet is judged by the other ways alone."""
+    told = {name: -np.log(rank_share(each)) for name, each in scores.items()}
+    if archive.vectors is not None and len(told) > 1:
+        missing = ~archive.vectors.any(axis=1)
+        others = [each for name, each in told.items() if name != "vectors"]
+        told["vectors"][missing] = np.mean(others, axis=0)[missing]
+    return np.asarray(np.mean(list(told.values()), axis=0))
+
+
 def _ways(archive: Archive, labels: Labels, columns: Rows) -> dict[str, Scores]:
     masked = archive.masked(columns)
-    latent = archive.latent(masked)
+    examples = min(labels.own.sum(), (~labels.own).sum())
     ways: dict[str, Scores] = {}
-    if min(labels.own.sum(), (~labels.own).sum()) >= FEW:
-        first = _cross_fit(_svm, masked, masked, labels, archive)
-        again = _with_best_finds(labels, first)
+    if examples >= LEAST_TRAINED:
+        ways["masked"] = _cross_fit(_svm, masked, masked, labels, archive)
+    else:
+        ways["nearest"] = _nearest(archive.latent(masked), labels)
+    if examples >= FEW:
+        latent = archive.latent(masked)
+        found = _with_best_finds(labels, ways["masked"])
         ways["svm"] = _cross_fit(_svm, archive.features, masked, labels, archive)
-        ways["masked"] = _cross_fit(_svm, masked, masked, again, archive)
         ways["lsa"] = _cross_fit(_logistic, latent, latent, labels, archive)
-        ways["bayes"] = _cross_fit(_bayes, masked, masked, again, archive)
+        ways["bayes"] = _cross_fit(_bayes, masked, masked, found, archive)
     else:
         ways["centroid"] = _cross_fit(_centroid, masked, masked, labels, archive)
-    ways["nearest"] = _nearest(latent, labels)
     if archive.vectors is not None:
         ways["vectors"] = _nearest(archive.vectors, labels)
     return ways

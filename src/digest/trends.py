@@ -14,8 +14,8 @@ with the largest rise that is certain.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, pairwise
 from math import exp, lgamma, log, sqrt
 
 from msgspec.structs import replace
@@ -37,9 +37,16 @@ LEAST_RISE = 1.25
 Z90 = 1.645
 LEAST_BESIDE = 5
 """In a stretch of fewer papers nothing can be said to stand beside a term."""
-MOST_READ = 2000
+MOST_READ = 1000
 """So many papers of a stretch are read for phrases, spread evenly: more change no order."""
 SHOWN_BESIDE = 6
+CANDIDATES = 300
+LEAST_SHARE = 0.02
+MOST_COMMON = 0.25
+"""What stands in a quarter of all papers ("method") stands beside nothing."""
+MOSTLY = 0.6
+SPELT = 50
+"""So many papers say how a phrase is written."""
 PRIOR = 50.0
 
 
@@ -51,16 +58,14 @@ def trend(
     *,
     topic: Topic | None = None,
     since: int | None = None,
-    beside: bool = False,
 ) -> Trend:
-    """The trend of a term that stands in the papers ``said``; ``beside`` also looks for its company."""
-    kept = {key: number for key, number in held.items() if since is None or key[0] >= since}
+    """The trend of a term that stands in the papers ``said``, of a topic with the papers ``silent``."""
+    kept = {cell: number for cell, number in held.items() if number and cell[0] >= (since or 0)}
     curves = [_curve(kept, papers) for papers in (said, silent or ())]
-    with_company = _with_company(curves[0], term, said) if beside else curves[0]
     return Trend(
         term=term,
         papers=sum(kept.values()),
-        said=with_company,
+        said=curves[0],
         topic=topic.name if topic else None,
         silent=None if silent is None else curves[1],
     )
@@ -262,30 +267,96 @@ def _credible(counts: _Counts, start: int, end: int) -> tuple[int, int]:
 
 # What stands beside a term.
 
+Phrase = tuple[str, ...]
 
-def _with_company(curve: Curve, term: str, papers: Sequence[Paper]) -> Curve:
-    groups = [
-        _spread([paper for paper in papers if each.since <= paper.submitted.year <= each.until])
-        for each in curve.stretches
-    ]
-    texts = [[normalise(paper.text) for paper in group] for group in groups]
-    own = _Own(term)
-    held = [
-        Counter(phrase for text in group for phrase in set(phrases(text, 3)) if not own.holds(phrase))
-        for group in texts
-    ]
-    total = sum(held, Counter[tuple[str, ...]]())
-    size = sum(map(len, texts))
-    stretches = []
-    for stretch, group, inside in zip(curve.stretches, groups, held, strict=True):
-        found = _beside(inside, total, len(group), size) if len(group) >= LEAST_BESIDE else []
-        shown = tuple(_shown(each, group) for each in found)
-        stretches.append(replace(stretch, beside=shown))
-    return replace(curve, stretches=tuple(stretches))
+
+def with_company(found: Trend, said: Sequence[Paper], others: Mapping[int, Sequence[Paper]]) -> Trend:
+    """A trend that also tells what stood beside the term in each stretch.
+
+    ``others`` are papers of each stretch, by its first year, whether they hold the term or not. A
+    phrase stands beside a term then if it is likelier in the term's papers of these years than in
+    those of other years, and likelier than in the other papers of these years: what all papers of
+    the day say ("large language model") says nothing of the term unless its own say it more.
+    """
+    stretches = found.said.stretches
+    groups = [_spread(_within(each, said)) for each in stretches]
+    company = _Company(found.term, groups)
+    told = tuple(
+        replace(each, beside=company.beside(at, others.get(each.since, ())))
+        for at, each in enumerate(stretches)
+    )
+    return replace(found, said=replace(found.said, stretches=told))
+
+
+def _within(stretch: Stretch, papers: Iterable[Paper]) -> list[Paper]:
+    return [paper for paper in papers if stretch.since <= paper.submitted.year <= stretch.until]
 
 
 def _spread(papers: Sequence[Paper]) -> Sequence[Paper]:
     return papers[:: -(-len(papers) // MOST_READ) or 1]
+
+
+class _Company:
+    """The phrases of a term's papers, group by group."""
+
+    def __init__(self, term: str, groups: Sequence[Sequence[Paper]]) -> None:
+        self._groups = groups
+        self._matcher = KeyMatcher((term,))
+        own = _Own(term)
+        self._normals = [[normalise(paper.text) for paper in group] for group in groups]
+        self._held = [
+            Counter(phrase for text in texts for phrase in set(phrases(text)) if not own.is_in(phrase))
+            for texts in self._normals
+        ]
+        self._total = sum(self._held, Counter[Phrase]())
+        self._size = sum(map(len, groups))
+
+    def beside(self, at: int, others: Sequence[Paper]) -> tuple[Beside, ...]:
+        """The phrases that stand out most in a group."""
+        size = len(self._groups[at])
+        if size < LEAST_BESIDE:
+            return ()
+        around_it = ((paper.text, normalise(paper.text)) for paper in others)
+        texts = [normal for text, normal in around_it if not self._matcher.find(text, normal)]
+        candidates = self._candidates(at)
+        matcher = KeyMatcher([" ".join(phrase) for phrase in candidates])
+        around = Counter(phrase for text in texts for phrase in matcher.find("", text))
+        told = []
+        for phrase, sure in candidates.items():
+            common, count = around[" ".join(phrase)], self._held[at][phrase]
+            least = min(sure, _surely(count, size, common, len(texts)))
+            if least > 0 and common <= MOST_COMMON * len(texts):
+                told.append((least * sqrt(count / size), phrase))
+        best = _apart([phrase for _, phrase in sorted(told, reverse=True)])
+        return tuple(self._shown(at, phrase) for phrase in best[:SHOWN_BESIDE])
+
+    def _candidates(self, at: int) -> dict[Phrase, float]:
+        """The likeliest phrases against other years, each with how surely it is; of a phrase and a
+        longer one that mostly makes it up, the longer."""
+        held, size = self._held[at], len(self._groups[at])
+        least = max(4, LEAST_SHARE * size)
+        often = {phrase: count for phrase, count in held.items() if count >= least}
+        covered = {
+            part for phrase, count in often.items() for part in _parts(phrase) if count >= MOSTLY * held[part]
+        }
+        rest = self._size - size
+        sure = {
+            phrase: _surely(count, size, self._total[phrase] - count, rest)
+            for phrase, count in often.items()
+            if phrase not in covered
+        }
+        best = sorted((phrase for phrase in sure if sure[phrase] > 0), key=lambda each: (-sure[each], each))
+        return {phrase: sure[phrase] for phrase in best[:CANDIDATES]}
+
+    def _shown(self, at: int, phrase: Phrase) -> Beside:
+        group, normal = self._groups[at], " ".join(phrase)
+        inside, rest = self._held[at][phrase], self._size - len(group)
+        texts = (paper.text for paper, held in zip(group, self._normals[at], strict=True) if normal in held)
+        return Beside(
+            text=surface(normal, islice(texts, SPELT)) or normal,
+            share=inside / len(group),
+            elsewhere=(self._total[phrase] - inside) / max(1, rest),
+        )
 
 
 class _Own:
@@ -294,52 +365,38 @@ class _Own:
     def __init__(self, term: str) -> None:
         words = tokens(term)
         self._stems = {stem(word) for word in words}
-        initials = "".join(word[0] for word in words)
-        self._initials = initials if len(initials) > 1 else None
+        self._initials = "".join(word[0] for word in words) if len(words) > 1 else None
 
-    def holds(self, phrase: Sequence[str]) -> bool:
-        """Whether a phrase is but the term."""
+    def is_in(self, phrase: Sequence[str]) -> bool:
+        """Whether a phrase holds the term, or is a part of it."""
         stems = {stem(word) for word in phrase}
         return stems <= self._stems or self._stems <= stems or self._initials in stems
 
 
-def _beside(
-    inside: Mapping[tuple[str, ...], int], total: Mapping[tuple[str, ...], int], size: int, all_: int
-) -> list[tuple[tuple[str, ...], float, float, float]]:
-    """The phrases that stand out in a stretch: phrase, share, share elsewhere, contrast; best first."""
-    least = max(3, 0.02 * size)
-    told = []
-    for phrase, count in inside.items():
-        others = total[phrase] - count
-        if count >= least:
-            contrast = _contrast(count, size, others, all_ - size)
-            told.append((contrast, phrase, count / size, others / max(1, all_ - size)))
-    told = [each for each in told if each[0] >= 2]
-    kept: list[tuple[float, tuple[str, ...], float, float]] = []
-    for each in sorted(told, reverse=True):
-        if not any(_nested(each[1], other[1]) for other in kept):
-            kept.append(each)
-    return [
-        (phrase, share, elsewhere, contrast) for contrast, phrase, share, elsewhere in kept[:SHOWN_BESIDE]
-    ]
+def _parts(phrase: Phrase) -> Iterator[Phrase]:
+    for start in range(len(phrase)):
+        for end in range(start + 1, len(phrase) + 1):
+            if end - start < len(phrase):
+                yield phrase[start:end]
 
 
-def _contrast(count: int, size: int, others: int, rest: int) -> float:
-    """How far the log-odds of a phrase exceed those elsewhere, in standard errors, with an informative
-    prior (Monroe, Colaresi, Quinn 2008)."""
+def _surely(count: int, size: int, others: int, rest: int) -> float:
+    """The least log-odds ratio (95 %) of a phrase here against elsewhere, with a prior of its rate in
+    all (Monroe, Colaresi, Quinn 2008)."""
     prior = PRIOR * (count + others) / (size + rest)
     one, other = count + prior, others + prior
-    odds = log(one / max(size + PRIOR - one, 0.5)) - log(other / max(rest + PRIOR - other, 0.5))
-    return odds / sqrt(1 / one + 1 / other)
+    not_one, not_other = max(size + PRIOR - one, 0.5), max(rest + PRIOR - other, 0.5)
+    ratio = log(one / not_one) - log(other / not_other)
+    return ratio - Z90 * sqrt(1 / one + 1 / not_one + 1 / other + 1 / not_other)
 
 
-def _nested(one: Collection[str], other: Collection[str]) -> bool:
-    left, right = {stem(word) for word in one}, {stem(word) for word in other}
-    return left <= right or right <= left
-
-
-def _shown(found: tuple[tuple[str, ...], float, float, float], papers: Sequence[Paper]) -> Beside:
-    phrase, share, elsewhere, contrast = found
-    normal = " ".join(phrase)
-    text = surface(normal, (paper.text for paper in papers)) or normal
-    return Beside(text=text, share=share, elsewhere=elsewhere, contrast=contrast)
+def _apart(found: Sequence[Phrase]) -> list[Phrase]:
+    """The phrases without those that share a word with a better one."""
+    kept: list[Phrase] = []
+    said: set[str] = set()
+    for phrase in found:
+        words = {stem(word) for word in phrase}
+        if said.isdisjoint(words):
+            kept.append(phrase)
+            said |= words
+    return kept

@@ -7,18 +7,23 @@ New York, arXiv's calendar (https://info.arxiv.org/help/availability.html).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 Language = Literal["en", "ru", "zh"]
 Origin = Literal["seed", "adjacent", "auto", "human"]
 KeyState = Literal["proposed", "active", "rejected", "retired"]
+Opinion = Literal["like", "dislike"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
+FollowUpKind = Literal["edit", "poll", "pin"]
+Mark = Literal["withdrawn", "version"]
 Tier = Literal["detailed", "brief", "named"]
 WindowGenre = Literal["links", "review", "essay", "listing"]
 ResourceKind = Literal["survey", "benchmark", "dataset", "library", "list"]
@@ -47,7 +52,7 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
     ``title`` and ``abstract`` keep their LaTeX; accents are decoded, white space is collapsed, the
     text is NFC. ``categories`` begins with the primary category. ``announced`` is the day of the
     batch in which the paper was first seen as new or cross-listed; a source that does not say it
-    gives the day of the first version.
+    gives the day of the first version, and ``estimated`` is true.
     """
 
     id: str
@@ -65,6 +70,7 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
     doi: str | None = None
     withdrawn: bool = False
     versions: tuple[Version, ...] = ()
+    estimated: bool = False
 
     @property
     def primary(self) -> str:
@@ -134,7 +140,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``term`` is what the field is called and by which it is said to go unnamed in a silent paper;
     ``titles`` its name per language; ``floor`` the least score (0 to 1) a paper is posted with.
     ``adjacent_keys`` point to work that goes by another name: a paper with none of the seed keys is
-    silent even where an adjacent key stands in it.
+    silent even where an adjacent key stands in it. ``off_keys`` name neighbouring topics: papers that
+    hold one and no seed key are examples of what the topic is not.
     ``seed_papers`` are ids of papers that are on topic whatever their words. ``questions`` and
     ``definitions``, by language, open a review in the author's words.
     """
@@ -144,6 +151,7 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed_keys: SeedKeys
     adjacent_keys: tuple[Phrase, ...] = ()
     exclude_keys: tuple[Phrase, ...] = ()
+    off_keys: tuple[Phrase, ...] = ()
     seed_papers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     titles: Mapping[Language, Phrase] = {}
@@ -163,9 +171,11 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class KeyEvidence(Struct, frozen=True, kw_only=True):
     """Why a key was proposed (leave-key-out verification; docs/keys.md).
 
-    ``adds`` papers match the key and no seed; ``verified`` of them stand among the topic's best
-    when every feature that shares a word with the key is left out; ``lower_bound`` is Wilson's
-    (z = 1) for their share.
+    ``adds`` papers match the key and no key that was active before; ``verified`` of them stand among
+    the topic's best when every feature that shares a word with the key, or comes with it elsewhere, is
+    left out; ``lower_bound`` is Wilson's (z = 1) for their share. ``parents`` are the keys of the papers
+    it was found in, ``hop`` is 1 where seeds or a person's keys led to it, 2 where only other found keys
+    did. ``overlap``: by better keys, the share of the added papers that they add too.
     """
 
     matches: int
@@ -177,6 +187,9 @@ class KeyEvidence(Struct, frozen=True, kw_only=True):
     worst: tuple[str, ...] = ()
     corpus: int = 0
     scorer: str = ""
+    parents: tuple[str, ...] = ()
+    hop: int = 1
+    overlap: Mapping[str, float] = {}
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -189,6 +202,28 @@ class Key(Struct, frozen=True, kw_only=True):
     state: KeyState
     origin: Origin
     evidence: KeyEvidence | None = None
+
+
+class KeyDecision(Struct, frozen=True, kw_only=True):
+    """What was decided about a key, by whom, when, why, and on what evidence."""
+
+    topic: str
+    normal: str
+    state: KeyState
+    decided_by: str
+    decided_at: datetime
+    reason: str
+    evidence: KeyEvidence | None = None
+
+
+class Feedback(Struct, frozen=True, kw_only=True):
+    """What a person thinks of a paper as one of a topic; ``opinion`` None takes back what was said."""
+
+    topic: str
+    paper: str
+    opinion: Opinion | None
+    given_by: str
+    given_at: datetime
 
 
 class Neighbour(Struct, frozen=True):
@@ -298,13 +333,22 @@ class TextEntity(Struct, frozen=True, omit_defaults=True):
     date_time_format: str | None = None
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, omit_defaults=True):
     """One Telegram message of a post: the HTML it was written in, and the text and entities that
-    are sent. Frozen: the same bytes on every try."""
+    are sent. Frozen: the same bytes on every try. With a ``picture`` (the path of a PNG or JPEG in the
+    digest home) the text is its caption."""
 
     html: str
     text: str
     entities: tuple[TextEntity, ...]
+    picture: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """64 hexadecimal digits that change with anything of the part."""
+        entities = msgspec.json.encode(self.entities).decode()
+        whole = "\0".join((self.html, self.text, entities, self.picture or ""))
+        return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -335,7 +379,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """One part of a post on its way to one channel.
 
     ``attempted`` is when it was last tried, ``chat`` where, and ``after`` the newest message known to
-    stand there at that time: what it became, if anything, has a higher number.
+    stand there at that time: what it became, if anything, has a higher number. ``message`` is that number
+    once it is known, ``sha256`` that of the part as it was when it was sent, or edited since.
     """
 
     id: int
@@ -350,6 +395,37 @@ class Delivery(Struct, frozen=True, kw_only=True):
     attempted: datetime | None = None
     chat: str | None = None
     after: int | None = None
+    message: int | None = None
+    sha256: str | None = None
+
+
+class FollowUp(Struct, frozen=True, kw_only=True):
+    """Something that is done to a part that stands in a channel: an edit to ``content``, a poll after
+    it, a pin. ``chat`` and ``message`` say where the part stands; ``base`` is the sha256 of the stored part
+    that an edit was made from."""
+
+    id: int
+    delivery: int
+    post: int
+    part: int
+    channel: str
+    chat: str
+    message: int
+    kind: FollowUpKind
+    state: DeliveryState
+    why: str
+    content: Part | None = None
+    base: str | None = None
+    attempts: int = 0
+    error: str | None = None
+
+
+class Reactions(Struct, frozen=True, kw_only=True):
+    """Readers' reactions to a part of a post, all channels together: emoji (or "custom", "paid") to count."""
+
+    post: int
+    part: int
+    counts: Mapping[str, int]
 
 
 class Turn(Struct, frozen=True, kw_only=True):
@@ -389,6 +465,17 @@ class Review(Struct, frozen=True):
     message: int
 
 
+class Question(Struct, frozen=True):
+    """The bot asked an editor for the new text of a part of a draft, as it was in a version: the message
+    that asks."""
+
+    chat: str
+    message: int
+    post: int
+    part: int
+    version: str
+
+
 class StageReport(Struct, frozen=True):
     """What a stage did: counts by name, seconds, and sentences a person should read."""
 
@@ -409,13 +496,15 @@ class RunReport(Struct, frozen=True, kw_only=True):
 
 class Status(Struct, frozen=True, kw_only=True):
     """What the archive holds (name to figure), posts and deliveries by state, the last runs in words,
-    and how far arXiv was read and whether it may be asked (name to words)."""
+    how far arXiv was read and whether it may be asked (name to words), and readers' reactions to the
+    last posts (in words)."""
 
     archive: Mapping[str, str | int]
     posts: Mapping[str, int]
     deliveries: Mapping[str, int]
     runs: tuple[str, ...]
     arxiv: Mapping[str, str] = {}
+    reactions: tuple[str, ...] = ()
 
 
 class Hit(Struct, frozen=True, kw_only=True):
@@ -481,12 +570,11 @@ class Jump(Struct, frozen=True, kw_only=True):
 
 class Beside(Struct, frozen=True, kw_only=True):
     """A phrase that stood beside a term in some years: the share of the term's papers of these years
-    that hold it, the share of those of all other years, and by how many standard errors they differ."""
+    that hold it, and the share of those of all other years."""
 
     text: str
     share: float
     elsewhere: float
-    contrast: float
 
 
 class Stretch(Struct, frozen=True, kw_only=True):
@@ -521,3 +609,19 @@ class Trend(Struct, frozen=True, kw_only=True):
     said: Curve
     topic: str | None = None
     silent: Curve | None = None
+
+
+class Recall(Struct, frozen=True, kw_only=True):
+    """An estimate of how much of a topic was found: papers found and missed, the share found, with 90 %
+    intervals; and how many papers the keys, the looks and both have caught."""
+
+    found: float
+    missed: float
+    fewest: float
+    most: float
+    share: float
+    low: float
+    high: float
+    by_keys: int
+    by_looks: int
+    by_both: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from digest.actions.topics import MOST, known_keys
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.types import Trend
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from digest.app import App
     from digest.types import Key, Paper, Topic
 
-MOST = 100_000
-"""A term in more papers than this says nothing about a field, and would not fit into memory."""
+SPREAD = 600
+"""So many papers of a stretch tell what all papers of its years say."""
 
 
 def trend(app: App, term: str, *, since: int | None = None, beside: bool = False) -> Trend:
@@ -28,19 +29,17 @@ def trend(app: App, term: str, *, since: int | None = None, beside: bool = False
     if not held:
         raise InputError("the archive is empty; digest crawl or digest backfill TOPIC fills it")
     said = trends.holding(term, _candidates(app, [term], until))
-    known = trends.topic_of(term, [(topic, _keys(app, topic)) for topic in app.topics])
+    known = trends.topic_of(term, [(topic, known_keys(app, topic)) for topic in app.topics])
     silent = _silent(app, *known, until) if known else None
     topic = known[0] if known else None
-    return trends.trend(term, held, said, silent, topic=topic, since=since, beside=beside)
+    found = trends.trend(term, held, said, silent, topic=topic, since=since)
+    return trends.with_company(found, said, _around(app, found, until)) if beside else found
 
 
-def _keys(app: App, topic: Topic) -> list[Key]:
-    """The topic's keys, those of the configuration too where nothing was matched yet."""
-    from digest.pipeline import configured_keys
-
-    stored = app.store.keys(topic.name)
-    known = {key.normal for key in stored}
-    return [*stored, *(key for key in configured_keys(topic) if key.normal not in known)]
+def _around(app: App, found: Trend, until: date) -> dict[int, list[Paper]]:
+    """Papers of each stretch, spread over its years, by its first year."""
+    years = ((each.since, each.until) for each in found.said.stretches)
+    return {since: app.store.spread_of_years(since, last, until, SPREAD) for since, last in years}
 
 
 def _silent(app: App, topic: Topic, keys: Sequence[Key], until: date) -> list[Paper]:

@@ -66,7 +66,7 @@ class KeyMetrics:
         added = [key.rows[self._counted[key.rows]] for key in keys]
         taken = {budget: self._taken(keys, budget) for budget in BUDGETS}
         accepted = _union([key.rows[~self._named[key.rows]] for key in keys if key.accepted])
-        touched = np.union1d(_union([*added[:LONGER], *taken.values(), accepted]), self._silent)
+        touched = np.union1d(_union([*added[:LONGER], accepted]), self._silent)
         at = {int(row): place for place, row in enumerate(touched)}
         drawn = self._draw(touched)
         values = self._of_each([_places(rows, at) for rows in added[:LONGER]], drawn)
@@ -105,14 +105,14 @@ class KeyMetrics:
         }
 
     def _taken(self, keys: Sequence[Proposal], budget: int) -> Rows:
-        """The silent papers found by the keys that fit into so many times the named papers."""
+        """The listed silent papers found by the keys that fit into so many times the named papers."""
         found, room = self._named.copy(), (budget - 1) * int(self._named.sum())
         for key in keys:
             new = key.rows[~found[key.rows]]
             if len(new) <= room:
                 found[new] = True
                 room -= len(new)
-        return np.flatnonzero(found & self._counted)
+        return self._silent[found[self._silent]]
 
 
 def _union(parts: Sequence[Rows]) -> Rows:

@@ -6,14 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, select, update
 
 from digest.store import sqlite
 from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, read_as
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
-from digest.types import Key, KeyEvidence, KeyState, Match, Origin
+from digest.types import Key, KeyDecision, KeyState, Match, Origin
 
 _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}.values()).join(
     paper, paper.c.number == match.c.paper
@@ -22,18 +21,6 @@ _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}
 CONFIGURATION = "configuration"
 CONFIGURED: tuple[Origin, ...] = ("seed", "adjacent")
 PROGRAM = "digest"
-
-
-class KeyDecision(Struct, frozen=True, kw_only=True):
-    """What was decided about a key, by whom, when, why, and on what evidence."""
-
-    topic: str
-    normal: str
-    state: KeyState
-    decided_by: str
-    decided_at: datetime
-    reason: str
-    evidence: KeyEvidence | None = None
 
 
 class TopicStore(StoreBase):
@@ -63,11 +50,16 @@ class TopicStore(StoreBase):
         return [key for key in found if states is None or key.state in states]
 
     def propose_keys(
-        self, keys: Sequence[Key], now: datetime, cursors: Mapping[str, str] | None = None
+        self,
+        keys: Sequence[Key],
+        now: datetime,
+        cursors: Mapping[str, str] | None = None,
+        retired: Sequence[tuple[Key, str]] = (),
     ) -> list[Key]:
         """Store keys the program has found, and cursors by name with them; gives those that are new.
 
         One that is still proposed gets the new evidence and state; what was once decided stays.
+        ``retired`` are active keys that are active no more, each with the reason.
         """
         with self._writing() as connection:
             known = {name: _keys(connection, name) for name in {key.topic for key in keys}}
@@ -78,6 +70,8 @@ class TopicStore(StoreBase):
                 old = known[key.topic].get(key.normal)
                 if old is None or old.state == "proposed":
                     _put(connection, old, key, PROGRAM, "found in the archive", now)
+            for key, reason in retired:
+                _put(connection, key, replace(key, state="retired"), PROGRAM, reason, now)
             for name, value in (cursors or {}).items():
                 put_cursor(connection, name, value, now)
         return new
@@ -91,6 +85,8 @@ class TopicStore(StoreBase):
             old = _keys(connection, topic_name).get(normal)
             fresh = Key(topic=topic_name, text=text, normal=normal, state=state, origin="human")
             key = fresh if old is None else replace(old, state=state)
+            if key.origin == "auto" and state == "active":
+                key = replace(key, origin="human")  # a person looked at it: its papers may lead to others
             _put(connection, old, key, by, reason, now)
         return key
 
