@@ -49,6 +49,10 @@ from digest.text import readable
         ("5'' disks, the authors' and 'words'", "5'' disks, the authors' and 'words'"),
         ("a~b, ~600k, 5~ms, http://x.y/~me", "a b, ~600k, 5 ms, http://x.y/~me"),
         ("use --help, A --> B, pages 1--5", "use --help, A --> B, pages 1–5"),
+        (
+            "models--a class--and `git commit--amend` (--all)",
+            "models–a class–and git commit--amend (--all)",
+        ),
         (r"shown by~\cite{a, b} and \citep[p. 3]{c}", "shown by [a, b] and [c]"),
         (r"\href{https://x.y/a\_b}{here}, \url{http://a.b/~c_d}", "here (https://x.y/a_b), http://a.b/~c_d"),
         (r"\href{https://x.y}{https://x.y}", "https://x.y"),

@@ -126,6 +126,20 @@ def test_plain_text_is_shown_as_it_stands(text: str) -> None:
 # --- UTF-16 ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("We call it **DIM**, a *small* lamp.", "We call it DIM, a small lamp."),
+        ("Run `dim --all` at night.", "Run dim --all at night."),
+        ("Code: [this URL](https://github.com/example/dim).", "Code: this URL."),
+        ("A* and B* search, 2*3*4, *-algebras and $x^{*}$", "A* and B* search, 2*3*4, *-algebras and x*"),
+        ("f(x)[i](j) and [1](a)", "f(x)[i](j) and [1](a)"),
+    ],
+)
+def test_markdown_is_shown_without_its_signs(written: str, shown: str) -> None:
+    assert readable(written) == shown
+
+
 @given(st.text())
 def test_length_is_counted_in_utf16_units(text: str) -> None:
     assert utf16_length(text) == sum(2 if ord(letter) > 0xFFFF else 1 for letter in text)

@@ -47,7 +47,7 @@ def readable(text: str) -> str:
 
 # **bold**, *so*, `code`, [text](address): https://spec.commonmark.org/0.31.2/#inlines
 _MARKDOWN = re.compile(
-    r"(?<![\w*])(\*\*|\*)(?=[^\s*])(?P<strong>[^*]{1,200}?)(?<=[^\s*])\1(?![\w*])"
+    r"(?<![\w*])(\*\*|\*)(?=[\w(“])(?P<strong>[^*]{1,200}?)(?<=[^\s*])\1(?![\w*])"
     r"|(?<![`\w])(`{1,2})(?=[^\s`])(?P<code>[^`]{1,200}?)(?<=[^\s`])\3(?![`\w])"
     r"|\[(?P<text>[^][]{1,200})\]\((?:https?://|www\.|[\w-]+\.[\w.-]+/)[^\s()]*\)"
 )

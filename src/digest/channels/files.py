@@ -57,7 +57,10 @@ class FileChannel:
 
 def page(post: Post) -> str:
     """The post as a page that looks like its messages."""
-    parts = "\n".join(f"<article>{part.html}</article>" for part in post.parts)
+    shown = (
+        part.html.replace("</blockquote>\n", "</blockquote>") for part in post.parts
+    )  # a block ends its line
+    parts = "\n".join(f"<article>{html}</article>" for html in shown)
     title = f"{post.slot} {', '.join(post.topics)}"
     return _PAGE.format(language=post.language, title=escape(title), parts=parts)
 
