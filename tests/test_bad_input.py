@@ -23,6 +23,7 @@ import zstandard
 
 import road
 from digest import config
+from digest.actions import archive as actions
 from digest.app import App
 from digest.embed import DEFAULT_MODEL, model_name
 from digest.sources.sample import sample
@@ -87,7 +88,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [texts] = app.store.texts_without_vector(model, len(LINES))
         app.store.add_vectors(model, zip((text_hash for text_hash, _ in texts), rows, strict=True))
         app.stage("match")
-        app._index()
+        actions.index(app)
     return home
 
 

@@ -141,7 +141,7 @@ def test_a_paper_of_two_topics_stands_once_and_both_are_named(made: Made, home: 
             (choice, post)
             for post in posts
             for choice in app.store.choices(post.id)
-            if len(choice.topics) > 1
+            if len(choice.topics) > 1 and choice.tier != "named"  # of those only the title stands there
         ]
     papers = [paper for post in posts for paper in post.papers]
     assert len(papers) == len(set(papers))

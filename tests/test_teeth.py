@@ -39,11 +39,11 @@ def what_was_being_sent_is_queued_at_start(patch: pytest.MonkeyPatch) -> None:
 
 def the_turn_is_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Store, "take_turn", lambda *_: None)
-    patch.setattr(outbox, "_in_turn", lambda *_: true())
+    patch.setattr(outbox, "in_turn", lambda *_: true())
 
 
 def a_claim_does_not_ask_whose_turn_it_is(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(outbox, "_in_turn", lambda *_: true())
+    patch.setattr(outbox, "in_turn", lambda *_: true())
 
 
 def any_failed_look_is_a_miss(patch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Versions of a post that were replaced, what was done to it by whom, and which version of a paper it told of."""
+"""Versions of a post that were replaced, who did what to it, and which version of a paper it told of."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_post_change_post", "post_change", ["post"])
     op.execute(
-        "INSERT INTO post_change (post, version, at, by, what) SELECT id, 1, written_at, 'digest', 'written' FROM post"
+        "INSERT INTO post_change (post, version, at, by, what) "
+        "SELECT id, 1, written_at, 'digest', 'written' FROM post"
     )
     op.execute(
         "INSERT INTO post_change (post, version, at, by, what) "
