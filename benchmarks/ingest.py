@@ -20,18 +20,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from sqlalchemy import create_engine, select
+from sqlalchemy.dialects.sqlite import pysqlite as sqlite_dialect
 from sqlalchemy.orm import Mapped, Session, declarative_base, mapped_column
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from digest import pipeline
 from digest.sources import snapshot
-from digest.store import Store, words
+from digest.store import Store, sqlite, words
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 WAYS = {
@@ -39,7 +42,9 @@ WAYS = {
     "packed": "import of the packed files, searchable",
     "parse": "reading alone: files to papers",
     "plain": "import without the words' index",
+    "rows": "SQLite's part of that: `executemany` of rows that are ready, and commits",
     "import": "import, searchable",
+    "words": "SQLite's part of that: the same, and FTS5",
     "again": "the same papers again, nothing new",
     "naive": "naive: json, then select, add, commit per paper (SQLAlchemy ORM)",
 }
@@ -61,6 +66,39 @@ def load(files: Sequence[Path], database: Path) -> int:
 def load_without_words(files: Sequence[Path], database: Path) -> int:
     words.add = lambda *_: None
     return load(files, database)
+
+
+def rows(files: Sequence[Path], database: Path) -> tuple[int, float]:
+    words.add = lambda *_: None
+    return in_sqlite(files, database)
+
+
+def in_sqlite(files: Sequence[Path], database: Path) -> tuple[int, float]:
+    """An import of which only the CPU seconds spent in SQLite count: the floor of any program that makes
+    these rows."""
+    clock = Clock()
+    insert, dialect = sqlite.executemany, sqlite_dialect.dialect
+    sqlite.executemany = lambda connection, statement, values: clock(
+        insert, connection, statement, list(values)
+    )
+    words.add = partial(clock, words.add)
+    commit = dialect.do_commit
+    dialect.do_commit = lambda self, connection: clock(commit, self, connection)
+    return load(files, database), clock.seconds
+
+
+class Clock:
+    """Counts the CPU seconds of what is called through it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self, function: Callable[..., Any], *given: Any) -> Any:
+        began = time.process_time()
+        try:
+            return function(*given)
+        finally:
+            self.seconds += time.process_time() - began
 
 
 def parse(files: Sequence[Path], _: Path) -> int:
@@ -114,11 +152,13 @@ def naive(files: Sequence[Path], database: Path) -> int:
     return done
 
 
-DO: dict[str, Callable[[Sequence[Path], Path], int]] = {
+DO: dict[str, Callable[[Sequence[Path], Path], int | tuple[int, float]]] = {
     "unpack": unpack,
     "packed": load,
     "parse": parse,
     "plain": load_without_words,
+    "rows": rows,
+    "words": in_sqlite,
     "import": load,
     "again": load,
     "naive": naive,
@@ -128,9 +168,10 @@ DO: dict[str, Callable[[Sequence[Path], Path], int]] = {
 def measure(way: str, files: Sequence[Path], database: Path) -> None:
     """In a process of its own: records, CPU seconds, and the most memory in MB, as JSON."""
     before = resource.getrusage(resource.RUSAGE_SELF)
-    records = DO[way](files, database)
+    done = DO[way](files, database)
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    records, cpu = done if isinstance(done, tuple) else (done, cpu)
     print(json.dumps([records, cpu, after.ru_maxrss / 1024]))
 
 
@@ -157,7 +198,10 @@ def prepare(files: Sequence[Path], folder: Path, sample: int) -> dict[str, Seque
     with few.open("wb") as target:
         target.writelines(line for number, line in enumerate(lines(plain)) if number % step == 0)
     copies = [shutil.copy(file, folder / f"copy of {file.name}") for file in plain]
-    reads = dict.fromkeys(("parse", "plain", "import"), plain) | {"again": copies, "naive": [few]}
+    reads = dict.fromkeys(("parse", "plain", "rows", "import", "words"), plain) | {
+        "again": copies,
+        "naive": [few],
+    }
     is_packed = any(
         file.stat().st_size != target.stat().st_size for file, target in zip(files, plain, strict=True)
     )

@@ -18,7 +18,7 @@ from digest.sources.rss import Rss
 from digest.store import Store
 from digest.types import Paper, StageReport
 from loopback.world import World
-from replay import LoopbackArxiv
+from replay import Asked, LoopbackArxiv
 
 SPEED = 5000.0
 GAP = 50.0
@@ -132,6 +132,14 @@ def announced(world: World, day: date, within: Callable[[str], bool] = lambda co
     """What an archive should hold once the batch of a day is out: each paper's version."""
     papers = world.until(day).papers.items()
     return {id_: one.record.version for id_, one in papers if any(map(within, one.record.codes))}
+
+
+def end_with_the_reader(asked: Sequence[Asked], kills: Sequence[float]) -> None:
+    """A request ends when its reader is killed; the server may learn it later, or never."""
+    for one in asked:
+        killed = [kill for kill in kills if one.arrived <= kill <= (one.ended or kill)]
+        if killed:
+            one.ended, one.given_up = killed[0], True
 
 
 def assert_polite(arxiv: LoopbackArxiv) -> None:

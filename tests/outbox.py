@@ -22,22 +22,18 @@ NOON = datetime(2026, 7, 3, 12, tzinfo=UTC)
 EDITOR = 500_000_001
 
 
-def part(html: str) -> Part:
+def part(html: str, picture: str | None = None) -> Part:
     """A part that says this."""
     made = parse(html)
-    return Part(html, made.text, made.entities)
+    return Part(html, made.text, made.entities, picture)
 
 
-def draft(*html: str, day: int = 0, topic: str = "xai") -> Draft:
-    """A post of these parts."""
-    return Draft(
-        topics=(topic,),
-        slot=date(2026, 7, 3) + timedelta(day),
-        genre="roundup",
-        language="en",
-        choices=(),
-        parts=tuple(map(part, html)),
-    )
+def draft(*html: str, day: int = 0, topic: str = "xai", **more: Any) -> Draft:
+    """A post of these parts; ``picture`` is that of the first one."""
+    picture = more.pop("picture", None)
+    parts = [part(one, None if at else picture) for at, one in enumerate(html)]
+    given = {"genre": "roundup", "language": "en", "choices": ()} | more
+    return Draft(topics=(topic,), slot=date(2026, 7, 3) + timedelta(day), parts=tuple(parts), **given)
 
 
 @dataclass
@@ -54,13 +50,18 @@ class Office:
     def __post_init__(self) -> None:
         self.clock = ServerClock(self.api)
 
-    def write(
-        self, *html: str, day: int = 0, topic: str = "xai", state: PostState = "approved", to: str = "news"
-    ) -> int:
+    def write(self, *html: str, state: PostState = "approved", to: str = "news", **more: Any) -> int:
         """Store a post of these parts for a channel; its id."""
-        one = draft(*html, day=day, topic=topic)
-        [number] = self.store.add_posts([one], {"en": [to]}, state, 0, NOON)
+        one = draft(*html, **more)
+        [number] = self.store.add_posts([one], {one.language: [to]}, state, 0, NOON)
         return number
+
+    def correct(self, number: int, html: str, at: int = 0) -> None:
+        """Change a part of a post that is approved."""
+        post = self.store.post(number)
+        assert post is not None
+        new = part(html, post.parts[at].picture)
+        assert self.store.replace_part(number, at, new, post.parts[at], state="approved")
 
     @contextmanager
     def bot(self) -> Iterator[Bot]:

@@ -4,6 +4,7 @@
 
 With a MOMENT it is killed there (SIGKILL): "claimed" after the claim is committed, "asked" with the request
 under way, "answered" with the answer in hand and nothing recorded; or after so many seconds (a number).
+With "again" in its place it delivers again and again until it is told to end (SIGTERM).
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ class RealPace(ServerClock):
 
 
 def run(database: str, url: str, chat: str, editor: str, moment: str = "") -> None:
-    """One delivery."""
+    """One delivery; or one after the other."""
+    while moment == "again":
+        run(database, url, chat, editor)
+        time.sleep(0.05)
     if moment:
         fatal(moment)
     telegram.READ_TIMEOUT = 2.0

@@ -32,7 +32,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from crawling import GAP, SETS, SPEED, Crawler, FastClock, announced
+from crawling import GAP, SETS, SPEED, Crawler, FastClock, announced, end_with_the_reader
 from digest.errors import TryAgain
 from loopback.faults import SERVICE, WIRE, Faults
 from loopback.world import Announcement, Record, RecordVersion, World, announcements, read_days, read_records
@@ -126,7 +126,7 @@ def serving(world: World, begin: date, faults: Faults, page_size: int) -> Iterat
 # --- one day --------------------------------------------------------------------------------------
 
 
-_PATIENCE = 120.0
+_PATIENCE = 900.0
 """Seconds after which a crawl is taken to hang; it then says where, and fails."""
 
 
@@ -266,7 +266,7 @@ def _check(world: World, day: date, crawler: Crawler) -> None:
 
 def _told(asked: list[Asked], kills: list[float]) -> dict[str, float]:
     struck = Counter(one.fault for one in asked if one.fault)
-    _end_with_the_reader(asked, kills)
+    end_with_the_reader(asked, kills)
     between, after_leaving = gaps(asked), gaps(asked, given_up=True)
     assert not [one for one in asked if one.service == "elsewhere"]
     assert min(between) >= GAP / SPEED, min(between)
@@ -278,14 +278,6 @@ def _told(asked: list[Asked], kills: list[float]) -> dict[str, float]:
         "least gap after a reader died or gave up, ms": round(min(after_leaving, default=0) * 1000, 3),
         "gap asked for, ms": GAP / SPEED * 1000,
     }
-
-
-def _end_with_the_reader(asked: list[Asked], kills: list[float]) -> None:
-    """A request ends when its reader is killed; the server may learn it later, or never."""
-    for one in asked:
-        killed = [kill for kill in kills if one.arrived <= kill <= (one.ended or kill)]
-        if killed:
-            one.ended, one.given_up = killed[0], True
 
 
 def _cpu() -> float:

@@ -35,7 +35,7 @@ FAULTS = (
     "500_after 502_after"
 )
 POSTS_A_DAY = 4
-LONGEST = 0.9  # seconds after which a sender is killed at the latest
+LONGEST = 0.6  # seconds after which a sender is killed at the latest
 
 
 class Soak:
@@ -51,11 +51,12 @@ class Soak:
         self.chat = api.chat("channel")
         self.wanted: list[list[str]] = []
         self.killed = 0
+        self.senders = 0
 
-    def write(self, day: int) -> None:
-        """The posts of a day."""
+    def write(self, day: int, numbers: range = range(POSTS_A_DAY)) -> None:
+        """Posts of a day."""
         with Store.open(self.database) as store:
-            for number in range(POSTS_A_DAY):
+            for number in numbers:
                 name = f"day {day} post {number}"
                 parts = [
                     f"{name} part {part}, {word(name, part)}" for part in range(self.random.randint(1, 4))
@@ -67,6 +68,7 @@ class Soak:
 
     def deliver(self, after: float | None = None) -> None:
         """A sender, killed so many seconds after it began."""
+        self.senders += 1
         child = os.fork()
         if not child:
             telegram.READ_TIMEOUT = 0.4
@@ -81,11 +83,17 @@ class Soak:
         self.killed += os.WIFSIGNALED(status)
 
     def day(self, number: int, kills: int) -> None:
-        """Write a day's posts and send them with senders that are killed, and others that are not."""
+        """Write a day's posts, and more while senders are to be killed: one that has nothing to do ends
+        before it is. Then come others that are not killed."""
+        posts, until = POSTS_A_DAY, self.killed + kills
         self.write(number)
-        for _ in range(kills):
+        while self.killed < until:
+            before = self.killed
             self.deliver(self.random.uniform(0, LONGEST))
             self.api.skip(self.random.choice((1, 100, 200, 400)))
+            if self.killed == before:
+                self.write(number, range(posts, posts + 3))
+                posts += 3
         for _ in range(2):
             self.api.skip(400)
             self.deliver()
@@ -148,12 +156,14 @@ def main() -> int:
         api.faults(given.rate, FAULTS.split(), seed=given.seed)
         for day in range(given.days):
             soak.day(day, given.kills // given.days)
+            print(f"day {day + 1}: {soak.killed} killed", file=sys.stderr, flush=True)
         soak.finish()
         found = soak.verdict()
         faults = Counter(one.fault for one in api.requests() if one.fault)
         early = [one for one in api.early() if one[0] == "sendmessage"]
         server.terminate()
-    print(f"{given.days} days, {soak.killed} senders killed, {sum(faults.values())} faults: {dict(faults)}")
+    print(f"{given.days} days, {soak.killed} of {soak.senders} senders killed")
+    print(f"{sum(faults.values())} faults: {dict(faults)}")
     print(
         ", ".join(f"{number} {name}" for name, number in found.items()),
         f"in {time.monotonic() - began:.0f} s",

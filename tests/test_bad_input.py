@@ -11,8 +11,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from digest import config
 from digest.app import App
 from digest.embed import DEFAULT_MODEL, model_name
 from digest.sources.sample import sample
+from disks import make_room, small_disk
 
 MB = 1 << 20
 LINES = sample().path.read_bytes().splitlines(keepends=True)
@@ -313,24 +314,11 @@ def test_a_config_that_may_not_be_read(tmp_path: Path, as_other: list[str], dige
 # --- a full disk ----------------------------------------------------------------------------------
 
 
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of its own; room can be made with `mount -o remount`."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "digest-test", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a small disk, and not everywhere")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def test_a_full_disk_stops_an_import_and_loses_nothing(tmp_path: Path, digest: Digest) -> None:
     with small_disk(tmp_path / "disk", "400k") as disk:
         done = digest("import", sample().path, "--home", disk / "home")
         one_line(done, 75, "the disk is full", "make room and run again")
-        subprocess.run(["mount", "-o", "remount,size=32m", str(disk)], check=True)
+        make_room(disk)
         assert digest("import", sample().path, "--home", disk / "home").code == 0
         assert papers_in(disk / "home") == ids(LINES)
 
@@ -350,7 +338,7 @@ def test_a_disk_that_is_full_when_posts_are_delivered(tmp_path: Path, home: Path
         [stage] = json.loads(done.out)["stages"]
         assert stage["counts"]["queued"] == 1
         assert "No space left on device" in stage["notes"][0]
-        subprocess.run(["mount", "-o", "remount,size=32m", str(disk)], check=True)
+        make_room(disk)
         written = json.loads(digest("posts", "list", "--json").out)
         assert digest("deliver").code == 0
         assert len(list((disk / "posts").iterdir())) == len(written) > 0

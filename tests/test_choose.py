@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from digest.choose import Chosen, choose, due, empty_reason, fold_title, home, latest, quality
+from digest.choose import (
+    Chosen,
+    choose,
+    due,
+    empty_reason,
+    everything,
+    fold_title,
+    home,
+    is_young,
+    latest,
+    quality,
+)
 from digest.types import Evidence, LeftOut, Limits, Match, Paper, Rhythm, Topic
 
 NOON = datetime(2026, 5, 11, 12, tzinfo=UTC)
@@ -34,13 +46,13 @@ def match(one: Paper, score: float, *, silent: bool = False, topic: str = "unlea
     return Match(topic=topic, paper=one.id, score=score, silent=silent, evidence=Evidence(), scorer="test")
 
 
-def topic(detailed: int = 5, brief: int = 5, floor: float = 0.5) -> Topic:
+def topic(detailed: int = 5, brief: int = 5, floor: float = 0.5, named: int = 0) -> Topic:
     return Topic(
         name="unlearning",
         term="unlearning",
         seed_keys=("unlearning",),
         floor=floor,
-        limits=Limits(detailed, brief),
+        limits=Limits(detailed, brief, named),
     )
 
 
@@ -61,6 +73,46 @@ def ids(result: Chosen) -> list[str]:
 
 def reasons(result: Chosen) -> dict[str, str]:
     return {left.paper: left.reason for left in result.left_out}
+
+
+def test_the_best_of_the_rest_are_named_and_the_others_over_the_limit() -> None:
+    papers = [paper(number, title=f"Lamp {number}", abstract=f"Colour {number}.") for number in range(1, 6)]
+    pairs = [(one, match(one, 1 - number / 10)) for number, one in enumerate(papers)]
+    result = chosen(*pairs, of=topic(1, 1, named=2))
+    assert [choice.tier for choice in result.choices] == ["detailed", "brief", "named", "named"]
+    assert ids(result) == [one.id for one in papers[:4]]
+    assert reasons(result) == {papers[4].id: "over the limit"}
+
+
+def test_in_a_young_archive_what_only_looks_like_the_topic_needs_a_high_score() -> None:
+    looks, sure, named = paper(1), paper(2, title="B", abstract="b"), paper(3, title="C", abstract="c")
+    by_key = replace(match(named, 0.55, silent=True), evidence=Evidence(other_keys=("concept erasure",)))
+    pairs = [(looks, match(looks, 0.6, silent=True)), (sure, match(sure, 0.8, silent=True)), (named, by_key)]
+    assert ids(chosen(*pairs, young=True)) == [sure.id, named.id]
+    assert ids(chosen(*pairs)) == [sure.id, looks.id, named.id]
+
+
+@pytest.mark.parametrize(
+    ("whole", "thin", "young"),
+    [(0, 0, True), (1, 14, True), (9, 14, True), (10, 0, False), (10, 14, False)],
+)
+def test_an_archive_is_young_until_it_holds_ten_whole_days(whole: int, thin: int, young: bool) -> None:
+    days = {date(2026, 4, 1) + timedelta(days=at): 600 if at < whole else 40 for at in range(whole + thin)}
+    assert is_young(days) is young
+
+
+def test_everything_keeps_what_was_posted_and_merges_what_is_the_same() -> None:
+    one, twin, low, gone = (
+        paper(1, title="A", abstract="a"),
+        paper(2, title="A"),
+        paper(3, title="Z", abstract="z"),
+        paper(4, withdrawn=True),
+    )
+    matches = [match(one, 0.9), match(twin, 0.8), match(low, 0.1), match(gone, 0.9)]
+    papers = {each.id: each for each in (one, twin, low, gone)}
+    [kept] = everything(topic(), matches, papers, {}, {one.id: ("diffusion", "unlearning")})
+    assert (kept.paper, kept.tier, kept.duplicates) == (one.id, "named", (twin.id,))
+    assert kept.topics == ("unlearning", "diffusion")
 
 
 def test_a_paper_of_two_topics_stands_once_where_it_scores_best_and_names_both() -> None:

@@ -102,11 +102,11 @@ def test_init_where_nothing_can_be_written_says_so_and_leaves_nothing(tmp_path: 
 
 def test_the_default_file_is_short_and_every_setting_shown_as_a_comment_is_right(tmp_path: Path) -> None:
     text = config.default_text()
-    assert text.count("\n") < 130
+    assert text.count("\n") < 150
     assert max(map(len, text.splitlines())) <= 110
     (tmp_path / "home" / "templates").mkdir(parents=True)
     shown = re.compile(r"^# (?=\w+ = |\[)", re.MULTILINE)
-    assert len(shown.findall(text)) == 15
+    assert len(shown.findall(text)) == 18
     found = load(tmp_path, shown.sub("", text))
     assert found.contact == "you@example.org"
     assert found.posts.templates == tmp_path / "home" / "templates"
@@ -335,6 +335,7 @@ def test_an_address_must_be_one(tmp_path: Path, url: str) -> None:
 TOPIC = '[topics.cats]\nterm = "cat"\nseed_keys = ["cat"]\n'
 DAYS = "a whole number of days from 1 to 3650"
 TOP = "approval, arxiv, channels, contact, database, embed, lookback_days, posts, source, telegram, topics"
+GENRES = "a list of roundup, review, links, essay, listing"
 DOUBLE = "channels.d would post again what c posts to the same chat; give the two other topics or languages"
 NEWS = '[channels.c]\ntype = "telegram"\nchat = "@news"\n'
 CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
@@ -414,6 +415,19 @@ CHANNEL = '[channels.c]\ntype = "file"\nfolder = "posts"\n'
             "[telegram]\neditors=['me']",
             '2: each entry of telegram.editors must be a user\'s number in Telegram, not "me"',
         ),
+        (
+            f"[telegram.polls]\nen=['{'q' * 301}', 'a', 'b']",
+            "2: telegram.polls.en holds a question of at most 300 characters, not 301",
+        ),
+        (
+            f"[telegram.polls]\nen=['q', 'a', '{'b' * 101}']",
+            "2: telegram.polls.en holds answers of at most 100 characters, not 101",
+        ),
+        (
+            "[telegram.polls]\nen=['q', 'a']",
+            "2: telegram.polls.en must be a list: a question and 2 to 12 answers; these are 2 texts",
+        ),
+        (NEWS + "pin='review'", f'4: channels.c.pin must be {GENRES}, not "review"'),
         ("[channels.c]\ntype='file'\nfolder=''", '3: channels.c.folder must be a path in quotes, not ""'),
         (
             "[channels.c]\ntype='file'\nfolder='~nobody9/x'",
@@ -661,6 +675,8 @@ def test_the_reference_describes_every_setting_as_it_is() -> None:
         for key in name.split("."):
             in_file = in_file.get(key) if isinstance(in_file, dict) else None
         shown = "in the default file" if isinstance(in_file, dict) else f"`{toml.show(in_file)}`"
+        if isinstance(in_file, list):
+            shown = f"`{msgspec.json.encode(in_file).decode()}`"
         expected[name] = (words, shown if in_file is not None else default, variables.get(name, ""))
     assert described == expected
     assert set(re.findall(r"`(DIGEST_\w+)`", text)) == {*config.variables(), *config.OWN_VARIABLES}

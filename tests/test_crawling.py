@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import shutil
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +24,7 @@ from digest.crawling import Progress, newest_batch
 from digest.sources.oai import marks_of
 from digest.store import Store
 from digest.types import Page
+from disks import make_room, small_disk
 from loopback.faults import Faults
 from loopback.world import Announcement, Record, RecordVersion, World
 from replay import LoopbackArxiv
@@ -372,6 +376,43 @@ def test_a_run_without_a_network_goes_on_and_says_so_in_time(digest: Machine) ->
     assert status["arxiv"]["gate"].startswith("open")
 
 
+# --- what is no fault of arXiv's -------------------------------------------------------------------------
+
+
+def test_a_locked_database_ends_a_run_and_says_so(digest: Machine) -> None:
+    with arxiv(digest, *batch(TUESDAY)), digest.store() as store:
+        with closing(sqlite3.connect(store.file or "", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            done = digest("run", "--as-of", "2026-05-12")
+        assert (done.code, done.out, done.err.count("\n")) == (75, "", 1)
+        assert "digest.sqlite3: another process is writing: try again in a moment" in done.err
+        assert digest("crawl", "--as-of", "2026-05-12", "--json").report["stages"][0]["counts"]["new"] == 3
+
+
+def test_a_full_disk_ends_a_run_and_says_so_and_nothing_is_lost(digest: Machine) -> None:
+    with small_disk(digest.folder / "disk", "800k") as disk:
+        digest.environ["DIGEST_HOME"] = str(disk)
+        shutil.copy(digest.folder / "home/digest.toml", disk)
+        with arxiv(digest, *batch(TUESDAY, abstract="We study machine unlearning. " * 4000)):
+            done = digest("run", "--as-of", "2026-05-12")
+            assert (done.code, done.out) == (75, "")
+            assert "the disk is full, this step was not stored: make room and run again" in done.err
+            make_room(disk)
+            done = digest("crawl", "--as-of", "2026-05-12", "--json")
+    assert done.report["stages"][0]["counts"]["new"] == 3
+
+
+def test_a_full_disk_under_the_gate_ends_a_run_and_says_so(digest: Machine) -> None:
+    with small_disk(digest.folder / "disk", "4k") as disk:
+        (disk / "all of it").write_bytes(bytes(4096))
+        digest.environ["XDG_STATE_HOME"] = str(disk)
+        with arxiv(digest, *batch(TUESDAY)) as loopback:
+            done = digest("run", "--as-of", "2026-05-12")
+            assert loopback.requests == []
+    assert done.code == 75
+    assert re.fullmatch(r"digest: .*gate.*make room and run again.*\n", done.err)
+
+
 # --- what is news ------------------------------------------------------------------------------------------
 
 
@@ -386,6 +427,39 @@ def test_a_second_version_never_seen_before_is_stored_and_not_posted(digest: Mac
         assert (paper.version, paper.announce_type, paper.announced) == (2, "replace", date(2026, 5, 10))
         matched = {one.paper for one in store.matches("unlearning", date(2026, 5, 1), TUESDAY, 0.0)}
     assert matched == {"2605.12001", "2605.12002", "2605.12003"}
+
+
+SLOWLY = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("held", "late"),
+    [(5, False), pytest.param(12, False, marks=SLOWLY), pytest.param(20, False, marks=SLOWLY), (12, True)],
+)
+def test_a_held_paper_that_a_backfill_brought_is_posted_once_it_is_announced(
+    digest: Machine, held: int, late: bool
+) -> None:
+    """Submitted on a Monday, seen by a backfill on Wednesday, announced after so many days; ``late``: seen
+    by the harvest when that day's post is written already, so it comes with the next one."""
+    first = date(2026, 5, 11)
+    day = first + timedelta(days=held)
+    days = [first + timedelta(days=3), day, day + timedelta(days=1)]
+    paper = record(f"{day:%y%m}.00042", first + timedelta(days=1))
+    with arxiv(digest, Announcement(first, paper), now="2026-05-13T16:00Z"):
+        assert digest("backfill", "unlearning", "--since", "2026", "--as-of", "2026-05-13").code == 0
+    with arxiv(digest, *(one for day in days for one in batch(day))) as loopback:
+        for at, each in enumerate(days):
+            loopback.as_of = datetime(each.year, each.month, each.day, 16, tzinfo=UTC)
+            if at == 1 and not late:
+                loopback.world.add([Announcement(day, paper)])
+            steps = ("crawl", "match", "write")
+            assert {digest(step, "--as-of", str(each)).code for step in steps} == {0}
+            if at == 1 and late:
+                loopback.world.add([Announcement(day, paper)])
+                assert digest("crawl", "--as-of", str(each)).code == 0
+    posts = digest("posts", "list", "--json").report
+    assert {post["slot"] for post in posts} == set(map(str, days))
+    assert {post["slot"] for post in posts if paper.id in post["papers"]} == {str(days[1 + late])}
 
 
 def test_the_newest_batch_is_what_harvest_and_feeds_have_noted(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sqlite3
 import subprocess
@@ -331,3 +332,42 @@ def test_a_time_is_written_as_sqlalchemy_writes_it(moment: datetime | None) -> N
     assert theirs is not None
     with suppress(OverflowError):  # the first and last day there are
         assert written(moment) == theirs(moment and moment.astimezone(UTC))
+
+
+def test_parts_and_deliveries_of_older_files_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """The checksum of a part covers its entities now, and a delivery knows its message's number."""
+    folder, file = tmp_path / "migrations", tmp_path / "older.sqlite3"
+    shutil.copytree(data_dir("migrations"), folder)
+    for script in folder.glob("versions/*.py"):
+        if script.name[:4] > "0003":
+            script.unlink()
+    upgrade(file, folder)
+    rows = [("<b>a</b>", "a", '[{"type":"bold","offset":0,"length":1}]'), ("b", "b", "[]"), ("c", "c", "[]")]
+    with closing(sqlite3.connect(file, isolation_level=None)) as raw:
+        raw.execute("INSERT INTO topic VALUES ('xai')")
+        raw.execute(
+            "INSERT INTO post (id, topic, topics, slot, genre, language, state, written_at, seen) "
+            """VALUES (1, 'xai', '["xai"]', '2026-07-03', 'roundup', 'en', 'approved', """
+            "'2026-07-03 12:00:00.000000', 0)"
+        )
+        for number, (html, text, entities) in enumerate(rows):
+            known = hashlib.sha256(f"{html}\0{text}".encode()).hexdigest() if number < 2 else "another"
+            raw.execute("INSERT INTO part VALUES (1, ?, ?, ?, ?, ?)", (number, html, text, entities, known))
+        raw.execute(
+            "INSERT INTO delivery (post, part, channel, state, attempts, receipt, updated) VALUES "
+            "(1, 0, 'news', 'sent', 1, 'https://t.me/c/77/12', '2026-07-03 12:00:00.000000')"
+        )
+    with Store.open(f"sqlite:///{file}") as store:
+        with pytest.raises(StoreError, match="part 2 of post 1 is not what was written"):
+            store.post(1)
+        ask_to(file, "DELETE FROM part WHERE number = 2")
+        found = store.post(1)
+        assert found is not None
+        assert [one.type for one in found.parts[0].entities] == ["bold"]
+        [sent] = store.deliveries()
+        assert (sent.message, sent.sha256) == (12, found.parts[0].sha256)
+
+
+def ask_to(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as raw:
+        raw.execute(statement)

@@ -115,10 +115,10 @@ def test_where_nothing_listens_the_parts_wait_longer_each_time(desk: Office, api
     desk.write(*THREE)
     real, desk.api = desk.api, NoServer(api)  # type: ignore[assignment]
     report = desk.deliver()
-    assert report.counts == {"sent": 0}
-    assert "Telegram cannot be reached: is the network up?" in report.notes[0]
+    assert report.counts == {"sent": 0, "queued": 1}
+    assert "Telegram cannot be reached (is the network up?)" in report.notes[0]
     desk.api = real
-    assert desk.deliver().counts == {"sent": 0}
+    assert desk.deliver().counts == {"sent": 0, "queued": 1}
     wait(desk, seconds=31)
     assert desk.deliver().counts == {"sent": 3}
     assert desk.posted() == TEXTS
@@ -138,7 +138,7 @@ def test_a_group_that_became_a_supergroup_gets_the_post_under_its_new_id(desk: O
     desk.chat = old
     api.change(old, migrated_to=new)
     desk.write(*THREE)
-    assert desk.deliver().counts == {"sent": 3, "queued": 1}
+    assert desk.deliver().counts == {"sent": 3}
     assert [one.text for one in api.messages(new)] == TEXTS
     desk.write("next day", day=1)
     assert desk.deliver().counts == {"sent": 1}
@@ -155,7 +155,7 @@ def test_lost_rights_pause_one_channel_and_no_other(desk: Office, api: BotApi) -
             telegram.TelegramChannel("other", bot, str(other)),
         ]
         report = delivery.deliver(desk.store, channels, desk.clock)
-    assert report.counts == {"sent": 1, "queued": 1}
+    assert report.counts == {"sent": 1, "paused": 1}
     assert [one.text for one in api.messages(other)] == ["elsewhere"]
     assert desk.states() == ["queued"] * 3 + ["sent"]
     assert "make the bot an administrator that may post messages" in report.notes[0]
@@ -451,6 +451,35 @@ def test_two_senders_at_once_send_each_part_once_and_in_order(desk: Office, api:
     assert [one.wait(60) for one in running] == [0, 0, 0]
     desk.deliver()
     assert desk.posted() == [f"{day} {part}" for day in range(8) for part in ("one", "two")]
+
+
+def test_two_daemons_and_a_timer_at_once_lose_and_double_nothing(desk: Office, api: BotApi) -> None:
+    """Two processes deliver again and again, and one that a timer starts comes and goes; while they do, posts
+    are written and one that was sent is corrected."""
+    api.flood(False)
+    first = desk.write("0 one", "0 two")
+    daemons = [sender(desk, "again") for _ in range(2)]
+    for day in range(1, 5):
+        desk.write(f"{day} one", f"{day} two", day=day)
+        assert sender(desk).wait(120) == 0
+    desk.correct(first, "0 one, corrected")
+    for one in daemons:
+        one.terminate()
+    assert {one.wait(120) for one in daemons} <= {0, -signal.SIGTERM}
+    for _ in range(3):
+        wait(desk, minutes=3)
+        desk.deliver()
+    wanted = [f"{day} {part}" for day in range(5) for part in ("one", "two")]
+    assert desk.posted() == ["0 one, corrected", *wanted[1:]]
+    assert desk.states() == ["sent"] * 10
+
+
+@pytest.mark.slow
+def test_a_sender_killed_at_some_of_its_system_calls_doubles_and_loses_nothing() -> None:
+    script = Path(__file__).with_name("soak_syscalls.py")
+    command = [sys.executable, str(script), "--every", "20"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import Behaviour, Server, Time, http, serving
-from digest.errors import ConfigError, Deferred, InputError, NotAnAnswer, StoreError
+from digest.errors import ConfigError, Deferred, DigestError, InputError, NotAnAnswer
 from digest.sources import polite
 from digest.sources.polite import (
     Gate,
@@ -175,7 +175,7 @@ def test_the_state_stands_in_the_users_state_folder(monkeypatch: pytest.MonkeyPa
 
 def test_a_state_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, clock: Time) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="XDG_STATE_HOME"):
+    with pytest.raises(DigestError, match="XDG_STATE_HOME"):
         make(tmp_path / "file" / "gate.json", clock).get("http://127.0.0.1:1/", {}, accept)
 
 
@@ -244,7 +244,9 @@ def reset_in_the_body(connection: socket.socket) -> None:
 FAULTS: dict[str, bytes | Behaviour] = {
     "429": http(b"", 429),
     "500": http(b"oh", 500),
+    "202": http(b"<good/>", 202),
     "204": http(b"", 204),
+    "206": http(b"<good/>", 206),
     "304 unasked": http(b"", 304),
     "507": http(b"", 507),
     "502": http(b"", 502),

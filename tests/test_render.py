@@ -304,7 +304,7 @@ def test_each_post_says_why_in_words(language: Language, evidence: Evidence, wor
 )
 def test_russian_plurals_agree(count: int, words: str) -> None:
     papers = [paper(number, f"Lamp {number}") for number in range(count)]
-    topic = Topic(name="unlearning", term="unlearning", seed_keys=("x",), limits=Limits(count, 0))
+    topic = Topic(name="unlearning", term="unlearning", seed_keys=("x",), limits=Limits(count, 0, 0))
     draft = written([choice(one) for one in papers], papers, "ru", topic)
     assert f"12 мая 2026, вторник · {words}\n" in draft.parts[0].text
 
@@ -461,10 +461,15 @@ def test_what_cannot_fit_one_message_is_cut_between_papers(language: Language) -
         assert parse(part.html).text == part.text
     for number, one in enumerate(papers, 1):
         heads = [part for part in draft.parts if f"] {one.title}\n" in part.text]
-        assert len(heads) == 1
         if one.id in {chosen.paper for chosen in choices if chosen.tier == "detailed"}:
+            assert len(heads) == 1
             assert f"improves {number}%" not in heads[0].text  # the budget had taken it before
             assert re.search(rf"We propose lamp {number} which forgets [colurs ]+\.\n", heads[0].text)
+        else:
+            assert not heads  # it is only named by then
+            assert (
+                draft.parts[-1].html.count(f'<a href="https://arxiv.org/abs/{one.id}">{one.title}</a>') == 1
+            )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -520,10 +525,9 @@ def test_a_users_macros_stand_before_the_packaged_ones(tmp_path: Path) -> None:
 def test_a_broken_template_gives_one_line_with_file_and_line(
     tmp_path: Path, text: str, line: int, message: str
 ) -> None:
-    writer = own(tmp_path, text)
     one = paper(1, "A Lamp")
     with pytest.raises(UsageError) as caught:
-        written([choice(one)], [one], writer=writer)
+        written([choice(one)], [one], writer=own(tmp_path, text))
     told = str(caught.value)
     assert f"roundup.html.j2, line {line}: " in told
     assert message in told
@@ -536,6 +540,39 @@ def test_a_template_that_telegram_would_refuse_is_named(tmp_path: Path, text: st
     one = paper(1, "A Lamp")
     with pytest.raises(UsageError, match=r"en/roundup\.html\.j2.*Telegram"):
         written([choice(one)], [one], writer=writer)
+
+
+def test_all_mistakes_in_the_users_templates_are_told_at_once_even_of_languages_no_post_needs(
+    tmp_path: Path,
+) -> None:
+    own(tmp_path, "{{ title }}", "en/roundup.html.j2")
+    for name in ("ru/review.html.j2", "zh/links.html.j2"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("\n{% if %}", encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        templates(tmp_path, PACKAGED)
+    told = str(caught.value).splitlines()
+    assert [
+        ("ru/review.html.j2, line 2: " in line, "zh/links.html.j2, line 2: " in line) for line in told
+    ] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "And 2 more: "), ("ru", "И ещё 2: "), ("zh", "另有 2 篇：")]
+)
+def test_papers_that_are_only_named_stand_in_one_line_with_their_links(
+    language: Language, words: str
+) -> None:
+    papers = [paper(number, f"Lamp Number {number}") for number in range(1, 5)]
+    tiers: tuple[Tier, ...] = ("detailed", "brief", "named", "named")
+    draft = written([choice(one, tier) for one, tier in zip(papers, tiers, strict=True)], papers, language)
+    [line] = [line for line in draft.parts[0].text.splitlines() if line.startswith(words)]
+    assert re.split("; |；", line.removeprefix(words)) == ["Lamp Number 3", "Lamp Number 4"]
+    assert "https://arxiv.org/abs/2605.00004" in draft.parts[0].html
+    assert "We propose lamp number 3" not in visible(draft)
 
 
 def test_the_three_languages_name_the_same_categories() -> None:

@@ -106,6 +106,7 @@ def test_a_record_becomes_a_paper() -> None:
             Version(1, datetime(2021, 7, 12, 17, 59, 2, tzinfo=UTC)),
             Version(2, datetime(2021, 8, 1, 3, tzinfo=UTC)),
         ),
+        estimated=True,
     )
 
 

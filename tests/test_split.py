@@ -123,7 +123,8 @@ def check_blocks_stay_whole(blocks: Sequence[str], parts: Sequence[Part], limit:
             and sum(map(entity_bytes, entities)) <= ENTITY_BYTES
             and len(block) < SOURCE_BYTES // 6
         ):
-            assert any(text in part.text.translate(tdlib.MARKDOWN) for part in parts), f"P7: {text!r} is cut"
+            whole = text.strip()  # white space at the ends may go, in formatting too
+            assert any(whole in part.text.translate(tdlib.MARKDOWN) for part in parts), f"P7: {text!r} is cut"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -189,9 +190,9 @@ def test_all_properties_hold_on_any_post(blocks: list[str], limit: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=20_000, deadline=None)
 @given(st.lists(MARKED, max_size=6), st.sampled_from([64, 100, 300, TEXT_LIMIT]))
-def test_all_properties_hold_on_thousands_of_posts(blocks: list[str], limit: int) -> None:
+def test_all_properties_hold_on_20_000_posts(blocks: list[str], limit: int) -> None:
     hold(blocks, limit)
 
 

@@ -27,6 +27,7 @@ from digest.types import (
     Choice,
     Draft,
     Evidence,
+    FollowUp,
     Key,
     KeyEvidence,
     Match,
@@ -34,10 +35,12 @@ from digest.types import (
     Page,
     Paper,
     Part,
+    Question,
     Review,
     RunReport,
     StageReport,
     TextEntity,
+    Turn,
     Version,
     Window,
 )
@@ -214,6 +217,7 @@ PAPERS = st.builds(
     submitted=st.datetimes(timezones=st.just(UTC)),
     categories=st.permutations(["cs.LG", "cs.CV", "stat.ML"]).map(tuple),
     versions=st.sets(st.integers(1, 3)).map(lambda found: tuple(Version(n, NOW) for n in sorted(found))),
+    estimated=st.booleans(),
 )
 
 
@@ -303,6 +307,26 @@ def test_a_source_that_tells_less_erases_nothing(store: Store) -> None:
     store.add_papers("oai", page(full), NOW)
     store.add_papers("rss", page(paper(authors=())), NOW)
     assert store.papers([full.id]) == [full]
+
+
+def test_an_estimated_day_gives_way_to_that_of_the_announcement_and_the_paper_arrives_anew(
+    store: Store,
+) -> None:
+    guess = {"announced": DAY - timedelta(9), "announce_type": "replace", "estimated": True}
+    store.add_papers("backfill", page(paper(1, **guess), paper(2, **guess)), NOW)
+    store.add_papers("oai", page(paper(3)), NOW)
+    state = store.vector_state(MODEL)
+    store.add_papers("oai", page(paper(1, **guess), paper(2)), NOW)
+    assert store.papers([paper(1).id, paper(2).id]) == [paper(1, **guess), paper(2)]
+    assert store.arrivals(map(paper_id, range(1, 4))) == {paper(1).id: 1, paper(2).id: 4, paper(3).id: 3}
+    assert store.vector_state(MODEL) != state
+    store.add_papers("rss", page(paper(2, announced=DAY + timedelta(1))), NOW)
+    store.add_papers("backfill", page(paper(2, **guess), paper(3, **guess)), NOW)
+    assert store.papers([paper(2).id, paper(3).id]) == [paper(2), paper(3)], "what is known stays"
+
+
+def paper_id(number: int) -> str:
+    return paper(number).id
 
 
 def test_a_paper_twice_on_a_page_is_one_paper(store: Store) -> None:
@@ -865,6 +889,20 @@ def test_the_status_counts_what_there_is(posting: Store) -> None:
 
 # When it goes wrong: one line, and everything is as it was
 
+PART = Part("a", "a", ())
+TURN = Turn(sender="bot", owner="me", until=NOW, chat="-1", rest=NOW)
+FOLLOWUP = FollowUp(
+    id=1,
+    delivery=1,
+    post=1,
+    part=0,
+    channel="news",
+    chat="-1",
+    message=1,
+    kind="pin",
+    state="sending",
+    why="x",
+)
 WRITES: dict[str, Callable[[Store], object]] = {
     "add_papers": lambda store: store.add_papers("oai", page(paper(2)), NOW),
     "ensure_model": lambda store: store.ensure_model("new", 2),
@@ -888,13 +926,35 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "resume_channel": lambda store: store.resume_channel("news"),
     "put_cursor": lambda store: store.put_cursor("updates", "7", NOW),
     "put_review": lambda store: store.put_review(Review(1, "v", "7", 1)),
+    "replace_part": lambda store: store.replace_part(1, 0, PART, PART),
+    "add_edit": lambda store: store.add_edit(1, PART, "", "why", NOW),
+    "add_once": lambda store: store.add_once(1, "pin", "why", NOW),
+    "claim_followup": lambda store: store.claim_followup("news", ("edit",), NOW, TURN),
+    "record_followup": lambda store: store.record_followup(FOLLOWUP, "sent", NOW),
+    "recover_followups": lambda store: store.recover_followups(["news"], NOW),
+    "put_told": lambda store: store.put_told([1], ["news"], NOW),
+    "put_reactions": lambda store: store.put_reactions(["-1"], 7, {"👍": 1}),
+    "put_question": lambda store: store.put_question(Question("7", 1, 1, 0, "v")),
+    "add_feedback": lambda store: store.add_feedback("unlearning", "2605.00001", "like", "human", NOW),
     "put_run": lambda store: store.put_run("run", REPORT, NOW),
     "rebuild_words": lambda store: store.rebuild_words(),
 }
 READS: dict[str, Callable[[Store], object]] = {
     "papers": lambda store: store.papers(["2605.00001"]),
     "paper_numbers": lambda store: store.paper_numbers(["2605.00001"]),
+    "arrivals": lambda store: store.arrivals(["2605.00001"]),
     "papers_by_number": lambda store: store.papers_by_number([1]),
+    "all_papers": lambda store: list(store.all_papers()),
+    "papers_by_year": lambda store: store.papers_by_year(DAY),
+    "spread_of_years": lambda store: store.spread_of_years(2020, 2026, DAY, 1),
+    "silent_matches": lambda store: store.silent_matches("unlearning", 0),
+    "feedback": lambda store: store.feedback("unlearning"),
+    "feedback_of": lambda store: store.feedback_of("2605.00001"),
+    "opinions": lambda store: store.opinions("unlearning"),
+    "count_feedback": lambda store: store.count_feedback("unlearning"),
+    "posts_with": lambda store: store.posts_with("2605.00001"),
+    "merged_into": lambda store: store.merged_into("2605.00001"),
+    "newest_numbers": lambda store: store.newest_numbers(Window(), 1),
     "announced_between": lambda store: store.announced_between(DAY, DAY),
     "listed_between": lambda store: store.listed_between(DAY, None),
     "newest_until": lambda store: store.newest_until(DAY, 1),
@@ -927,6 +987,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "chat": lambda store: store.chat("-1"),
     "pause": lambda store: store.pause("news", "-1"),
     "review": lambda store: store.review(1),
+    "standing": lambda store: store.standing("news", NOW),
+    "last_edits": lambda store: store.last_edits([1]),
+    "followup_waits": lambda store: store.followup_waits("news", ("edit",), NOW),
+    "followups": lambda store: store.followups(),
+    "untold": lambda store: store.untold(["news"]),
+    "reactions": lambda store: store.reactions(),
+    "paper_reactions": lambda store: store.paper_reactions(),
+    "question": lambda store: store.question("7", 1),
     "runs": lambda store: store.runs(),
     "status": lambda store: store.status(MODEL),
     "search_words": lambda store: store.search_words("paper", 1),

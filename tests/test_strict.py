@@ -104,7 +104,9 @@ def test_the_same_paper_is_equal_by_every_road_in_what_the_road_carries() -> Non
         return {name: getattr(paper, name) for name in paper.__struct_fields__ if name not in names}
 
     assert by_api == snapshot, "neither tells the day of the announcement"
-    assert without(by_oai, "announced") == without(snapshot, "announced")
+    told = ("announced", "estimated")
+    assert without(by_oai, *told) == without(snapshot, *told)
+    assert (snapshot.estimated, by_oai.estimated, by_rss.estimated) == (True, False, False)
     untold = ("submitted", "updated", "versions", "comments")
     assert without(by_rss, *untold) == without(by_oai, *untold)
     assert by_rss.announced == by_oai.announced == date(2026, 6, 2)

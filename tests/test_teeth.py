@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import true
 
+import test_followup
 import test_outbox
 from botapi import BotApi
-from digest import delivery
+from digest import delivery, followup
 from digest.channels import telegram
 from digest.errors import DeliveryError, Paused, Refused
 from digest.store import Store, outbox
+from digest.types import Part
 from outbox import office
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -119,6 +121,65 @@ def every_part_makes_a_sound(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(telegram.Bot, "call", call)
 
 
+def an_edit_is_retried_as_a_send(patch: pytest.MonkeyPatch) -> None:
+    real = telegram.TelegramChannel.edit
+
+    def edit(channel: telegram.TelegramChannel, message: int, post: Any, number: int, part: Part) -> None:
+        try:
+            real(channel, message, post, number, part)
+        except DeliveryError:
+            channel.send(post, number)
+
+    patch.setattr(telegram.TelegramChannel, "edit", edit)
+
+
+def an_edit_without_an_answer_is_given_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(followup, "TRIES", 1)
+
+
+def a_poll_without_an_answer_is_asked_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(followup, "outcome", lambda *_: ("queued", timedelta(0)))
+
+
+def a_poll_that_fails_pauses_the_channel(patch: pytest.MonkeyPatch) -> None:
+    real = delivery._Round._not_done
+
+    def not_done(turn: Any, one: Any, error: Any) -> None:
+        turn._store.pause_channel(one.channel, one.chat, str(error), turn._clock.now())
+        real(turn, one, error)
+
+    patch.setattr(delivery._Round, "_not_done", not_done)
+
+
+def an_alarm_is_told_at_each_run(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Store, "put_told", lambda *_: None)
+
+
+def a_rich_message_without_an_answer_is_followed_by_a_classic_one(patch: pytest.MonkeyPatch) -> None:
+    real = telegram.TelegramChannel._rich
+
+    def rich(channel: telegram.TelegramChannel, *given: Any, **more: Any) -> Any:
+        try:
+            return real(channel, *given, **more)
+        except DeliveryError:
+            return None
+
+    patch.setattr(telegram.TelegramChannel, "_rich", rich)
+
+
+def what_cannot_be_read_is_another_message(patch: pytest.MonkeyPatch) -> None:
+    real = delivery.is_same
+    patch.setattr(delivery, "is_same", lambda seen, *more: seen.text is not None and real(seen, *more))
+
+
+def the_checksum_covers_the_html_only(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Part, "sha256", property(lambda part: part.html))
+
+
+def what_was_changed_meanwhile_is_looked_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Part, "sha256", property(lambda part: "the same"))
+
+
 TEETH: list[tuple[Plant, Callable[..., None], dict[str, Any]]] = [
     (
         an_unclear_answer_is_taken_for_a_failure,
@@ -164,6 +225,48 @@ TEETH: list[tuple[Plant, Callable[..., None], dict[str, Any]]] = [
     ),
     (the_same_text_of_any_day_is_found, test_outbox.test_the_same_text_of_another_time_is_held, {}),
     (
+        an_edit_is_retried_as_a_send,
+        test_followup.test_an_edit_without_an_answer_is_made_again_and_nothing_is_sent,
+        {"fault": "drop_after"},
+    ),
+    (
+        an_edit_without_an_answer_is_given_up,
+        test_followup.test_an_edit_without_an_answer_is_made_again_and_nothing_is_sent,
+        {"fault": "drop_before"},
+    ),
+    (
+        an_unclear_answer_is_taken_for_a_failure,
+        test_followup.test_a_photo_without_an_answer_is_looked_for_and_not_sent_again,
+        {},
+    ),
+    (
+        a_poll_without_an_answer_is_asked_again,
+        test_followup.test_a_poll_that_may_have_been_asked_is_never_asked_again,
+        {"fault": "drop_after"},
+    ),
+    (
+        a_poll_that_fails_pauses_the_channel,
+        test_followup.test_a_poll_or_pin_that_is_refused_never_harms_the_posts,
+        {},
+    ),
+    (an_alarm_is_told_at_each_run, test_followup.test_a_paused_channel_is_told_once, {}),
+    (
+        a_rich_message_without_an_answer_is_followed_by_a_classic_one,
+        test_followup.test_a_rich_message_without_an_answer_is_followed_by_nothing,
+        {"fault": "drop_after"},
+    ),
+    (
+        what_cannot_be_read_is_another_message,
+        test_followup.test_a_rich_message_without_an_answer_is_followed_by_nothing,
+        {"fault": "drop_after"},
+    ),
+    (the_checksum_covers_the_html_only, test_followup.test_the_picture_belongs_to_what_is_frozen, {}),
+    (
+        what_was_changed_meanwhile_is_looked_for,
+        test_followup.test_an_edit_waits_until_the_part_is_settled,
+        {},
+    ),
+    (
         every_part_makes_a_sound,
         test_outbox.test_parts_stand_in_the_channel_once_in_order_as_they_were_frozen,
         {},
@@ -182,7 +285,10 @@ def test_a_planted_mistake_is_caught(
     monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
     wanted = test.__code__.co_varnames[: test.__code__.co_argcount]
     with BotApi() as api, office(tmp_path, api) as desk:
-        given = {"desk": desk, "api": api, "tmp_path": tmp_path, **arguments}
+        given = {"desk": desk, "api": api, "tmp_path": tmp_path, "home": tmp_path, **arguments}
+        if "home" in wanted:
+            (tmp_path / "card.png").write_bytes(test_followup.png())
+            desk.options = {"home": tmp_path}
         plant(monkeypatch)
         with pytest.raises(AssertionError):
             test(**{name: value for name, value in given.items() if name in wanted})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -397,11 +400,13 @@ def test_the_token_stands_in_no_output_no_log_and_no_file(
         store.add_posts([draft("one", "two")], {"en": ["news"]}, "approved", 0, NOON)
     if fault:
         api.fault(fault, methods=["sendMessage"])
+        api.fault(fault, methods=["getUpdates"])
     commands = (
         ["deliver"],
         ["channel", "check"],
         ["review", "poll"],
-        ["outbox", "list"],
+        ["review", "poll", "--wait", "0.1"],
+        ["outbox", "list", "--all"],
         ["--json", "deliver"],
     )
     done = [digest(home, *command, "-vv", token=token) for command in commands]
@@ -476,6 +481,67 @@ def test_a_check_names_the_channels_there_are(home: Path, digest: Command) -> No
     done = digest(home, "channel", "check", "nwes")
     assert done.returncode == 2
     assert "no Telegram channel nwes; there are news" in done.stderr
+
+
+# --- a correction ---
+
+
+def test_a_person_corrects_a_part_that_was_sent(
+    home: Path, api: BotApi, chat: int, digest: Command, tmp_path: Path
+) -> None:
+    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
+        store.add_posts([draft("<b>one</b>", "two")], {"en": ["news"]}, "approved", 0, NOON)
+        store.add_posts([draft("draft", day=1)], {"en": ["news"]}, "draft", 0, NOON)
+    digest(home, "deliver")
+    assert digest(home, "outbox", "correct", "1").stdout == "<b>one</b>\n"
+    file = tmp_path / "part.html"
+    file.write_text("<b>one</b>, corrected\n")
+    assert digest(home, "outbox", "correct", "1", str(file)).returncode == 0
+    digest(home, "deliver")
+    assert [one.text for one in api.messages(chat)] == ["one, corrected", "two"]
+    assert "edit" in digest(home, "outbox", "list", "--all").stdout
+    file.write_text("<b>one")
+    wrong = digest(home, "outbox", "correct", "1", str(file))
+    assert (wrong.returncode, "Can't find end tag" in wrong.stderr.replace("can't", "Can't")) == (65, True)
+    assert "only what was approved is corrected" in digest(home, "outbox", "correct", "2").stderr
+    assert "post 1 has no part 3, but 2" in digest(home, "outbox", "correct", "1", "--part", "3").stderr
+
+
+# --- live ---
+
+
+def test_a_live_poll_shows_drafts_takes_presses_and_ends_cleanly_when_it_is_told_to(
+    home: Path, api: BotApi
+) -> None:
+    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
+        store.add_posts([draft("one")], {"en": ["news"]}, "draft", 0, NOON)
+    command = [sys.executable, "-m", "digest", "--home", str(home), "review", "poll", "--live"]
+    environ = {**os.environ, "DIGEST_TELEGRAM_TOKEN": TOKEN}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as running:
+        until(lambda: [one for one in api.messages(EDITOR) if one.markup])
+        [control] = [one for one in api.messages(EDITOR) if one.markup]
+        query = api.press(EDITOR, control.message_id, EDITOR, "✅ Publish")
+        until(lambda: api.answers(query))
+        until(lambda: api.world.allowed and api.log[-1].method == "getupdates" and not api.log[-1].status)
+        began = time.monotonic()
+        running.terminate()
+        said, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert time.monotonic() - began < 15
+    assert "0 decided, 1 drafts shown" in said
+    assert "post 1 approved" in said
+    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
+        now = NOON.replace(year=2040)
+        assert store.take_turn("telegram:poll", "next", NOON, now) is None
+
+
+def until(happens: Callable[[], object]) -> None:
+    """Wait for it, a minute at most."""
+    for _ in range(600):
+        if happens():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never happened")
 
 
 # --- what a person settles ------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -26,7 +26,7 @@ from digest.types import (
 )
 
 if TYPE_CHECKING:
-    from digest.channels import Channel
+    from digest.channels import Channel, Follow
     from digest.channels.telegram import Bot, TelegramChannel
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
@@ -133,9 +133,29 @@ class App:
 
         assert chosen.chat is not None
         hours, zone = chosen.quiet_hours, chosen.time_zone
-        quiet = QuietHours.parse(hours, zone) if hours and zone else None
-        probe = self.settings.telegram.on_uncertain == "probe"
-        return TelegramChannel(name, self.bot, chosen.chat, thread=chosen.thread, quiet=quiet, probe=probe)
+        return TelegramChannel(
+            name,
+            self.bot,
+            chosen.chat,
+            thread=chosen.thread,
+            quiet=QuietHours.parse(hours, zone) if hours and zone else None,
+            probe=self.settings.telegram.on_uncertain == "probe",
+            rich=chosen.format == "rich",
+            home=self.settings.home,
+            follow=self._follow(chosen),
+        )
+
+    def _follow(self, chosen: ChannelSettings) -> Follow:
+        from digest.channels import Follow
+
+        telegram = self.settings.telegram
+        return Follow(
+            marks=telegram.marks,
+            days=telegram.marks_days,
+            polls=chosen.poll_after or (),
+            pins=chosen.pin or (),
+            questions=telegram.polls,
+        )
 
     @cached_property
     def bot(self) -> Bot:
@@ -166,14 +186,20 @@ class App:
             model=self.model,
             lookback=self.settings.lookback_days,
             state=state,
-            channels={topic.name: self._channels_of(topic) for topic in self.topics},
+            channels={topic.name: self.channels_of(topic, topic.languages) for topic in self.topics},
         )
 
-    def _channels_of(self, topic: Topic) -> dict[Language, tuple[str, ...]]:
-        channels = self.settings.channels.items()
+    def channels_of(
+        self,
+        topic: Topic,
+        languages: Sequence[Language],
+        types: Collection[str] = ("file", "feed", "telegram"),
+    ) -> dict[Language, tuple[str, ...]]:
+        """The names of the channels of some types that take a topic's posts, by language."""
+        channels = [(name, one) for name, one in self.settings.channels.items() if one.type in types]
         return {
             language: tuple(name for name, channel in channels if channel.takes(topic.name, language))
-            for language in topic.languages
+            for language in languages
         }
 
     @cached_property
@@ -199,7 +225,7 @@ class App:
             wrote, posts = self._write()
             sent = self._deliver()
             exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else _exit_code(sent)
-            return self._record("run", [*stages, wrote, sent], posts, exit_code)
+            return self.record("run", [*stages, wrote, sent], posts, exit_code)
 
     def crawl(self, source: str | None, since: date | None = None, *, check: bool = False) -> RunReport:
         """The first stage alone; it ends with 75 where arXiv is not to be asked any more. ``since``: the
@@ -228,7 +254,7 @@ class App:
 
     def _record_crawl(self, command: str, crawled: StageReport) -> RunReport:
         exit_code = TryAgain.exit_code if "deferred" in crawled.counts else 0
-        return self._record(command, [crawled], exit_code=exit_code)
+        return self.record(command, [crawled], exit_code=exit_code)
 
     def import_files(self, files: Sequence[Path], announced: date | None) -> RunReport:
         """The first stage from snapshot files."""
@@ -237,17 +263,17 @@ class App:
 
         with self.alone():
             sources = [Snapshot(path, announced) for path in files]
-            return self._record("import", [pipeline.crawl(self.store, sources, self.now)])
+            return self.record("import", [pipeline.crawl(self.store, sources, self.now)])
 
     def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
         """One of the later stages alone."""
         with self.alone():
             if name == "write":
                 wrote, posts = self._write()
-                return self._record(name, [wrote], posts)
+                return self.record(name, [wrote], posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
             done = stages[name]()
-            return self._record(name, [done], exit_code=_exit_code(done))
+            return self.record(name, [done], exit_code=_exit_code(done))
 
     def _crawl(self, source: Source) -> StageReport:
         """Read a source as far as it can be read, and say why a day is empty."""
@@ -299,9 +325,10 @@ class App:
 
         return delivery.deliver(self.store, self.channels(), self.clock)
 
-    def _record(
+    def record(
         self, command: str, stages: Sequence[StageReport], posts: Sequence[int] = (), exit_code: int = 0
     ) -> RunReport:
+        """Store what a command did, and give it back."""
         report = RunReport(as_of=self.now, stages=tuple(stages), posts=tuple(posts), exit_code=exit_code)
         self.store.put_run(command, report, self.now, exit_code=exit_code)
         return report
@@ -336,9 +363,9 @@ def _sample() -> Source:
 
 def _exit_code(done: StageReport) -> int:
     """75 where something is to be sent again later, 1 where a person must look at what was sent."""
-    if done.counts.get("queued"):
-        return TryAgain.exit_code
-    return DeliveryError.exit_code if done.counts.keys() & {"uncertain", "failed"} else 0
+    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed"}:
+        return DeliveryError.exit_code
+    return TryAgain.exit_code if done.counts.get("queued") else 0
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from digest import toml
 from digest.errors import ConfigError, InputError, UsageError
 from digest.toml import KeyPath
-from digest.types import Days, Language, Languages, Phrase, Topic
+from digest.types import Days, Language, Languages, Mark, Phrase, Topic
 
 Source = Literal["oai", "rss", "api", "sample"]
 Approval = Literal["if-public", "automatic", "manual"]
@@ -72,6 +72,14 @@ Zone = Annotated[str, Meta(min_length=1, description='a time zone such as "Europ
 User = Annotated[int, Meta(ge=1, description="a user's number in Telegram")]
 Users = Annotated[tuple[User, ...], Meta(description="a list of users' numbers in Telegram")]
 
+Genre = Literal["roundup", "review", "links", "essay", "listing"]
+Genres = Annotated[tuple[Genre, ...], Meta(description="a list of roundup, review, links, essay, listing")]
+Marks = Annotated[tuple[Mark, ...], Meta(description="a list of withdrawn, version")]
+Poll = Annotated[
+    tuple[Phrase, ...],
+    Meta(min_length=3, max_length=13, description="a list: a question and 2 to 12 answers"),
+]
+
 OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG", "DIGEST_TELEGRAM_TOKEN")
 """Environment variables that say where to look, or a secret, and are no settings."""
 
@@ -111,10 +119,15 @@ class Posts(Struct, frozen=True, kw_only=True):
 
 class Telegram(Struct, frozen=True, kw_only=True):
     """The bot that posts to all Telegram channels. Its token is no setting (see ``bot_token``).
-    ``editors`` are who may approve posts, ``editor_chat`` is where the bot speaks to them."""
+    ``editors`` are who may approve posts, ``editor_chat`` is where the bot speaks to them. ``marks``: which
+    changes of papers are noted in posts that were sent in the last ``marks_days``; ``polls``: by language a
+    question and its answers."""
 
     url: Url
     on_uncertain: Literal["probe", "hold"]
+    marks: Marks
+    marks_days: Days
+    polls: Mapping[Language, Poll]
     token_file: Folder | None = None
     editors: Users = ()
     editor_chat: Address | None = None
@@ -135,6 +148,9 @@ class Channel(Struct, frozen=True, kw_only=True):
     thread: Thread | None = None
     quiet_hours: Hours | None = None
     time_zone: Zone | None = None
+    format: Literal["classic", "rich"] | None = None
+    poll_after: Genres | None = None
+    pin: Genres | None = None
     topics: TopicNames | None = None
     languages: Languages | None = None
 
@@ -146,7 +162,8 @@ class Channel(Struct, frozen=True, kw_only=True):
 _OF_TYPE = {
     "file": {"folder": True},
     "feed": {"folder": True},
-    "telegram": {"chat": True, "thread": False, "quiet_hours": False, "time_zone": False},
+    "telegram": {"chat": True}
+    | dict.fromkeys(("thread", "quiet_hours", "time_zone", "format", "poll_after", "pin"), False),
 }
 """What a channel's type adds to its settings, and whether it has to be given."""
 
@@ -381,6 +398,7 @@ def _check_names(data: dict[str, Any], home: Path) -> Iterator[_Mistake]:
 
     topics = list(data["topics"]) if isinstance(data["topics"], dict) else []
     yield from _check_doubles(data)
+    yield from _check_polls(data)
     for path, value in toml.nodes(data):
         match path, value:
             case ("topics", _, "categories", int()), str() if value not in CATEGORIES:
@@ -455,6 +473,20 @@ def _overlap(some: Any, others: Any) -> bool:
     if not isinstance(some, list) or not isinstance(others, list):
         return True
     return any(one in others for one in some)
+
+
+def _check_polls(data: dict[str, Any]) -> Iterator[_Mistake]:
+    """Longer texts than Telegram takes (https://core.telegram.org/bots/api#sendpoll)."""
+    for path, value in toml.nodes(data.get("telegram", {})):
+        match path, value:
+            case ("polls", str(name)), [_, *_] if not 3 <= len(value) <= 13:
+                what = f"telegram.polls.{name} must be {words(Poll)}; these are {len(value)} texts"
+                yield _Mistake(("telegram", *path), what)
+            case ("polls", _, int(place)), str() if len(value) > (100 if place else 300):
+                what = "answers of at most 100" if place else "a question of at most 300"
+                table = toml.dotted(("telegram", *path[:-1]))
+                text = f"{table} holds {what} characters, not {len(value)}"
+                yield _Mistake(("telegram", *path), text, value)
 
 
 def _check_gap(path: KeyPath, gap: float, arxiv: dict[str, Any]) -> Iterator[_Mistake]:

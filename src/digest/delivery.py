@@ -1,6 +1,7 @@
-"""The last stage: what is queued goes out, a part at a time.
+"""The last stage: what is queued goes out, a part at a time; then what follows it.
 
-    store.claim_delivery | channel.send | store.record_delivery
+    store.claim_delivery | channel.send           | store.record_delivery
+    store.claim_followup | channel.edit, ask, pin | store.record_followup
 
 A claim is committed before anything leaves the machine. A part whose sending was cut off is sent again
 only where that does no harm (a file), or where a look at the channel shows that it is not there;
@@ -13,14 +14,16 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from digest import followup
 from digest.channels import Channel, RemoteChannel, Seen, Sender
 from digest.clock import Clock
 from digest.errors import (
     DeliveryError,
     DigestError,
+    Gone,
     Moved,
     NotSent,
     Paused,
@@ -31,7 +34,17 @@ from digest.errors import (
 )
 from digest.pipeline import Counting
 from digest.store import Store
-from digest.types import Delivery, DeliveryState, Part, Post, StageReport, Turn
+from digest.types import (
+    Delivery,
+    DeliveryState,
+    FollowUp,
+    FollowUpKind,
+    Part,
+    Pause,
+    Post,
+    StageReport,
+    Turn,
+)
 
 TURN = timedelta(seconds=150)
 """How long a turn lasts after each step. No step takes half as long, so another process may take over
@@ -49,6 +62,8 @@ BACK_OFF = timedelta(seconds=30)
 LOOK_AFTER = timedelta(seconds=120)
 """A request may be under way for a minute; only then can a part's absence be seen."""
 
+_TOO_EARLY = "it may still be on its way, and is looked for two minutes after it was sent"
+
 MISSES = 10
 """So many numbers in a row with no message: nothing follows. Message ids of a chat are consecutive."""
 
@@ -56,6 +71,8 @@ LOOKS = 40
 MOVES = 3
 CLOCKS_DIFFER = timedelta(minutes=10)
 ALIKE = 0.6
+_FOLLOWING: tuple[FollowUpKind, ...] = ("edit", "poll", "pin")
+_QUIETLY: tuple[FollowUpKind, ...] = ("edit",)
 
 
 def deliver(store: Store, channels: Sequence[Channel], clock: Clock) -> StageReport:
@@ -111,7 +128,10 @@ class _Round:
     ) -> None:
         self._store, self._sender, self._group = store, sender, group
         self._clock, self._count = clock, count
+        self._names = {channel.name for channel in group}
         self._owner = f"{os.getpid()}-{uuid.uuid4().hex}"
+        self._held: dict[int, str] = {}
+        self._paused: set[str] = set()
         self._alarms: list[str] = []
 
     def run(self) -> None:
@@ -127,7 +147,9 @@ class _Round:
                     self._settle(channel)
                 for channel in self._group:
                     self._send(channel)
+                    self._follow(channel)
             except NotSent as error:
+                self._count.add("stopped" if isinstance(error, Stopped) else "queued")
                 self._rest(error, 1)
             except _Over:
                 pass
@@ -150,21 +172,28 @@ class _Round:
         return self._store.take_turn(self._sender.name, self._owner, now, now + TURN)
 
     def _recover(self) -> None:
-        held = self._store.recover_deliveries(
-            self._clock.now(), (), {channel.name for channel in self._group}
-        )
+        now = self._clock.now()
+        held = self._store.recover_deliveries(now, (), self._names)
         if held:
             self._count.add("uncertain", held)
+        self._store.recover_followups(self._names, now)
+        for channel in self._group:
+            followup.plan(self._store, channel, now)
 
     def _may_go(self) -> bool:
         """Whether there is something to do, and the sender need not rest."""
         now = self._clock.now()
-        if not any(self._store.is_waiting(channel.name, now) for channel in self._group):
+        if not any(self._is_waiting(channel, now) for channel in self._group) and not any(self._untold()):
             return False
         until = self._store.sender_rests(self._sender.name, now)
         if until is not None:
+            self._count.add("queued")
             self._note(f"{self._sender.name}: rests until {until:%Y-%m-%d %H:%M:%S} UTC; the parts wait")
         return until is None
+
+    def _is_waiting(self, channel: RemoteChannel, now: datetime) -> bool:
+        following = self._store.followup_waits(channel.name, _FOLLOWING, now)
+        return following or self._store.is_waiting(channel.name, now)
 
     # What is uncertain.
 
@@ -185,6 +214,8 @@ class _Round:
                 except DigestError as error:
                     reason = str(error)
             self._note(f"{_named(delivery)} is held: {reason}; digest outbox list says what to do")
+            if reason != _TOO_EARLY:
+                self._held[delivery.id] = reason
 
     def _cannot_look(self, channel: RemoteChannel, delivery: Delivery) -> str | None:
         """Why an uncertain part cannot be looked for now; None where it can."""
@@ -194,8 +225,10 @@ class _Round:
             return "no earlier message of the channel is known, so it cannot be looked for"
         if delivery.chat != channel.chat:
             return f"it was for another chat, {delivery.chat}"
+        if delivery.sha256 != _post(self._store, delivery).parts[delivery.part].sha256:
+            return "its text was changed since, so it cannot be looked for"
         if self._clock.now() - delivery.attempted < LOOK_AFTER:
-            return "it may still be on its way, and is looked for two minutes after it was sent"
+            return _TOO_EARLY
         return None
 
     def _settle_one(self, channel: RemoteChannel, delivery: Delivery) -> None:
@@ -236,29 +269,32 @@ class _Round:
     # What is due.
 
     def _send(self, channel: RemoteChannel) -> None:
-        while self._ready(channel):
+        while self._store.is_waiting(channel.name, self._clock.now()) and self._ready(channel):
             now = self._clock.now()
-            turn = Turn(
-                sender=self._sender.name,
-                owner=self._owner,
-                until=now + TURN,
-                chat=channel.chat,
-                rest=now + PACE,
+            delivery = self._store.claim_delivery(
+                channel.name, now, self._claim(channel, now), begun=_is_quiet(channel, now)
             )
-            quiet = channel.quiet is not None and channel.quiet.until(now) is not None
-            delivery = self._store.claim_delivery(channel.name, now, turn, begun=quiet)
             if delivery is None:
                 return
             self._send_one(channel, delivery)
+
+    def _claim(self, channel: RemoteChannel, now: datetime) -> Turn:
+        return Turn(
+            sender=self._sender.name,
+            owner=self._owner,
+            until=now + TURN,
+            chat=channel.chat,
+            rest=now + PACE,
+        )
 
     def _ready(self, channel: RemoteChannel) -> bool:
         """Whether something can go to the channel now, after a nap where the pace asks for one."""
         known, now = self._store.chat(channel.address), self._clock.now()
         channel.chat = known.id
-        if not self._store.is_waiting(channel.name, now):
-            return False
         pause = self._store.pause(channel.name, channel.address)
         if pause is not None:
+            self._paused.add(channel.name)
+            self._count.counts["paused"] = len(self._paused)
             self._note(
                 f"{channel.name}: paused since {pause.since:%Y-%m-%d %H:%M} UTC: {pause.reason}. "
                 f"Then: digest channel check {channel.name}"
@@ -287,15 +323,18 @@ class _Round:
                 delivery.id, "sent", now, receipt=receipt, message=message, rest=now + PACE
             )
             self._count.add("sent")
+            if _is_last(self._store, delivery):  # its poll comes before the next post
+                followup.plan(self._store, channel, now, delivery.post)
+                self._follow(channel)
 
     def _not_sent(self, channel: RemoteChannel, delivery: Delivery, error: DeliveryError) -> None:
         """Write down that a part was not, or may not have been, sent, and what follows from it for the
         channel and the sender. Raises _Over where the round ends with it."""
         state, now = state_after(error), self._clock.now()
         self._store.record_delivery(delivery.id, state, now, error=str(error), rest=now + PACE)
-        self._count.add(state)
-        told = f"{_named(delivery)} {state}: {error}"
-        self._note(told)
+        if not isinstance(error, (Paused, Moved)):  # that is told of the channel, and this is sent at once
+            self._count.add(state)
+            self._note(f"{_named(delivery)} {state}: {error}{_THEN.get(state, '')}")
         match error:
             case Moved():
                 self._store.move_chat(channel.chat, error.chat)
@@ -303,16 +342,12 @@ class _Round:
                     raise _Over
             case Paused():
                 self._store.pause_channel(channel.name, channel.address, str(error), now)
-                self._alarms.append(
-                    f"{channel.name} is paused: {error}. Then: digest channel check {channel.name}"
-                )
             case NotSent():
                 self._rest(error, delivery.attempts, told=True)
                 raise _Over
             case Refused():
-                self._alarms.append(f"{told}. The parts after it wait: digest outbox list")
+                pass
             case _:  # the network is ill: no further part is risked
-                self._alarms.append(f"{told}. The parts after it wait: digest outbox list")
                 raise _Over
 
     def _rest(self, error: NotSent, attempts: int, *, told: bool = False) -> None:
@@ -323,16 +358,91 @@ class _Round:
             back_off = min(BACK_OFF * 2 ** min(attempts - 1, 10), timedelta(hours=1))
             self._store.rest_sender(self._sender.name, self._clock.now() + (error.wait or back_off))
 
+    # What follows.
+
+    def _follow(self, channel: RemoteChannel) -> None:
+        """Make the edits, polls and pins that are due; none of them ends the sending of posts, but for
+        what concerns the whole sender."""
+        while self._store.followup_waits(channel.name, _FOLLOWING, self._clock.now()):
+            if not self._ready(channel):
+                return
+            now = self._clock.now()
+            kinds = _QUIETLY if _is_quiet(channel, now) else _FOLLOWING
+            one = self._store.claim_followup(channel.name, kinds, now, self._claim(channel, now))
+            if one is None:
+                return
+            self._follow_one(channel, one)
+
+    def _follow_one(self, channel: RemoteChannel, one: FollowUp) -> None:
+        try:
+            self._do(channel, one)
+        except DeliveryError as error:
+            self._not_done(one, error)
+        except StoreError as error:
+            self._not_done(one, Refused(str(error)))
+        else:
+            now = self._clock.now()
+            self._store.record_followup(one, "sent", now, rest=now + PACE)
+            self._count.add(_DONE[one.kind])
+
+    def _do(self, channel: RemoteChannel, one: FollowUp) -> None:
+        post = _post(self._store, one)
+        if one.chat != channel.chat:
+            raise Gone(f"it stands in another chat, {one.chat}")
+        match one.kind:
+            case "edit":
+                assert one.content is not None
+                channel.edit(one.message, post, one.part, one.content)
+            case "poll":
+                self._store.note_message(channel.chat, channel.ask(post))
+            case "pin":
+                channel.pin(one.message)
+
+    def _not_done(self, one: FollowUp, error: DeliveryError) -> None:
+        """Write down that a follow-up was not done. Raises _Over where the sender has to rest."""
+        state, wait = followup.outcome(one, error)
+        now = self._clock.now()
+        self._store.record_followup(one, state, now, error=str(error), not_before=now + wait, rest=now + PACE)
+        told = f"{_named(one)}: the {one.kind} ({one.why}) is {state}: {error}"
+        self._note(told)
+        if state == "failed" and one.kind == "edit":
+            self._alarms.append(told)
+        if isinstance(error, NotSent) and not isinstance(error, (Paused, Moved)):
+            self._rest(error, one.attempts, told=True)
+            raise _Over
+
     # Words.
 
     def _note(self, text: str) -> None:
         if text not in self._count.notes:
             self._count.notes.append(text)
 
+    def _untold(self) -> tuple[list[Delivery], list[Pause]]:
+        """What the editors have to know and were not told. A part that may have been sent is told when
+        nobody but them can settle it."""
+        held, paused = self._store.untold(self._names)
+        blind = {channel.name for channel in self._group if not channel.can_look}
+        mine = (one for one in held if one.id in self._held or one.channel in blind or one.state == "failed")
+        return list(mine), paused
+
     def _tell(self) -> None:
-        if self._alarms:
-            with suppress(DigestError):  # the report says it too
-                self._sender.tell("\n\n".join(dict.fromkeys(self._alarms)))
+        """Tell the editors what happened, once: it is told again only where surely nothing was sent."""
+        held, paused = self._untold()
+        lines = [_alarm(one, self._held.get(one.id) or one.error or "") for one in held]
+        lines += [f"{one.channel} is paused: {one.reason}. Then: digest channel check" for one in paused]
+        if lines := list(dict.fromkeys([*lines, *self._alarms])):
+            try:
+                self._sender.tell("\n\n".join(lines))
+            except NotSent:
+                return
+            except DigestError:  # the report says it too
+                pass
+            now = self._clock.now()
+            self._store.put_told([one.id for one in held], [one.channel for one in paused], now)
+
+
+_THEN = {"uncertain": "; it may have been posted: the next delivery in two minutes or later looks for it"}
+_DONE = {"edit": "edited", "poll": "asked", "pin": "pinned"}
 
 
 class _Over(Exception):
@@ -342,8 +452,12 @@ class _Over(Exception):
 def is_same(seen: Seen, part: Part, attempted: datetime) -> bool:
     """Whether a message is what a part became. Raises Uncertain for one that could be: the same text at
     another time, or nearly the same text at that time (somebody has edited it)."""
-    there, ours = _clean(seen.text), _clean(part.text)
     in_time = abs(seen.posted - attempted) <= CLOCKS_DIFFER
+    if seen.text is None:
+        if in_time:
+            raise Uncertain("a message stands there that the bot cannot read")
+        return False
+    there, ours = _clean(seen.text), _clean(part.text)
     if there == ours:
         if not in_time:
             raise Uncertain(f"the same text stands there, posted on {seen.posted:%Y-%m-%d %H:%M} UTC")
@@ -351,6 +465,13 @@ def is_same(seen: Seen, part: Part, attempted: datetime) -> bool:
     if in_time and _alike(there, ours):
         raise Uncertain("a message that is nearly the same stands there")
     return False
+
+
+def _alarm(one: Delivery, reason: str) -> str:
+    if one.state == "failed":
+        return f"{_named(one)} was refused: {reason}. The parts after it wait: digest outbox list"
+    what = f"{_named(one)} may stand in the channel, and nobody can tell but you ({reason})"
+    return f"{what}. The parts after it wait: digest outbox list says what to do"
 
 
 def _alike(there: str, ours: str) -> bool:
@@ -365,12 +486,20 @@ def _clean(text: str) -> str:
     return parse(escape(text)).text
 
 
-def _post(store: Store, delivery: Delivery) -> Post:
+def _post(store: Store, delivery: Delivery | FollowUp) -> Post:
     post = store.post(delivery.post)
     if post is None:  # a delivery refers to its post by a foreign key
         raise StoreError(f"delivery {delivery.id} has lost its post {delivery.post}")
     return post
 
 
-def _named(delivery: Delivery) -> str:
+def _is_last(store: Store, delivery: Delivery) -> bool:
+    return delivery.part == len(_post(store, delivery).parts) - 1
+
+
+def _is_quiet(channel: RemoteChannel, now: datetime) -> bool:
+    return channel.quiet is not None and channel.quiet.until(now) is not None
+
+
+def _named(delivery: Delivery | FollowUp) -> str:
     return f"{delivery.channel}: post {delivery.post} part {delivery.part + 1}"

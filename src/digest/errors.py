@@ -17,6 +17,7 @@ DigestError                 exit code
 │   │   └── Stopped             none of the sender's channels does
 │   ├── Uncertain               may have been sent: never try again by itself
 │   └── Refused                 the channel will never take it as it is
+│       └── Gone                the message that was to be changed is not there any more
 └── ModelError              1   the embedding model cannot be loaded
 
 A message is one line: what, where, what to do.
@@ -111,6 +112,10 @@ class Uncertain(DeliveryError):
 
 class Refused(DeliveryError):
     """The channel will never take the part as it is."""
+
+
+class Gone(Refused):
+    """The message that was to be changed is not there any more."""
 
 
 class ModelError(DigestError):

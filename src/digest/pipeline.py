@@ -37,6 +37,7 @@ from digest.types import (
     KeyState,
     Language,
     Match,
+    Opinion,
     Origin,
     Page,
     Paper,
@@ -62,8 +63,10 @@ EMBED_BATCH = 256
 KEYS_EVERY = timedelta(days=7)
 ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
+OPINIONS: tuple[Opinion, ...] = ("like", "dislike")
 NOVELTY_DAYS = timedelta(days=180)
-SENTENCES = {"detailed": 2, "brief": 1}
+YOUNG_DAYS = timedelta(days=30)
+SENTENCES = {"detailed": 2, "brief": 1, "named": 0}
 GENRE = "roundup"
 SKIPPED_TOLD = 100  # a run's report is kept, and a file may hold millions of bad lines
 
@@ -273,7 +276,8 @@ class _Archive:
 
         if not self.candidates:
             return []
-        return relevance.match(topic, active, self._built, self.candidates)
+        liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
+        return relevance.match(topic, active, self._built, self.candidates, liked, disliked)
 
     @property
     def window(self) -> list[str]:
@@ -290,7 +294,8 @@ class _Archive:
         """Keys that the archive gives reason to add."""
         from digest import keys
 
-        return keys.propose(topic, known, self._built)
+        liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
+        return keys.propose(topic, known, self._built, liked=liked, disliked=disliked)
 
     def exhausted(self, topic: Topic, active: Sequence[Key]) -> list[tuple[Key, str]]:
         """Found keys that no longer lead anywhere, with the reason."""
@@ -302,11 +307,20 @@ class _Archive:
         """Changes whenever the topic's matches could."""
         from digest.relevance import SCORER
 
+        opinions = sorted(self._opinions[topic.name].items())
         told = msgspec.json.encode(
-            [SCORER, self._day, self.since, topic, sorted(key.normal for key in active)]
+            [SCORER, self._day, self.since, topic, sorted(key.normal for key in active), opinions]
         )
         state = f"{self._store.vector_state(self._plan.model)} {self._store.highest_number()}"
         return hashlib.sha256(told + state.encode()).hexdigest()
+
+    def _told(self, topic: Topic, opinion: Opinion) -> list[str]:
+        """The papers that a person likes, or dislikes, as ones of a topic."""
+        return [paper for paper, told in self._opinions[topic.name].items() if told == opinion]
+
+    @cached_property
+    def _opinions(self) -> dict[str, dict[str, Opinion]]:
+        return {topic.name: self._store.opinions(topic.name) for topic in self._plan.topics}
 
     @cached_property
     def _window(self) -> list[Paper]:
@@ -327,7 +341,7 @@ class _Archive:
         for topic in self._plan.topics:
             phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
             yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
-            yield from self._store.papers(topic.seed_papers)
+            yield from self._store.papers((*topic.seed_papers, *self._opinions[topic.name]))
 
 
 def vectors_of(store: Store, model: str, ids: Sequence[str]) -> Vectors | None:
@@ -391,12 +405,12 @@ class _Desk:
         papers = {paper.id: paper for paper in self._store.papers([match.paper for match in matches])}
         last = self._store.last_post(self._topic.name, GENRE, self._slot)
         if last is not None:
-            numbers = self._store.paper_numbers(papers)
+            arrived = self._store.arrivals(papers)
             day, seen = last
             papers = {
                 paper.id: paper
                 for paper in papers.values()
-                if paper.announced > day or numbers[paper.id] > seen
+                if paper.announced > day or arrived[paper.id] > seen
             }
         return papers, [match for match in matches if match.paper in papers]
 
@@ -415,6 +429,7 @@ class _Desk:
             posted_vectors=store.vectors(model, recent)[1],
             posted_titles={choose.fold_title(paper.title) for paper in store.papers(recent)},
             topics=homes.topics,
+            young=choose.is_young(store.day_counts(self._slot - YOUNG_DAYS, self._slot)),
         )
 
     def _draft(

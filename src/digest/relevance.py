@@ -10,6 +10,7 @@ learning with unlearning, diagnosis with explanation) and not its question.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -58,9 +59,7 @@ def match(
     if not rows or not labels.own.any():
         return []
     ranking = rank(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive))
-    pool = _pool(archive, rows)
-    belief = _belief(ranking.looks, _expected_silent(labels, mentions, pool), mentions, pool)
-    scores = 1 - (1 - ranking.looks * belief) * (1 - mentions.evidence)
+    scores = Judged(labels, mentions, ranking.looks).scores(_pool(archive, rows))
     kept = np.array(
         [row for row in rows if scores[row] >= LEAST or mentions.evidence[row] > 0], dtype=np.int64
     )
@@ -79,13 +78,36 @@ def match(
     return sorted(found, key=lambda each: (-each.score, each.paper))
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What is known of each paper of an archive: labels, mentions, and looks, float64[n]."""
+
+    labels: Labels
+    mentions: Mentions
+    looks: Scores
+
+    def scores(self, pool: Rows) -> Scores:
+        """The score of each paper, float64[n], with looks believed as far as these papers allow."""
+        expected = _expected_silent(self.labels, self.mentions, pool)
+        belief = _belief(self.looks, expected, self.mentions, pool)
+        return 1 - (1 - self.looks * belief) * (1 - self.mentions.evidence)
+
+
+def judged(topic: Topic, keys: Sequence[Key], archive: Archive) -> Judged:
+    """All papers of an archive, judged without feedback. Raises ValueError where no paper is the
+    topic's own."""
+    mentions = find_mentions(topic, keys, archive)
+    labels = _labels(topic, mentions, archive, (), ())
+    if not labels.own.any():
+        raise ValueError(f"no paper of the archive is {topic.name}'s own")
+    ranking = rank(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive))
+    return Judged(labels, mentions, ranking.looks)
+
+
 def looks(topic: Topic, keys: Sequence[Key], archive: Archive) -> Scores:
     """How much each paper of an archive looks like a topic's own, float64[n]: what silent papers are
     ranked by. Raises ValueError where no paper is the topic's own."""
-    labels = _labels(topic, find_mentions(topic, keys, archive), archive, (), ())
-    if not labels.own.any():
-        raise ValueError(f"no paper of the archive is {topic.name}'s own")
-    return rank(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive)).looks
+    return judged(topic, keys, archive).looks
 
 
 def _may_match(paper: Paper, topic: Topic) -> bool:

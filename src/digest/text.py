@@ -41,8 +41,22 @@ def _is_printable(text: str) -> bool:
 
 def readable(text: str) -> str:
     r"""What is shown: the LaTeX of a title or abstract as Unicode, NFC: ``$x^2$`` is x²,
-    ``\emph{so}`` is so. Plain text and plain dollars stay as they are."""
-    return clean(latex.read(clean(text)))
+    ``\emph{so}`` is so, and Markdown without its signs. Plain text and plain dollars stay as they are."""
+    return clean(_without_markdown(latex.read(clean(text))))
+
+
+# **bold**, *so*, `code`, [text](address): https://spec.commonmark.org/0.31.2/#inlines
+_MARKDOWN = re.compile(
+    r"(?<![\w*])(\*\*|\*)(?=[^\s*])(?P<strong>[^*]{1,200}?)(?<=[^\s*])\1(?![\w*])"
+    r"|(?<![`\w])(`{1,2})(?=[^\s`])(?P<code>[^`]{1,200}?)(?<=[^\s`])\3(?![`\w])"
+    r"|\[(?P<text>[^][]{1,200})\]\((?:https?://|www\.|[\w-]+\.[\w.-]+/)[^\s()]*\)"
+)
+
+
+def _without_markdown(text: str) -> str:
+    if "*" not in text and "`" not in text and "](" not in text:
+        return text
+    return _MARKDOWN.sub(lambda found: found["strong"] or found["code"] or found["text"], text)
 
 
 def utf16_length(text: str) -> int:

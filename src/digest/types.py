@@ -7,19 +7,26 @@ New York, arXiv's calendar (https://info.arxiv.org/help/availability.html).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 Language = Literal["en", "ru", "zh"]
 Origin = Literal["seed", "adjacent", "auto", "human"]
 KeyState = Literal["proposed", "active", "rejected", "retired"]
+Opinion = Literal["like", "dislike"]
 PostState = Literal["draft", "approved", "rejected"]
 DeliveryState = Literal["queued", "sending", "sent", "uncertain", "failed", "cancelled"]
-Tier = Literal["detailed", "brief"]
+FollowUpKind = Literal["edit", "poll", "pin"]
+Mark = Literal["withdrawn", "version"]
+Tier = Literal["detailed", "brief", "named"]
+WindowGenre = Literal["links", "review", "essay", "listing"]
+ResourceKind = Literal["survey", "benchmark", "dataset", "library", "list"]
 Stage = Literal["crawl", "embed", "match", "write", "deliver"]
 
 # What a setting may be; the description is what a person reads when it is something else.
@@ -45,7 +52,7 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
     ``title`` and ``abstract`` keep their LaTeX; accents are decoded, white space is collapsed, the
     text is NFC. ``categories`` begins with the primary category. ``announced`` is the day of the
     batch in which the paper was first seen as new or cross-listed; a source that does not say it
-    gives the day of the first version.
+    gives the day of the first version, and ``estimated`` is true.
     """
 
     id: str
@@ -63,6 +70,7 @@ class Paper(Struct, frozen=True, kw_only=True, gc=False):
     doi: str | None = None
     withdrawn: bool = False
     versions: tuple[Version, ...] = ()
+    estimated: bool = False
 
     @property
     def primary(self) -> str:
@@ -112,10 +120,11 @@ class Page(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many papers a post holds: with a summary, and with one line."""
+    """How many papers a post holds: with a summary, with one line, and by their titles alone."""
 
     detailed: Amount = 5
     brief: Amount = 5
+    named: Amount = 10
 
 
 class Rhythm(Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,7 +142,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``adjacent_keys`` point to work that goes by another name: a paper with none of the seed keys is
     silent even where an adjacent key stands in it. ``off_keys`` name neighbouring topics: papers that
     hold one and no seed key are examples of what the topic is not.
-    ``seed_papers`` are ids of papers that are on topic whatever their words.
+    ``seed_papers`` are ids of papers that are on topic whatever their words. ``questions`` and
+    ``definitions``, by language, open a review in the author's words.
     """
 
     name: str
@@ -145,6 +155,8 @@ class Topic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed_papers: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     titles: Mapping[Language, Phrase] = {}
+    questions: Mapping[Language, Phrase] = {}
+    definitions: Mapping[Language, Phrase] = {}
     hashtags: tuple[Hashtag, ...] = ()
     languages: Languages = ("en",)
     floor: Share = 0.5
@@ -190,6 +202,28 @@ class Key(Struct, frozen=True, kw_only=True):
     state: KeyState
     origin: Origin
     evidence: KeyEvidence | None = None
+
+
+class KeyDecision(Struct, frozen=True, kw_only=True):
+    """What was decided about a key, by whom, when, why, and on what evidence."""
+
+    topic: str
+    normal: str
+    state: KeyState
+    decided_by: str
+    decided_at: datetime
+    reason: str
+    evidence: KeyEvidence | None = None
+
+
+class Feedback(Struct, frozen=True, kw_only=True):
+    """What a person thinks of a paper as one of a topic; ``opinion`` None takes back what was said."""
+
+    topic: str
+    paper: str
+    opinion: Opinion | None
+    given_by: str
+    given_at: datetime
 
 
 class Neighbour(Struct, frozen=True):
@@ -244,6 +278,46 @@ class LeftOut(Struct, frozen=True):
     reason: str
 
 
+class Group(Struct, frozen=True):
+    """Papers of a topic that are alike: the phrase that most of them hold, and their ids, the most
+    telling first."""
+
+    name: str
+    papers: tuple[str, ...]
+
+
+class Resource(Struct, frozen=True):
+    """What readers keep: a paper that is a survey, benchmark, dataset or library, or the address of a
+    repository that gathers papers."""
+
+    kind: ResourceKind
+    paper: str
+    url: str
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """What a topic's papers of some days (both included) hold, for the genres that tell of a window.
+
+    ``choices`` are all papers, best first. By paper: ``leads`` are the sentences that tell what was done,
+    the others one sentence each, word for word. ``bridges`` are papers that stand in another topic too,
+    by its name. ``definition`` is a paper and its sentence.
+    """
+
+    since: date
+    until: date
+    choices: tuple[Choice, ...]
+    groups: tuple[Group, ...] = ()
+    leads: Mapping[str, tuple[str, ...]] = {}
+    questions: Mapping[str, str] = {}
+    problems: Mapping[str, str] = {}
+    doubts: Mapping[str, str] = {}
+    unsolved: Mapping[str, str] = {}
+    bridges: Mapping[str, tuple[str, ...]] = {}
+    resources: tuple[Resource, ...] = ()
+    definition: tuple[str, str] | None = None
+    abbreviation: str | None = None
+
+
 class TextEntity(Struct, frozen=True, omit_defaults=True):
     """A stretch of formatted text as Telegram counts it: ``offset`` and ``length`` in UTF-16 units
     (https://core.telegram.org/bots/api#messageentity). The mention of a user is a ``text_link`` to
@@ -259,13 +333,22 @@ class TextEntity(Struct, frozen=True, omit_defaults=True):
     date_time_format: str | None = None
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, omit_defaults=True):
     """One Telegram message of a post: the HTML it was written in, and the text and entities that
-    are sent. Frozen: the same bytes on every try."""
+    are sent. Frozen: the same bytes on every try. With a ``picture`` (the path of a PNG or JPEG in the
+    digest home) the text is its caption."""
 
     html: str
     text: str
     entities: tuple[TextEntity, ...]
+    picture: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """64 hexadecimal digits that change with anything of the part."""
+        entities = msgspec.json.encode(self.entities).decode()
+        whole = "\0".join((self.html, self.text, entities, self.picture or ""))
+        return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -296,7 +379,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """One part of a post on its way to one channel.
 
     ``attempted`` is when it was last tried, ``chat`` where, and ``after`` the newest message known to
-    stand there at that time: what it became, if anything, has a higher number.
+    stand there at that time: what it became, if anything, has a higher number. ``message`` is that number
+    once it is known, ``sha256`` that of the part as it was when it was sent, or edited since.
     """
 
     id: int
@@ -311,6 +395,37 @@ class Delivery(Struct, frozen=True, kw_only=True):
     attempted: datetime | None = None
     chat: str | None = None
     after: int | None = None
+    message: int | None = None
+    sha256: str | None = None
+
+
+class FollowUp(Struct, frozen=True, kw_only=True):
+    """Something that is done to a part that stands in a channel: an edit to ``content``, a poll after
+    it, a pin. ``chat`` and ``message`` say where the part stands; ``base`` is the sha256 of the stored part
+    that an edit was made from."""
+
+    id: int
+    delivery: int
+    post: int
+    part: int
+    channel: str
+    chat: str
+    message: int
+    kind: FollowUpKind
+    state: DeliveryState
+    why: str
+    content: Part | None = None
+    base: str | None = None
+    attempts: int = 0
+    error: str | None = None
+
+
+class Reactions(Struct, frozen=True, kw_only=True):
+    """Readers' reactions to a part of a post, all channels together: emoji (or "custom", "paid") to count."""
+
+    post: int
+    part: int
+    counts: Mapping[str, int]
 
 
 class Turn(Struct, frozen=True, kw_only=True):
@@ -350,6 +465,17 @@ class Review(Struct, frozen=True):
     message: int
 
 
+class Question(Struct, frozen=True):
+    """The bot asked an editor for the new text of a part of a draft, as it was in a version: the message
+    that asks."""
+
+    chat: str
+    message: int
+    post: int
+    part: int
+    version: str
+
+
 class StageReport(Struct, frozen=True):
     """What a stage did: counts by name, seconds, and sentences a person should read."""
 
@@ -370,13 +496,15 @@ class RunReport(Struct, frozen=True, kw_only=True):
 
 class Status(Struct, frozen=True, kw_only=True):
     """What the archive holds (name to figure), posts and deliveries by state, the last runs in words,
-    and how far arXiv was read and whether it may be asked (name to words)."""
+    how far arXiv was read and whether it may be asked (name to words), and readers' reactions to the
+    last posts (in words)."""
 
     archive: Mapping[str, str | int]
     posts: Mapping[str, int]
     deliveries: Mapping[str, int]
     runs: tuple[str, ...]
     arxiv: Mapping[str, str] = {}
+    reactions: tuple[str, ...] = ()
 
 
 class Hit(Struct, frozen=True, kw_only=True):
@@ -415,3 +543,85 @@ class Window(Struct, frozen=True):
     not_topics: tuple[str, ...] = field(default_factory=tuple)
     not_categories: tuple[str, ...] = field(default_factory=tuple)
     silent: bool = False
+
+
+class YearShare(Struct, frozen=True, kw_only=True):
+    """One year of a curve: ``found`` of the ``held`` papers of the archive. ``share`` (0 to 1) is what
+    it would be if each year were held in the same mix of categories; ``low`` and ``high`` bound it (90 %)."""
+
+    year: int
+    held: int
+    found: int
+    share: float
+    low: float
+    high: float
+
+
+class Jump(Struct, frozen=True, kw_only=True):
+    """The sharpest rise of a curve: the first year of the higher level, how many times higher it is,
+    how many times at least (95 %), and between which years the rise lies (90 %)."""
+
+    year: int
+    ratio: float
+    at_least: float
+    earliest: int
+    latest: int
+
+
+class Beside(Struct, frozen=True, kw_only=True):
+    """A phrase that stood beside a term in some years: the share of the term's papers of these years
+    that hold it, and the share of those of all other years."""
+
+    text: str
+    share: float
+    elsewhere: float
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """Years (both included) in which a share kept one level, and what stood beside the term then."""
+
+    since: int
+    until: int
+    found: int
+    share: float
+    beside: tuple[Beside, ...] = ()
+
+
+class Curve(Struct, frozen=True, kw_only=True):
+    """A share over the years, cut into stretches; ``jump`` is None where no rise is certain."""
+
+    years: tuple[YearShare, ...]
+    stretches: tuple[Stretch, ...]
+    jump: Jump | None = None
+
+    @property
+    def found(self) -> int:
+        """All papers of the curve."""
+        return sum(each.found for each in self.years)
+
+
+class Trend(Struct, frozen=True, kw_only=True):
+    """A term over the years in an archive of ``papers`` papers: ``said``, the papers that hold it, and
+    where it is a key of a topic ``silent``, the topic's papers that hold none of the seed keys."""
+
+    term: str
+    papers: int
+    said: Curve
+    topic: str | None = None
+    silent: Curve | None = None
+
+
+class Recall(Struct, frozen=True, kw_only=True):
+    """An estimate of how much of a topic was found: papers found and missed, the share found, with 90 %
+    intervals; and how many papers the keys, the looks and both have caught."""
+
+    found: float
+    missed: float
+    fewest: float
+    most: float
+    share: float
+    low: float
+    high: float
+    by_keys: int
+    by_looks: int
+    by_both: int

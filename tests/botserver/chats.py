@@ -153,6 +153,7 @@ class World:
         self.allowed: list[str] = []
         self.poller = 0
         self.webhook = ""
+        self.rich = True
         self.commands: list[dict[str, str]] = []
         self.photos: dict[str, dict[str, Any]] = {}
         self.flood = Flood()

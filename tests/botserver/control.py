@@ -93,24 +93,33 @@ class Control:
 
     # --- people ---
 
-    def post(self, chat: int, text: str = "by hand", user: int = 0) -> int:
+    def post(
+        self,
+        chat: int,
+        text: str = "by hand",
+        user: int = 0,
+        reply_to: int = 0,
+        entities: Sequence[Mapping[str, Any]] = (),
+    ) -> int:
         """A person posts in a channel or group; the message's id."""
         with self.world.lock:
             found = self.world.chats[chat]
-            message = self.world.add(
-                found, {"text": text, "entities": []}, by=self.person(user or 900_000_001)
-            )
+            by = self.person(user or 900_000_001)
+            content = {"text": text, "entities": list(entities)}
+            message = self.world.add(found, content, by=by, reply_to=reply_to)
             if found.status in ("administrator", "member", "restricted"):
                 self.world.tell("channel_post" if found.is_channel else "message", self.world.shown(message))
             return message.message_id
 
-    def write(self, user: int, text: str) -> int:
+    def write(
+        self, user: int, text: str, reply_to: int = 0, entities: Sequence[Mapping[str, Any]] = ()
+    ) -> int:
         """A user writes to the bot, which from then on may write to them; the message's id."""
         with self.world.lock:
             if user not in self.world.chats:
                 self.chat("private", user)
             self.world.chats[user].started = True
-            return self.post(user, text, user)
+            return self.post(user, text, user, reply_to, entities)
 
     def press(self, chat: int, message_id: int, user: int, button: str) -> str:
         """A user presses a button, named by its text or data; the id of the callback query."""
@@ -152,6 +161,11 @@ class Control:
             ]
             what = {"chat": found.short(), "message_id": message_id, "date": int(self.world.now())}
             self.world.tell("message_reaction_count", what | {"reactions": reactions})
+
+    def rich(self, on: bool) -> None:
+        """Whether the server is new enough for rich messages."""
+        with self.world.lock:
+            self.world.rich = on
 
     def remove(self, chat: int, message_id: int) -> None:
         """A person deletes a message."""

@@ -15,10 +15,12 @@ from botserver.posting import (
     copy_message,
     forward_message,
     read_preview,
+    read_rich,
     read_text,
     send_message,
     send_photo,
     send_poll,
+    send_rich_message,
     text_content,
 )
 from botserver.request import ApiError, Call, bad_request
@@ -132,6 +134,11 @@ def set_my_commands(world: World, call: Call) -> Any:
 
 def edit_message_text(world: World, call: Call) -> Any:
     """https://core.telegram.org/bots/api#editmessagetext"""
+    if call.arg("rich_message"):
+        if not world.rich:
+            raise bad_request("Message text is empty")
+        rich = read_rich(world, call)
+        return _edit(world, call, lambda message: _richer(message, rich), {})
     given, preview = read_text(call), read_preview(call)
 
     def content(message: Message) -> Content:
@@ -140,6 +147,12 @@ def edit_message_text(world: World, call: Call) -> Any:
         return text_content(given)
 
     return _edit(world, call, content, preview)
+
+
+def _richer(message: Message, rich: dict[str, Any]) -> Content:
+    if "text" not in message.content and "rich_message" not in message.content:
+        raise bad_request("There is no text in the message to edit")
+    return {"rich_message": rich}, None
 
 
 def edit_message_caption(world: World, call: Call) -> Any:
@@ -312,7 +325,7 @@ METHODS: Mapping[str, Callable[[World, Call], Any]] = {
     function.__name__.replace("_", ""): function
     for function in (
         *(get_me, get_chat, get_chat_member, get_chat_administrators, set_my_commands),
-        *(send_message, send_photo, send_poll, forward_message, copy_message),
+        *(send_message, send_rich_message, send_photo, send_poll, forward_message, copy_message),
         *(edit_message_text, edit_message_caption, edit_message_reply_markup, delete_message),
         *(pin_chat_message, unpin_chat_message, answer_callback_query),
         *(get_updates, set_webhook, delete_webhook),

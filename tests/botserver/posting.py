@@ -1,4 +1,5 @@
-"""Methods that put messages into chats: sendMessage, sendPhoto, sendPoll, forwardMessage, copyMessage.
+"""Methods that put messages into chats: sendMessage, sendRichMessage, sendPhoto, sendPoll, forwardMessage,
+copyMessage.
 
 The order in which a call is refused is the server's: markup of the text, reply markup, chat, thread,
 rights, content, rate.
@@ -13,11 +14,12 @@ from typing import Any
 
 from botserver.chats import Chat, Message, World
 from botserver.keyboards import check_markup, read_markup
-from botserver.request import Call, bad_request
+from botserver.request import ApiError, Call, bad_request
 from botserver.texts import Text, finish, read
 from digest.markup.formatted import CAPTION_LIMIT, TEXT_LIMIT, Formatted
 
 PHOTO_BYTES = 10 * 1024 * 1024
+RICH_LENGTH = 32768
 _GENERAL = 1
 
 Content = tuple[dict[str, Any], Text | None]
@@ -28,6 +30,26 @@ def send_message(world: World, call: Call) -> Any:
     given = read_text(call)
     preview = read_preview(call)
     return world.shown(_post(world, call, "text messages", lambda: text_content(given), preview=preview))
+
+
+def send_rich_message(world: World, call: Call) -> Any:
+    """sendRichMessage of Bot API 10.1: what is in it is read by Telegram, not by the Bot API server."""
+    given = read_rich(world, call)
+    return world.shown(_post(world, call, "text messages", lambda: ({"rich_message": given}, None)))
+
+
+def read_rich(world: World, call: Call) -> dict[str, Any]:
+    """The rich message of a call. Raises ApiError."""
+    if not world.rich:
+        raise ApiError(404, "Not Found: method not found")
+    given = call.parsed("rich_message", "rich message")
+    if not isinstance(given, dict):
+        raise bad_request("Object expected as rich message")
+    if len([name for name in ("html", "markdown", "blocks") if given.get(name)]) != 1:
+        raise bad_request("RICH_MESSAGE_INVALID")
+    if len(str(given.get("html", ""))) > RICH_LENGTH:
+        raise bad_request("RICH_MESSAGE_TOO_LONG")
+    return given
 
 
 def send_photo(world: World, call: Call) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
@@ -177,4 +178,17 @@ def _index(app: App) -> VectorIndex | None:
 
 def status(app: App) -> Status:
     """What the archive holds, what waits, and how the last runs went."""
-    return replace(app.store.status(app.model), arxiv=app.arxiv.status(app.now))
+    return replace(app.store.status(app.model), arxiv=app.arxiv.status(app.now), reactions=_reactions(app))
+
+
+def _reactions(app: App, posts: int = 5) -> tuple[str, ...]:
+    """What readers think of the last posts that they have reacted to, a line each."""
+    found: dict[int, Counter[str]] = {}
+    for one in app.store.reactions():
+        found.setdefault(one.post, Counter()).update(one.counts)
+    lines = []
+    for number, counts in list(found.items())[:posts]:
+        post = app.store.post(number)
+        name = f"post {number}" + (f", {post.topics[0]} {post.slot} {post.language}" if post else "")
+        lines.append(f"{name}: " + " ".join(f"{emoji} {count}" for emoji, count in counts.most_common()))
+    return tuple(lines)

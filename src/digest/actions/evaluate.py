@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from digest.app import App
     from digest.archive import Archive
     from digest.evaluation.intervals import Evaluation, Method
+    from digest.evaluation.recall import RecallCheck
     from digest.search import Mode
     from digest.types import Paper, Topic
 
@@ -54,6 +55,20 @@ def ranking(app: App, lists: Lists) -> Evaluation:
     ours = relevance.looks(bench.topic, (), bench.archive)
     methods = evaluate_ranking(bench.archive, lists.seeds, bench.named, bench.truth, ours)
     return bench.evaluation("ranking", methods)
+
+
+def recall(app: App, lists: Lists, floor: float) -> RecallCheck:
+    """The estimate of recall, month by month, beside the share of listed papers that was found."""
+    from digest import relevance
+    from digest.evaluation.recall import LEAST_LISTED, RecallCheck, monthly
+
+    bench = _Bench(app, lists)
+    judged = relevance.judged(bench.topic, (), bench.archive)
+    months = monthly(bench.archive, judged, floor, bench.truth)
+    if not months:
+        raise InputError(f"{lists.labels}: no month has {LEAST_LISTED} papers listed for {lists.topic}")
+    about = f"recall for {lists.topic} from {', '.join(lists.seeds)}, found from {floor:g} on"
+    return RecallCheck(about=about, months=tuple(months))
 
 
 def search(app: App, queries: Path, ids: Path | None) -> Evaluation:

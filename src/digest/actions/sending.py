@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from digest.errors import InputError, UsageError
-from digest.types import Delivery, DeliveryState, Part, TextEntity
+from digest.errors import InputError, TryAgain, UsageError
+from digest.types import Delivery, DeliveryState, FollowUp, Part, TextEntity
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -19,6 +21,12 @@ def outbox(app: App, *, everything: bool) -> list[Delivery]:
     return app.store.deliveries(states=None if everything else undone)
 
 
+def followups(app: App, *, everything: bool) -> list[FollowUp]:
+    """The edits, polls and pins that are not done, or all."""
+    undone: tuple[DeliveryState, ...] = ("queued", "sending", "failed")
+    return app.store.followups(states=None if everything else undone)
+
+
 def resolve(app: App, number: int, *, sent: int | None, retry: bool) -> Delivery:
     """A person says what became of a part: it stands there as message ``sent``, it is to be tried
     again, or (neither) it is given up."""
@@ -27,11 +35,41 @@ def resolve(app: App, number: int, *, sent: int | None, retry: bool) -> Delivery
     settled: tuple[DeliveryState, ...] = ("uncertain", "failed")
     from_states: tuple[DeliveryState, ...] = (*settled, "queued") if to == "cancelled" else settled
     receipt = None if sent is None else _receipt(app, found, sent)
-    if not app.store.set_delivery_state(number, from_states, to, app.clock.now(), receipt=receipt):
+    now = app.clock.now()
+    if not app.store.set_delivery_state(number, from_states, to, now, receipt=receipt, message=sent):
         raise UsageError(f"delivery {number} is {found.state}: only {' or '.join(from_states)} becomes {to}")
     if sent is not None and found.chat is not None:
         app.store.note_message(found.chat, sent)
     return _delivery(app, number)
+
+
+def part_of(app: App, post_id: int, number: int) -> Part:
+    """A part (from 1) of a post that is approved: of a draft everything can be edited."""
+    from digest.actions.posts import find
+
+    post = find(app, post_id)
+    if post.state != "approved":
+        raise UsageError(f"post {post_id} is {post.state}: only what was approved is corrected")
+    if not 1 <= number <= len(post.parts):
+        raise UsageError(f"post {post_id} has no part {number}, but {len(post.parts)}")
+    return post.parts[number - 1]
+
+
+def correct(app: App, post_id: int, number: int, html: str) -> Part:
+    """Change the text of a part that is approved; where it was sent, the next delivery edits the message.
+    Raises InputError for what Telegram would not show as it is written."""
+    from digest.markup import CAPTION_LIMIT, check, parse, utf16_length
+
+    old = part_of(app, post_id, number)
+    text = html.strip()
+    check(text)
+    made = parse(text)
+    if old.picture and (units := utf16_length(made.text)) > CAPTION_LIMIT:
+        raise InputError(f"it has {units} characters; under a picture there is room for {CAPTION_LIMIT}")
+    new = Part(text, made.text, made.entities, old.picture)
+    if not app.store.replace_part(post_id, number - 1, new, old, state="approved"):
+        raise TryAgain(f"post {post_id} was changed meanwhile: look at it again")
+    return new
 
 
 def _delivery(app: App, number: int) -> Delivery:
@@ -88,7 +126,38 @@ def review(app: App) -> Polled:
     """Take the decisions that editors made in Telegram, and show them the drafts that wait."""
     from digest.review import poll
 
-    telegram = app.settings.telegram
-    if not telegram.editors:
+    return poll(app.store, app.bot, _editors(app), app.now, app.clock, app.settings.home)
+
+
+def live_review(app: App, seconds: float | None, told: Callable[[Polled], None]) -> None:
+    """The same at once, whenever an editor does something: for so many seconds, or until SIGTERM or
+    SIGINT, at which what is under way is finished."""
+    import signal
+
+    from digest.review import Waiting, live
+
+    waiting = Waiting()
+    until = None if seconds is None else app.clock.now() + timedelta(seconds=seconds)
+    editors = _editors(app)
+    known = {number: signal.signal(number, waiting.end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        live(
+            app.store,
+            app.bot,
+            editors,
+            app.clock,
+            waiting,
+            until=until,
+            home=app.settings.home,
+            told=told,
+        )
+    finally:
+        for number, handler in known.items():
+            signal.signal(number, handler)
+
+
+def _editors(app: App) -> tuple[int, ...]:
+    editors = app.settings.telegram.editors
+    if not editors:
         raise UsageError("nobody may approve: name telegram.editors, or use digest posts approve")
-    return poll(app.store, app.bot, telegram.editors, app.now, app.clock)
+    return editors

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from digest.types import Key, KeyState
+from digest import mentions, yields
+from digest.days import new_york_day
+from digest.errors import InputError, UsageError
+from digest.phrases import normalise
+from digest.pipeline import configured_keys
+from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Recall, Topic
+from digest.why import Posted, Record, Why
+from digest.yields import KeyStory, Overview, Yield
 
 if TYPE_CHECKING:
     from digest.app import App
+
+MOST = 100_000
+"""A phrase in more papers than this says nothing about a field, and they would not fit into memory."""
+PERSON = "human"
 
 
 def keys(app: App, topic: str, *, everything: bool) -> list[Key]:
@@ -24,10 +37,169 @@ def propose(app: App, topic: str) -> list[Key]:
         return pipeline.propose_keys(app.store, app.plan, app.topic(topic), app.now)
 
 
-def decide(app: App, topic: str, key: str, state: KeyState, reason: str) -> Key:
-    """A person accepts or rejects a key, known or new."""
-    from digest.phrases import normalise
+def judge(app: App, topic: str, paper: str, opinion: Opinion | None) -> Feedback:
+    """A person likes or dislikes a paper as one of a topic, or takes that back; saying the same again
+    is harmless."""
+    from digest import ids
 
+    base = ids.parse(paper).base
+    if not app.store.papers([base]):
+        raise InputError(f"{base} is not in the archive; digest search finds what is")
+    name = app.topic(topic).name
+    app.store.add_feedback(name, base, opinion, PERSON, app.now)
+    return Feedback(topic=name, paper=base, opinion=opinion, given_by=PERSON, given_at=app.now)
+
+
+def feedback(app: App, topic: str) -> list[Feedback]:
+    """All that was said of a topic's papers, oldest first."""
+    return app.store.feedback(app.topic(topic).name)
+
+
+def decide(app: App, topic: str, key: str, state: KeyState, reason: str) -> Key:
+    """A person accepts, rejects or retires a key, known or new; the configuration's are kept or dropped
+    there, as it is read anew at each run."""
+    given = {each.normal for each in configured_keys(app.topic(topic))}
+    if state != "active" and normalise(key) in given:
+        raise UsageError(
+            f"{key!r} is a key of the configuration: take it out of topics.{topic} in digest.toml instead"
+        )
     return app.store.decide_key(
-        app.topic(topic).name, key, normalise(key), state, by="human", reason=reason, now=app.now
+        app.topic(topic).name, key, normalise(key), state, by=PERSON, reason=reason, now=app.now
     )
+
+
+def key(app: App, topic: str, text: str) -> KeyStory:
+    """A key with all its evidence; raises InputError for one the topic never had."""
+    wanted = app.topic(topic)
+    known = known_keys(app, wanted)
+    found = _find_key(wanted, known, text)
+    view = _View(app, wanted, [found, *(each for each in known if each.state == "active")])
+    parents = found.evidence.parents if found.evidence else ()
+    return KeyStory(
+        yielded=view.yields([found])[0],
+        overlaps=tuple(yields.overlaps(found.text, view.where, parents)),
+        history=tuple(app.store.key_history(wanted.name, found.normal)),
+    )
+
+
+def _find_key(topic: Topic, keys: Sequence[Key], text: str) -> Key:
+    from difflib import get_close_matches
+
+    by_normal = {each.normal: each for each in keys}
+    wanted = normalise(text)
+    if wanted not in by_normal:
+        near = get_close_matches(wanted, by_normal, n=1)
+        hint = f"; did you mean {by_normal[near[0]].text!r}?" if near else ""
+        raise InputError(
+            f"{topic.name} has no key {text!r}{hint} (digest keys list {topic.name} --all shows them)"
+        )
+    return by_normal[wanted]
+
+
+def overview(app: App, topic: str) -> Overview:
+    """What the keys of a topic bring, month by month."""
+    wanted = app.topic(topic)
+    shown = [each for each in known_keys(app, wanted) if each.state in ("active", "proposed")]
+    view = _View(app, wanted, shown)
+    found = sorted(
+        view.yields(shown), key=lambda each: (each.key.state, each.key.origin != "seed", -each.adds)
+    )
+    return Overview(
+        topic=wanted.name,
+        day=view.day,
+        papers=app.store.count_papers(),
+        keys=tuple(found),
+        feedback=app.store.count_feedback(wanted.name),
+        recall=_recall(app, wanted, view.day),
+    )
+
+
+def _recall(app: App, topic: Topic, day: date) -> Recall | None:
+    """How many papers of the last 30 days were missed; None where no run has scored any."""
+    from digest import recall
+
+    matches = app.store.matches(topic.name, day - yields.RECENT, day, 0.0)
+    if not matches:
+        return None
+    return recall.estimate(recall.catch(matches, topic.floor, app.store.opinions(topic.name)))
+
+
+class _View:
+    """Where the keys of a topic stand in the archive until today."""
+
+    def __init__(self, app: App, topic: Topic, shown: Sequence[Key]) -> None:
+        self.day = new_york_day(app.now)
+        self._app, self._seeds = app, mentions.seed_keys(topic, shown)
+        texts = list(dict.fromkeys((*self._seeds, *(each.text for each in shown))))
+        papers = app.store.with_phrases(texts, self.day, MOST)
+        self.where = yields.standing(texts, topic.exclude_keys, papers)
+
+    def yields(self, keys: Sequence[Key]) -> list[Yield]:
+        """What some of the keys bring."""
+        held = self._app.store.day_counts(self.day - yields.BEFORE - yields.RECENT, self.day)
+        posted = self._app.store.posted_papers()
+        return yields.yields(keys, self.where, self._seeds, posted, held, self.day)
+
+
+def known_keys(app: App, topic: Topic) -> list[Key]:
+    """The topic's keys, those of the configuration too where nothing was matched yet."""
+    stored = app.store.keys(topic.name)
+    known = {each.normal for each in stored}
+    return [*stored, *(each for each in configured_keys(topic) if each.normal not in known)]
+
+
+# Why.
+
+
+def why(app: App, paper: str) -> list[Why]:
+    """All that speaks for and against a paper in each topic, and what came of it."""
+    from digest import ids
+    from digest.why import why as told
+
+    base = ids.parse(paper).base
+    found = app.store.papers([base])
+    if not found:
+        raise InputError(f"{base} is not in the archive; digest search finds what is")
+    matches = {one.topic: one for one in app.store.matches_of(base)}
+    return [
+        told(found[0], topic, known_keys(app, topic), _record(app, found[0], topic, matches))
+        for topic in app.topics
+    ]
+
+
+def _record(app: App, paper: Paper, topic: Topic, matches: Mapping[str, Match]) -> Record:
+    store = app.store
+    posts = store.posts_with(paper.id)
+    elsewhere = [(name, one.score) for name, one in matches.items() if name != topic.name]
+    floors = {each.name: each.floor for each in app.topics}
+    return Record(
+        match=matches.get(topic.name),
+        feedback=tuple(each for each in store.feedback_of(paper.id) if each.topic == topic.name),
+        holding=tuple(post for post in posts if post.topics[0] == topic.name),
+        candidate=_candidate(app, paper, topic),
+        elsewhere=tuple((name, score) for name, score in elsewhere if score >= floors.get(name, 1.0)),
+        merged_into=store.merged_into(paper.id),
+        scored=_scored(app, paper),
+    )
+
+
+def _candidate(app: App, paper: Paper, topic: Topic) -> Posted | None:
+    """The first post of the topic that could have held the paper."""
+    posts = app.store.posts(topic=topic.name, genre="roundup", since=paper.announced)
+    if not posts:
+        return None
+    first = min(posts, key=lambda post: (post.slot, post.id))
+    matches = {one: app.store.matches_of(one) for one in first.papers}
+    scores = {one: each.score for one, found in matches.items() for each in found if each.topic == topic.name}
+    return Posted(post=first, scores=scores)
+
+
+def _scored(app: App, paper: Paper) -> tuple[date, date] | None:
+    """The window of a run that scored the paper, by the record of runs."""
+    lookback = timedelta(days=app.settings.lookback_days)
+    for run in app.store.runs(1000):
+        day = new_york_day(run.as_of)
+        stages = run.report.stages if run.report else ()
+        if any(each.stage == "match" for each in stages) and day - lookback <= paper.announced <= day:
+            return day - lookback, day
+    return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from digest.channels.quiet import QuietHours
-from digest.types import Post
+from digest.types import Language, Mark, Part, Post
 
 
 class Channel(Protocol):
@@ -30,10 +31,23 @@ class Channel(Protocol):
 
 
 class Seen(Struct, frozen=True):
-    """A message that stands in a channel, and when it was put there."""
+    """A message that stands in a channel, and when it was put there. ``text`` is None where it has some
+    that cannot be read."""
 
-    text: str
+    text: str | None
     posted: datetime
+
+
+class Follow(Struct, frozen=True, kw_only=True):
+    """What follows a post that stands in a channel: which changes of its papers are noted in it, for so
+    many ``days``; after which genres there is a poll (by language a question and its answers); which
+    genres are pinned."""
+
+    marks: tuple[Mark, ...] = ()
+    days: int = 7
+    polls: tuple[str, ...] = ()
+    pins: tuple[str, ...] = ()
+    questions: Mapping[Language, tuple[str, ...]] = {}
 
 
 class Sender(Protocol):
@@ -62,6 +76,20 @@ class RemoteChannel(Channel, Protocol):
     chat: str
     quiet: QuietHours | None
     can_look: bool
+    follow: Follow
+
+    def edit(self, message: int, post: Post, number: int, part: Part) -> None:
+        """Make a message say this; done where it says so already. Raises DeliveryError, Gone where the
+        message is not there any more."""
+        ...
+
+    def ask(self, post: Post) -> int:
+        """Post the poll of a post's language; its number. Raises DeliveryError."""
+        ...
+
+    def pin(self, message: int) -> None:
+        """Pin a message without a sound. Raises DeliveryError, Gone."""
+        ...
 
     def message(self, receipt: str) -> int:
         """The number of the message that a receipt speaks of."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from digest.channels.telegram import TelegramChannel, formatted
-from digest.errors import DeliveryError, Paused
+from digest.channels import messages
+from digest.channels.telegram import TelegramChannel
+from digest.errors import DeliveryError, Paused, Refused
 from digest.types import Part
 
 MAY_POST = "it may post there"
@@ -40,7 +41,7 @@ def _steps(channel: TelegramChannel) -> Iterator[str]:
     member = bot.call("get_chat_member", chat_id=channel.chat, user_id=bot.id)
     if chat.type == "channel" and not getattr(member, "can_post_messages", False):
         raise Paused(
-            f"the bot may not post there (it is {member.status}): open the channel's settings, "
+            f"the bot may not post there (it is {_standing(member.status)}): open the channel's settings, "
             "Administrators, add the bot and switch on “Post messages”"
         )
     if member.status in ("left", "kicked"):
@@ -54,7 +55,16 @@ def _editor(channel: TelegramChannel, sample: Part) -> Iterator[Finding]:
         text = "nobody is told when something goes wrong, and the bot cannot look whether a part arrived"
         yield Finding(channel.name, True, f"but {text}: name telegram.editors")
         return
-    bot.call("send_message", chat_id=bot.editor_chat, disable_notification=True, **formatted(sample))
-    yield Finding(
-        channel.name, True, f"it has sent a sample of its posts to the editor (chat {bot.editor_chat})"
-    )
+    where = {"chat_id": bot.editor_chat, "disable_notification": True}
+    try:
+        bot.call("send_message", **where, **messages.text(sample))
+    except (Paused, Refused) as error:
+        text = f"the editor (chat {bot.editor_chat}) could not be shown a sample of the posts: {error}"
+        yield Finding(channel.name, False, text)
+    else:
+        text = f"it has sent a sample of its posts to the editor (chat {bot.editor_chat})"
+        yield Finding(channel.name, True, text)
+
+
+def _standing(status: str) -> str:
+    return "an administrator without that right" if status == "administrator" else status

@@ -12,18 +12,20 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from digest.channels import Seen
+from digest.channels import Follow, Seen, messages
 from digest.channels.quiet import QuietHours
 from digest.errors import (
     ConfigError,
     DeliveryError,
+    Gone,
     Moved,
     NotSent,
     Paused,
@@ -35,6 +37,8 @@ from digest.errors import (
 from digest.types import Part, Post
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from telegram import Bot as Client
     from telegram.error import TelegramError
 
@@ -46,6 +50,8 @@ DEADLINE = 60.0
 _TOKEN = re.compile(r"[1-9]\d*:[\w-]+", re.ASCII)
 _RETRY_AFTER = re.compile(r"retry after (\d+)")
 _NO_MESSAGE = "message to forward not found"
+_NOT_MODIFIED = "message is not modified"
+_GONE = ("message to edit not found", "message to pin not found", "message_id_invalid")
 
 # What an answer 400 or 403 says (Client.cpp of github.com/tdlib/telegram-bot-api) and what to do then. The
 # client writes the texts in its own capitals, so they are compared without them.
@@ -63,6 +69,17 @@ _MEND = {
     "initiate conversation": "open the bot in Telegram and press Start",
     "peer_id_invalid": "open the bot in Telegram and press Start",
     "deactivated": "this account is gone: name another chat",
+}
+
+# What will never be taken, and what a person can do about the text.
+_MEND_TEXT = {
+    "caption is too long": "under a picture there is room for 1024 characters: shorten the post's first part",
+    "is too long": "a message has room for 4096 characters: shorten the post",
+    "entities_too_long": "its links take too much room: shorten the post, or its addresses",
+    "must be non-empty": "there is nothing to be seen in it: write something",
+    "text is empty": "there is nothing to be seen in it: write something",
+    "photo_invalid_dimensions": "the picture is too large or too narrow: make it at most 5000 by 5000",
+    "image_process_failed": "the picture is no PNG or JPEG: make it anew",
 }
 
 
@@ -151,11 +168,26 @@ class Bot:
         self.open()
         return self._run(lambda: getattr(self._client, method)(**arguments))
 
+    def request(self, method: str, arguments: Mapping[str, Any]) -> Any:
+        """The message that a method results in which python-telegram-bot does not know, or not with these
+        arguments. Raises as `call`, and Refused where Telegram does not know it either."""
+        from telegram import Message
+
+        self.open()
+        assert self._client is not None
+        ask = partial(self._client.do_api_request, method, dict(arguments), Message)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is a method for it
+            return self._run(ask)
+
     def tell(self, text: str) -> None:
         """A plain message to the editor, where there is one."""
         if self.editor_chat is not None:
             self.call(
-                "send_message", chat_id=self.editor_chat, text=text[:4000], link_preview_options=_no_preview()
+                "send_message",
+                chat_id=self.editor_chat,
+                text=text[:4000],
+                link_preview_options=messages.no_preview(),
             )
 
     def _run(self, ask: Callable[[], Awaitable[Any]]) -> Any:
@@ -174,7 +206,7 @@ class Bot:
 
 
 class TelegramChannel:
-    """A channel, a group, or a topic of a forum."""
+    """A channel, a group, or a topic of a forum. Pictures are in ``home``."""
 
     repeatable = False
 
@@ -187,6 +219,9 @@ class TelegramChannel:
         thread: int | None = None,
         quiet: QuietHours | None = None,
         probe: bool = True,
+        rich: bool = False,
+        home: Path = Path(),
+        follow: Follow | None = None,
     ) -> None:
         self.name = name
         self.sender = sender
@@ -194,21 +229,69 @@ class TelegramChannel:
         self.thread = thread
         self.quiet = quiet
         self.can_look = probe and sender.editor_chat is not None
+        self.rich = rich
+        self.home = home
+        self.follow = follow or Follow()
 
     def send(self, post: Post, part: int) -> str:
-        """Send a part's frozen text and entities; returns a link to the message.
-
-        Raises NotSent, Moved, Paused, Stopped, Uncertain or Refused.
-        """
-        sent = self.sender.call(
-            "send_message",
-            chat_id=self.chat,
-            message_thread_id=self.thread,
-            disable_notification=part > 0,
-            link_preview_options=_preview(post, part),
-            **formatted(post.parts[part]),
-        )
+        """Send a part's frozen text and entities, with its picture where it has one; returns a link to the
+        message. Raises NotSent, Moved, Paused, Stopped, Uncertain or Refused."""
+        one = post.parts[part]
+        where = {"message_thread_id": self.thread, "disable_notification": part > 0}
+        if one.picture:
+            photo = messages.picture(one, self.home)
+            sent = self._ask("send_photo", **where, photo=photo, **messages.caption(one))
+        else:
+            sent = self._rich("sendRichMessage", one, **where)
+            if sent is None:
+                preview = messages.preview(post, part)
+                sent = self._ask("send_message", **where, link_preview_options=preview, **messages.text(one))
         return self.receipt(sent.message_id)
+
+    def edit(self, message: int, post: Post, number: int, part: Part) -> None:
+        """Make a message say this (https://core.telegram.org/bots/api#editmessagetext); a bot may at any
+        time edit what it posted. Raises DeliveryError, Gone where there is no such message."""
+        try:
+            if part.picture:
+                self._ask("edit_message_caption", message_id=message, **messages.caption(part))
+            elif self._rich("editMessageText", part, message_id=message) is None:
+                preview = messages.preview(post, number)  # what is not given again is reset
+                given = {"message_id": message, "link_preview_options": preview}
+                self._ask("edit_message_text", **given, **messages.text(part))
+        except Refused as error:
+            if _NOT_MODIFIED not in str(error).lower():
+                raise _gone(error) from None
+
+    def ask(self, post: Post) -> int:
+        """Post the poll of the post's language, without a sound
+        (https://core.telegram.org/bots/api#sendpoll)."""
+        question, *answers = self.follow.questions[post.language]
+        poll = {"question": question, "options": answers, "disable_notification": True}
+        return int(self._ask("send_poll", message_thread_id=self.thread, **poll).message_id)
+
+    def pin(self, message: int) -> None:
+        """Pin a message without a sound (https://core.telegram.org/bots/api#pinchatmessage)."""
+        try:
+            self._ask("pin_chat_message", message_id=message, disable_notification=True)
+        except Refused as error:
+            raise _gone(error) from None
+
+    def _ask(self, method: str, **arguments: Any) -> Any:
+        return self.sender.call(method, chat_id=self.chat, **arguments)
+
+    def _rich(self, method: str, part: Part, **arguments: Any) -> Any:
+        """The result of a method with the part as a rich message; None where none is wanted, or where
+        Telegram surely has not taken it: then the classic message may follow."""
+        if not self.rich:
+            return None
+        given = {name: value for name, value in arguments.items() if value is not None}
+        given |= {"chat_id": self.chat, "rich_message": messages.rich(part)}
+        try:
+            return self.sender.request(method, given)
+        except Refused as error:
+            if _NOT_MODIFIED in str(error).lower() or _is_gone(error):
+                raise
+            return None
 
     def receipt(self, message: int) -> str:
         """A link to a message, for those who can read the chat (https://core.telegram.org/api/links)."""
@@ -239,15 +322,16 @@ class TelegramChannel:
         origin = copy.forward_origin
         if origin is None:
             raise Uncertain(f"{self.name}: message {message} does not say where it comes from")
-        return Seen(copy.text or copy.caption or "", origin.date)
+        known = copy.text or copy.caption or ("" if copy.effective_attachment else None)
+        return Seen(known, origin.date)
 
 
-def formatted(part: Part) -> dict[str, Any]:
-    """Text and entities of a part as arguments of sendMessage."""
-    from telegram import MessageEntity
+def _is_gone(error: Refused) -> bool:
+    return any(text in str(error).lower() for text in _GONE)
 
-    entities = [MessageEntity.de_json(msgspec.to_builtins(one), None) for one in part.entities]
-    return {"text": part.text, "entities": entities}
+
+def _gone(error: Refused) -> Refused:
+    return Gone(f"the message is not there any more ({error})") if _is_gone(error) else error
 
 
 def meaning(error: TelegramError) -> DeliveryError | TryAgain:
@@ -257,6 +341,8 @@ def meaning(error: TelegramError) -> DeliveryError | TryAgain:
     match error:
         case errors.RetryAfter() | errors.ChatMigrated():
             return _not_yet(error)
+        case errors.EndPointNotFound():
+            return Refused("Telegram does not know this method")
         case errors.InvalidToken():
             return Stopped("Telegram does not accept the bot token: get the current one from @BotFather")
         case errors.Conflict():
@@ -282,13 +368,15 @@ def _flood(seconds: int) -> NotSent:
 def _refusal(error: TelegramError) -> DeliveryError:
     from telegram.error import Forbidden
 
-    said = error.message.lower()
+    text = error.message.removeprefix("Forbidden: ")
+    said = text.lower()
     mend = next((what for text, what in _MEND.items() if text in said), None)
     if mend is None and isinstance(error, Forbidden):
         mend = "the bot may not do this here: see its rights in the chat"
     if mend is not None:
-        return Paused(f'Telegram says "{error.message}": {mend}')
-    return Refused(f'Telegram says "{error.message}"')
+        return Paused(f'Telegram says "{text}": {mend}')
+    help_ = next((what for text, what in _MEND_TEXT.items() if text in said), "")
+    return Refused(f'Telegram says "{text}"{": " * bool(help_)}{help_}')
 
 
 def _unclear(error: TelegramError) -> DeliveryError:
@@ -296,7 +384,7 @@ def _unclear(error: TelegramError) -> DeliveryError:
     import httpx
 
     if isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
-        return NotSent("Telegram cannot be reached: is the network up?")
+        return NotSent("Telegram cannot be reached (is the network up?)")
     if found := _RETRY_AFTER.search(error.message.lower()):
         return _flood(int(found[1]))
     what = type(error.__cause__).__name__ if error.__cause__ else error.message.partition("\n")[0][:80]
@@ -319,9 +407,10 @@ def _client(token: Token, url: str) -> Client:
         return HTTPXRequest(
             read_timeout=READ_TIMEOUT,
             write_timeout=READ_TIMEOUT,
+            media_write_timeout=READ_TIMEOUT,
             connect_timeout=CONNECT_TIMEOUT,
             pool_timeout=CONNECT_TIMEOUT,
-            httpx_kwargs={"limits": httpx.Limits(max_keepalive_connections=0)},
+            httpx_kwargs={"limits": httpx.Limits(max_keepalive_connections=0), "verify": _tls()},
         )
 
     return Client(
@@ -333,19 +422,12 @@ def _client(token: Token, url: str) -> Client:
     )
 
 
-def _no_preview() -> Any:
-    from telegram import LinkPreviewOptions
+@cache
+def _tls() -> SSLContext:
+    """The certificates to trust, read once: that takes longer than all else that a run costs."""
+    import httpx
 
-    return LinkPreviewOptions(is_disabled=True)
-
-
-def _preview(post: Post, part: int) -> Any:
-    """A preview of the paper where there is one, none of the first link of a list."""
-    from telegram import LinkPreviewOptions
-
-    if len(post.papers) == 1 and part == 0:
-        return LinkPreviewOptions(url=f"https://arxiv.org/abs/{post.papers[0]}", prefer_small_media=True)
-    return _no_preview()
+    return httpx.create_ssl_context()
 
 
 def _path(chat: str) -> str:

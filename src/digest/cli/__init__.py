@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, evaluate, posts, road, sending, topics
+from digest.cli import archive, evaluate, posts, road, sending, topics, trends
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 
-__all__ = ["archive", "cli", "evaluate", "main", "posts", "road", "sending", "topics"]
+__all__ = ["archive", "cli", "evaluate", "main", "posts", "road", "sending", "topics", "trends"]
 
 
 def main() -> None:

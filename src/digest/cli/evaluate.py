@@ -117,6 +117,29 @@ def evaluate_search(context: click.Context, queries: Path, ids: Path | None) -> 
         show(context, found, lambda: report.evaluation(found))
 
 
+@evaluate.command("recall", cls=ManyValues)
+@lists_options
+@click.option(
+    "--floor",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="Found is from this score on.",
+)
+@click.pass_context
+def evaluate_recall(context: click.Context, /, floor: float, **lists: Any) -> None:
+    """The estimate of recall, month by month: does its interval hold the share of listed papers found?
+
+    Nothing but the papers and the seeds is used; a month counts from 10 listed papers on.
+    """
+    from digest.actions import evaluate as actions
+    from digest.report import evaluate as report
+
+    with opened(context) as app:
+        found = actions.recall(app, _lists(**lists), floor)
+        show(context, found, lambda: report.recall(found))
+
+
 def _lists(**given: Any) -> Lists:
     from digest.actions.evaluate import Lists
 

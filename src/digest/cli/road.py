@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -37,7 +37,7 @@ def run(context: click.Context, source: str | None, as_of: datetime | None) -> N
     context.exit(done.exit_code)
 
 
-def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> None:
+def _stage(name: Literal["embed", "match", "deliver"], text: str) -> None:
     @cli.command(name, help=text)
     @as_of
     @click.pass_context
@@ -52,8 +52,53 @@ def _stage(name: Literal["embed", "match", "write", "deliver"], text: str) -> No
 
 _stage("embed", "Embed papers that have no vector yet.")
 _stage("match", "Score the papers of the last days for each topic.")
-_stage("write", "Write the posts that are due.")
 _stage("deliver", "Send what waits to its channels.")
+
+
+GENRES = ("roundup", "links", "review", "essay", "listing")
+
+
+@cli.command()
+@click.option(
+    "--genre", type=click.Choice(GENRES), default="roundup", show_default=True, help="What to write."
+)
+@click.option("--topic", "topics", multiple=True, metavar="NAME", help="Of this topic (again for more).")
+@click.option("--since", type=Day(), metavar="DAY", help="About papers announced on this day or later.")
+@click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
+@click.option(
+    "--lang", "languages", multiple=True, type=click.Choice(["en", "ru", "zh"]), help="In this language."
+)
+@as_of
+@click.pass_context
+def write(
+    context: click.Context,
+    genre: Any,
+    topics: tuple[str, ...],
+    since: Any,
+    until: Any,
+    languages: Any,
+    as_of: Any,
+) -> None:
+    """Write the roundups that are due; or, with --genre, a post about a window of days.
+
+    links: sections, a line and the links of each paper. review: what the term means, the approaches, the
+    ideas, what was found without the word. essay: problems and what is done about them. listing: an index
+    page, for files and feeds.
+    """
+    from digest.actions import posts
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        if genre == "roundup":
+            if topics or since or until or languages:
+                context.fail(
+                    "--topic, --since, --until and --lang go with another --genre: roundups know their day"
+                )
+            done = app.stage("write")
+        else:
+            done = posts.write(app, genre, topics, since, until, languages)
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
 
 
 @cli.command()

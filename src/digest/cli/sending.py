@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from digest.cli.base import Group, as_of, cli, opened, show
 from digest.errors import UsageError
+
+if TYPE_CHECKING:
+    from digest.review import Polled
 
 
 @cli.group(cls=Group)
@@ -25,7 +29,8 @@ def outbox_list(context: click.Context, everything: bool) -> None:
 
     with opened(context) as app:
         found = sending.outbox(app, everything=everything)
-        show(context, found, lambda: report.outbox(found))
+        following = sending.followups(app, everything=everything)
+        show(context, [*found, *following], lambda: report.outbox(found, following))
 
 
 @outbox.command("resolve")
@@ -44,6 +49,26 @@ def outbox_resolve(context: click.Context, number: int, sent: int | None, retry:
     with opened(context) as app:
         found = [sending.resolve(app, number, sent=sent, retry=retry)]
         show(context, found, lambda: report.outbox(found))
+
+
+@outbox.command("correct")
+@click.argument("number", metavar="POST", type=int)
+@click.argument("file", required=False, type=click.File(encoding="utf-8"))
+@click.option("--part", type=click.IntRange(min=1), default=1, show_default=True, help="Which of its parts.")
+@click.pass_context
+def outbox_correct(context: click.Context, number: int, file: TextIO | None, part: int) -> None:
+    """Give a part that was sent the text in FILE (Telegram's HTML; - reads standard input).
+
+    The next delivery edits the message. Without FILE, show the text as it is, to be changed.
+    """
+    from digest.actions import sending
+
+    with opened(context) as app:
+        if file is None:
+            found = sending.part_of(app, number, part)
+        else:
+            found = sending.correct(app, number, part, file.read())
+        show(context, found, lambda: found.html)
 
 
 @cli.group(cls=Group)
@@ -72,13 +97,26 @@ def review() -> None:
 
 
 @review.command("poll")
+@click.option("--wait", type=click.FloatRange(0, 86400), metavar="SECONDS", help="Go on for so long.")
+@click.option("--live", is_flag=True, help="Go on until it is stopped (Ctrl-C, SIGTERM).")
 @as_of
 @click.pass_context
-def review_poll(context: click.Context, as_of: datetime | None) -> None:
-    """Take the editors' decisions, and show them the drafts that wait."""
+def review_poll(context: click.Context, wait: float | None, live: bool, as_of: datetime | None) -> None:
+    """Take the editors' decisions and texts, and show them the drafts that wait.
+
+    Once, for a timer; or live, each press at once. Only one process polls for a bot.
+    """
     from digest.actions import sending
     from digest.report import sending as report
 
     with opened(context, as_of) as app:
-        found = sending.review(app)
-        show(context, found, lambda: report.polled(found))
+        if not live and wait is None:
+            found = sending.review(app)
+            show(context, found, lambda: report.polled(found))
+            return
+
+        def told(one: Polled) -> None:
+            if one.shown or one.decided or one.edited or one.notes:
+                show(context, one, lambda: report.polled(one))
+
+        sending.live_review(app, None if live else wait, told)

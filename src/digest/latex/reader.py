@@ -28,6 +28,7 @@ _SIGNS = frozenset("+-=<>")
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\s+|[{}^_~&]|[^\\{}^_~&\s]+|\\", re.DOTALL)
 _PLAIN_GROUP = re.compile(r"[\w\s.:/+'’-]*")
 _QUOTES = re.compile("``|''")
+_OPTION = re.compile(r"[`'\"(\[]?--[A-Za-z]")
 _DASHES = re.compile(r"(?<![<-])-{2,}(?![->])")  # not the arrows --> and <--
 _QUOTED = re.compile(r"(?<![\w`])`([^`']{1,80})'(?![\w'])")
 _LOOSE = re.compile(r"(?<=[(\[⌊⌈⟨]) +| +(?=[)\]⌋⌉⟩,;])")  # TeX does not show these spaces
@@ -158,8 +159,8 @@ class _Reader:
 
     def prose(self, piece: str, out: list[str]) -> str:
         """A run of plain characters in prose: dashes and quotes as TeX means them."""
-        if "--" in piece:
-            option = piece[2:3].isalpha() and (not out or out[-1].isspace())
+        if "--" in piece and ("`" not in piece or "``" in piece):
+            option = _OPTION.match(piece) and (not out or out[-1].isspace())
             if not option:
                 piece = _DASHES.sub(lambda dash: "–" if len(dash[0]) == 2 else "—", piece)
         if "``" in piece or ("''" in piece and self.quotes):

@@ -83,6 +83,8 @@ def status(found: Status) -> str:
         "deliveries          " + _tally(found.deliveries),
         "posts               " + _tally(found.posts),
     ]
+    if found.reactions:
+        lines += ["", "readers' reactions", *(f"  {line}" for line in found.reactions)]
     lines += ["", *(f"{name:<20}{words}" for name, words in found.arxiv.items())]
     lines += ["", "last runs"] + [f"  {line}" for line in found.runs]
     return "\n".join(lines)

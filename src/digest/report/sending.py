@@ -6,21 +6,32 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from digest.report.table import table
-from digest.types import Delivery
+from digest.types import Delivery, FollowUp
 
 if TYPE_CHECKING:
     from digest.channels.check import Finding
     from digest.review import Polled
 
 
-def outbox(found: Sequence[Delivery]) -> str:
-    """Deliveries, a line each, and below them what to do about those that are held."""
-    if not found:
+def outbox(found: Sequence[Delivery], following: Sequence[FollowUp] = ()) -> str:
+    """Deliveries, a line each, and below them what to do about those that are held; then the edits, polls
+    and pins."""
+    if not found and not following:
         return "nothing waits"
-    heading = ("id", "channel", "post", "part", "state", "tries", "what happened")
-    lines = [table([heading, *map(_delivery_row, found)])]
-    lines += [_what_to_do(one) for one in found if one.state in ("uncertain", "failed")]
-    return "\n".join(lines)
+    lines = []
+    if found:
+        heading = ("id", "channel", "post", "part", "state", "tries", "what happened")
+        lines.append(table([heading, *map(_delivery_row, found)]))
+        lines += [_what_to_do(one) for one in found if one.state in ("uncertain", "failed")]
+    if following:
+        heading = ("what follows", "channel", "post", "part", "state", "tries", "why, and what happened")
+        lines += ["", table([heading, *map(_followup_row, following)])]
+    return "\n".join(lines).strip("\n")
+
+
+def _followup_row(one: FollowUp) -> tuple[str, ...]:
+    about = (one.kind, one.channel, str(one.post), str(one.part + 1), one.state, str(one.attempts))
+    return (*about, f"{one.why}: {one.error}" if one.error else one.why)
 
 
 def _delivery_row(one: Delivery) -> tuple[str, ...]:
@@ -30,7 +41,11 @@ def _delivery_row(one: Delivery) -> tuple[str, ...]:
 
 def _what_to_do(one: Delivery) -> str:
     if one.state == "failed":
-        return f"\n{one.id} was refused and is not there: digest outbox resolve {one.id} --retry, or --drop"
+        return (
+            f"\n{one.id} was refused and is not there\n"
+            f"  mended:     digest outbox resolve {one.id} --retry\n"
+            f"  give it up: digest outbox resolve {one.id} --drop"
+        )
     tried = f"of {one.attempted:%Y-%m-%d %H:%M} UTC and later" if one.attempted else "there"
     return (
         f"\n{one.id} may stand in {one.channel}: compare part {one.part + 1} of digest posts show {one.post} "
@@ -48,5 +63,5 @@ def findings(found: Sequence[Finding]) -> str:
 
 def polled(found: Polled) -> str:
     """What a poll did."""
-    lines = [f"{len(found.decided)} decided, {len(found.shown)} drafts shown", *found.notes]
-    return "\n".join(lines)
+    edited = f", {len(found.edited)} edited" if found.edited else ""
+    return "\n".join([f"{len(found.decided)} decided{edited}, {len(found.shown)} drafts shown", *found.notes])

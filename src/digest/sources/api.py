@@ -373,7 +373,7 @@ class Backfill:
         search = _Search(self.gate, self.url, groups, self.categories, self.page_size)
         hits, kept, tail = job.hits, job.kept, job.tail
         for found, after, notes in search.pages(job):
-            papers = tuple(paper for paper in found.papers if self._matcher.find(paper.text))
+            papers = tuple(_no_news(paper) for paper in found.papers if self._matcher.find(paper.text))
             hits += sum(not _is_in(paper, tail) for paper in found.papers)
             kept += sum(not _is_in(paper, tail) for paper in papers)
             tail = after.tail
@@ -385,6 +385,11 @@ class Backfill:
     def _end(self, now: datetime) -> datetime:
         present = minute(now.astimezone(UTC))
         return min(_midnight(self.until + timedelta(days=1)), present) if self.until else present
+
+
+def _no_news(paper: Paper) -> Paper:
+    """The paper as one that was announced before; should it not have been, the harvest brings it as new."""
+    return replace(paper, announce_type="replace")
 
 
 def _is_in(paper: Paper, names: Sequence[str]) -> bool:

@@ -214,7 +214,7 @@ def announced(paper: Paper, changed: date, recent: timedelta = RECENT) -> Paper:
     """
     soon = changed - paper.submitted.date() <= recent
     if paper.version == 1 and (soon or _is_of_its_month(paper.id, changed)):
-        return replace(paper, announced=changed, announce_type="new")
+        return replace(paper, announced=changed, announce_type="new", estimated=False)
     return replace(paper, announced=new_york_day(paper.submitted), announce_type="replace")
 
 

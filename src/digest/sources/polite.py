@@ -28,7 +28,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from digest.errors import ConfigError, Deferred, InputError, NotAnAnswer, StoreError
+from digest.errors import ConfigError, Deferred, InputError, NotAnAnswer, refused
 
 if TYPE_CHECKING:
     import httpx
@@ -509,7 +509,7 @@ def _locked(path: Path) -> Iterator[int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}; set XDG_STATE_HOME to a folder of yours") from error
+        raise refused(error, "set XDG_STATE_HOME to a folder of yours") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file
@@ -534,4 +534,8 @@ def _decoded(content: bytes) -> GateState:
 def _write(file: int, state: GateState) -> None:
     """Replace the state by one write of one block, so that a kill leaves the old or the new one."""
     content = msgspec.json.encode(state)
-    os.pwrite(file, content.ljust(_BLOCK), 0)
+    try:
+        os.pwrite(file, content.ljust(_BLOCK), 0)
+    except OSError as error:
+        error.filename = "the file of the gate to arXiv, in XDG_STATE_HOME"
+        raise refused(error) from error

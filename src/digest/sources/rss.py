@@ -142,6 +142,7 @@ def _paper(entry: Element, names: _Names, prefix: str, day: date) -> Paper:
     return replace(
         paper_from_record(record, day if kind in ("new", "cross") else first),
         announce_type=kind,
+        estimated=kind not in ("new", "cross"),
         submitted=datetime(first.year, first.month, first.day, tzinfo=UTC),
         versions=(),
     )

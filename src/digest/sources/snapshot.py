@@ -59,10 +59,10 @@ _WITHDRAWN_ABSTRACT = "this paper has been withdrawn"
 def paper_from_record(record: Record | Mapping[str, Any], announced: date | None = None) -> Paper:
     """The paper a record tells of.
 
-    The snapshot does not say when a paper was announced: unless ``announced`` does, it is the day of
-    the first version. Withdrawal is told from comments and abstract: arXiv has no flag for it outside
-    OAI-PMH (https://info.arxiv.org/help/withdraw.html). Raises InputError: a field is missing or
-    cannot be read.
+    The snapshot does not say when a paper was announced: unless ``announced`` does, the day of the
+    first version is the estimate. Withdrawal is told from comments and abstract: arXiv has no flag
+    for it outside OAI-PMH (https://info.arxiv.org/help/withdraw.html). Raises InputError: a field is
+    missing or cannot be read.
     """
     if not isinstance(record, Record):
         record = _converted(record)
@@ -88,6 +88,7 @@ def paper_from_record(record: Record | Mapping[str, Any], announced: date | None
         doi=_optional(record.doi),
         withdrawn=_is_withdrawn(comments, abstract),
         versions=versions,
+        estimated=announced is None,
     )
 
 

@@ -11,19 +11,22 @@ from typing import Self
 
 from digest.errors import StoreError
 from digest.store import sqlite
+from digest.store.feedback import FeedbackStore
+from digest.store.followups import FollowUpStore
 from digest.store.migrate import bring_up_to_date
-from digest.store.outbox import OutboxStore
 from digest.store.papers import Added, PaperStore
 from digest.store.posts import PostStore
 from digest.store.runs import Run, RunStore
-from digest.store.topics import KeyDecision, TopicStore
+from digest.store.topics import TopicStore
 from digest.store.vectors import VectorStore
 from digest.store.words import WordStore, fts_quote
 
-__all__ = ["Added", "KeyDecision", "Run", "Store", "fts_quote"]
+__all__ = ["Added", "Run", "Store", "fts_quote"]
 
 
-class Store(PaperStore, WordStore, VectorStore, TopicStore, PostStore, OutboxStore, RunStore):
+class Store(
+    PaperStore, WordStore, VectorStore, TopicStore, FeedbackStore, PostStore, FollowUpStore, RunStore
+):
     """An open database, to be used as a context manager or closed."""
 
     @classmethod

@@ -12,12 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select, update
 
 from digest.errors import StoreError
 from digest.store import sqlite
 from digest.store.base import StoreBase, columns, put_cursor, read_as
-from digest.store.tables import chat, delivery, pause, post, review, sender
+from digest.store.tables import chat, delivery, metadata, part, pause, post, review, sender
 from digest.types import Chat, Delivery, DeliveryState, Pause, Review, Turn
 
 
@@ -37,16 +37,17 @@ class OutboxStore(StoreBase):
         (PostgreSQL: FOR UPDATE SKIP LOCKED in the subquery.)
         """
         due = _due(channel, now, begun=begun).scalar_subquery()
+        theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
+        sha256 = select(part.c.sha256).where(theirs).scalar_subquery()
         taken = {"state": "sending", "attempts": delivery.c.attempts + 1, "attempted": now, "updated": now}
-        query = update(delivery).where(delivery.c.id == due).values(**taken, error=None)
+        query = update(delivery).where(delivery.c.id == due).values(**taken, error=None, sha256=sha256)
         if turn is not None:
             last = select(chat.c.last).where(chat.c.id == turn.chat).scalar_subquery()
-            query = query.where(_in_turn(turn, now)).values(chat=turn.chat, after=last)
+            query = query.where(in_turn(turn, now)).values(chat=turn.chat, after=last)
         with self._writing() as connection:
             row = connection.execute(query.returning(*_COLUMNS)).mappings().one_or_none()
             if row is not None and turn is not None:
-                _put(connection, chat, chat.c.id, turn.chat, {"rest": turn.rest})
-                _put(connection, sender, sender.c.name, turn.sender, {"until": turn.until})
+                put_turn(connection, turn)
         return None if row is None else Delivery(**row)
 
     def is_waiting(self, channel: str, now: datetime) -> bool:
@@ -77,7 +78,7 @@ class OutboxStore(StoreBase):
         queued again waits until ``not_before``. Raises StoreError for a part that nobody was sending:
         what was sent never becomes anything else.
         """
-        ended = {"receipt": receipt, "error": error, "not_before": not_before}
+        ended = {"receipt": receipt, "message": message, "error": error, "not_before": not_before}
         with self._writing() as connection:
             if not _move(connection, id_, ("sending", "uncertain"), state, now, ended):
                 raise StoreError(f"{self.file}: delivery {id_} was not being sent and cannot become {state}")
@@ -85,7 +86,7 @@ class OutboxStore(StoreBase):
             if where is not None and message is not None:
                 _note_message(connection, where, message)
             if where is not None and rest is not None:
-                _put(connection, chat, chat.c.id, where, {"rest": rest})
+                put(connection, "chat", where, {"rest": rest})
 
     def set_delivery_state(
         self,
@@ -95,10 +96,11 @@ class OutboxStore(StoreBase):
         now: datetime,
         *,
         receipt: str | None = None,
+        message: int | None = None,
     ) -> bool:
         """Move a delivery from one of these states by hand (it is there, try again, give up); whether it
         was in one."""
-        values = {"not_before": None, "receipt": receipt, "error": None}
+        values = {"not_before": None, "receipt": receipt, "message": message, "error": None}
         with self._writing() as connection:
             return _move(connection, id_, from_states, to_state, now, values)
 
@@ -163,7 +165,7 @@ class OutboxStore(StoreBase):
     def rest_sender(self, name: str, until: datetime) -> None:
         """Nothing goes through a sender until then."""
         with self._writing() as connection:
-            _put(connection, sender, sender.c.name, name, {"not_before": until})
+            put(connection, "sender", name, {"not_before": until})
 
     def sender_rests(self, name: str, now: datetime) -> datetime | None:
         """Until when a sender has to rest; None where it need not."""
@@ -189,7 +191,7 @@ class OutboxStore(StoreBase):
         """A chat goes by another id from now on."""
         if old != new:
             with self._writing() as connection:
-                _put(connection, chat, chat.c.id, old, {"moved": new})
+                put(connection, "chat", old, {"moved": new})
 
     def note_message(self, id_: str, message: int) -> None:
         """A message with this number stands in a chat."""
@@ -199,8 +201,8 @@ class OutboxStore(StoreBase):
     def pause_channel(self, channel: str, address: str, reason: str, now: datetime) -> None:
         """The channel takes nothing at this address until it is resumed."""
         with self._writing() as connection:
-            values = {"chat": address, "reason": reason, "since": now}
-            _put(connection, pause, pause.c.channel, channel, values)
+            values = {"chat": address, "reason": reason, "since": now, "told": None}
+            put(connection, "pause", channel, values)
 
     def resume_channel(self, channel: str) -> bool:
         """End a pause; whether there was one."""
@@ -225,7 +227,7 @@ class OutboxStore(StoreBase):
         """A post was shown to an editor."""
         with self._writing() as connection:
             values = {"version": one.version, "chat": one.chat, "message": one.message}
-            _put(connection, review, review.c.post, one.post, values)
+            put(connection, "review", one.post, values)
 
     def review(self, post_id: int) -> Review | None:
         """How a post was last shown to an editor."""
@@ -237,10 +239,17 @@ class OutboxStore(StoreBase):
 _COLUMNS = tuple(columns(delivery, Delivery).values())
 
 
-def _in_turn(turn: Turn, now: datetime) -> ColumnElement[bool]:
+def in_turn(turn: Turn, now: datetime) -> ColumnElement[bool]:
+    """Whether it is still the owner's turn and the sender need not rest."""
     rested = or_(sender.c.not_before.is_(None), sender.c.not_before <= now)
     ours = (sender.c.name == turn.sender) & (sender.c.owner == turn.owner) & (sender.c.until > now)
     return exists().where(ours & rested)
+
+
+def put_turn(connection: Connection, turn: Turn) -> None:
+    """A claim makes the turn last, and lets the chat rest."""
+    put(connection, "chat", turn.chat, {"rest": turn.rest})
+    put(connection, "sender", turn.sender, {"until": turn.until})
 
 
 def _due(channel: str, now: datetime, *, begun: bool = False) -> Select[Any]:
@@ -273,7 +282,7 @@ def _move(
     values: Mapping[str, object],
 ) -> bool:
     query = update(delivery).where(delivery.c.id == id_, delivery.c.state.in_(from_states))
-    return connection.execute(query.values(state=to_state, updated=now, **values)).rowcount == 1
+    return connection.execute(query.values(state=to_state, updated=now, told=None, **values)).rowcount == 1
 
 
 def _note_message(connection: Connection, id_: str, message: int) -> None:
@@ -282,8 +291,9 @@ def _note_message(connection: Connection, id_: str, message: int) -> None:
     connection.execute(row.on_conflict_do_update(["id"], set_={"last": newest}))
 
 
-def _put(
-    connection: Connection, table: Table, key: Column[Any], name: object, values: dict[str, Any]
-) -> None:
-    row = sqlite.insert(table).values({key.key: name, **values})
-    connection.execute(row.on_conflict_do_update([key.key], set_=values))
+def put(connection: Connection, table: str, name: object, values: dict[str, Any]) -> None:
+    """Set columns of the row of this name, which is made where there is none."""
+    kind = metadata.tables[table]
+    [key] = kind.primary_key.columns
+    row = sqlite.insert(kind).values({key.name: name, **values})
+    connection.execute(row.on_conflict_do_update([key.name], set_=values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from hashlib import blake2b
@@ -10,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, extract, func, select, update
 
 from digest.store import sqlite, words
 from digest.store.base import StoreBase, insert_columns, numbers_of, put_cursor, renew_stamp
@@ -54,6 +55,12 @@ class PaperStore(StoreBase):
         """The row numbers of those of these papers that are stored."""
         with self._reading() as connection:
             return numbers_of(connection, ids)
+
+    def arrivals(self, ids: Iterable[str]) -> dict[str, int]:
+        """When each of these papers came, or was announced if that was later, on the scale of row numbers."""
+        query = select(paper.c.id, func.max(paper.c.number, paper.c.told))
+        with self._reading() as connection:
+            return dict(connection.execute(query.where(sqlite.is_one_of(paper.c.id, ids))).all())
 
     def papers_by_number(self, numbers: Sequence[int]) -> list[Paper]:
         """The papers with these row numbers in the order asked for, left out where there is none."""
@@ -103,6 +110,33 @@ class PaperStore(StoreBase):
             rows = connection.execute(days.group_by(paper.c.announced).order_by(paper.c.announced))
             return dict(rows.all())
 
+    def papers_by_year(self, until: date) -> Counter[tuple[int, str]]:
+        """How many papers announced until a day stand here, by year of their first version and primary
+        category; withdrawn ones left out."""
+        year = extract("year", paper.c.submitted)
+        cells = select(year, paper.c.categories, func.count()).group_by(year, paper.c.categories)
+        found: Counter[tuple[int, str]] = Counter()
+        with self._reading() as connection:
+            for when, codes, number in connection.execute(
+                cells.where(paper.c.announced <= until, ~paper.c.withdrawn)
+            ):
+                found[when, codes.split()[0]] += number
+        return found
+
+    def spread_of_years(self, since: int, until: int, announced: date, limit: int) -> list[Paper]:
+        """At most so many papers whose first version is of these years (both included), evenly spread
+        over the order in which they came; announced until a day, withdrawn ones left out."""
+        inside = (
+            extract("year", paper.c.submitted).between(since, until),
+            paper.c.announced <= announced,
+            ~paper.c.withdrawn,
+        )
+        with self._reading() as connection:
+            numbers = list(connection.scalars(select(paper.c.number).where(*inside).order_by(paper.c.number)))
+            chosen = numbers[:: -(-len(numbers) // limit) or 1]
+            query = select(paper).where(sqlite.is_one_of(paper.c.number, chosen))
+            return [found for _, found in _read(connection, query)]
+
     def latest_announced(self, until: date) -> date | None:
         """The last day until this one on which papers were announced."""
         with self._reading() as connection:
@@ -136,9 +170,11 @@ def merge(old: Paper, new: Paper) -> Paper:
 
     A higher version replaces text and dates. The same version brings its categories (a later
     cross-list), a withdrawal, and what was not known: sources differ in what they tell. One that
-    tells no versions (a daily feed) knows no date of submission. A lower version brings nothing.
-    Day and type of the announcement are those of the first sight.
+    tells no versions (a daily feed) knows no date of submission. A lower version brings nothing
+    of these. Day and type of the announcement are those of the first source that knows them.
     """
+    if old.estimated and not new.estimated:
+        old = replace(old, announced=new.announced, announce_type=new.announce_type, estimated=False)
     if new.version < old.version or new == old:
         return old
     versions = tuple(sorted({v.number: v for v in (*new.versions, *old.versions)}.values(), key=_number))
@@ -161,6 +197,7 @@ def merge(old: Paper, new: Paper) -> Paper:
         submitted=dated.submitted,
         announced=old.announced,
         announce_type=old.announce_type,
+        estimated=old.estimated,
         comments=new.comments if new.versions else old.comments,
         journal_ref=new.journal_ref or old.journal_ref,
         doi=new.doi or old.doi,
@@ -191,10 +228,11 @@ def as_paper(row: Row[Any]) -> Paper:
         doi=row.doi,
         withdrawn=row.withdrawn,
         versions=row.versions,
+        estimated=not row.told,
     )
 
 
-_OWN = tuple(name for name in Paper.__struct_fields__ if name != "categories")
+_OWN = tuple(name for name in Paper.__struct_fields__ if name not in ("categories", "estimated"))
 
 
 _LISTED = ("id", "version", "categories", "submitted", "announced", "announce_type", "withdrawn")
@@ -227,7 +265,9 @@ def _insert(connection: Connection, papers: Sequence[Paper]) -> None:
     if not papers:
         return
     first = _highest(connection) + 1
-    insert_columns(connection, paper, {"number": range(first, first + len(papers)), **_columns(papers)})
+    numbers = range(first, first + len(papers))
+    told = [0 if one.estimated else number for number, one in zip(numbers, papers, strict=True)]
+    insert_columns(connection, paper, {"number": numbers, "told": told, **_columns(papers)})
     words.add(connection, paper.c.number >= first)
     renew_stamp(connection, TEXTS)
 
@@ -241,7 +281,11 @@ def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]])
     rows = [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
     connection.execute(update(paper).where(paper.c.number == bindparam("row")), rows)
     words.add(connection, sqlite.is_one_of(paper.c.number, words_changed))
-    if any(old.text != new.text for _, old, new in changed):
+    announced = [number for number, old, new in changed if old.estimated and not new.estimated]
+    if announced:
+        now = update(paper).values(told=_highest(connection) + 1)
+        connection.execute(now.where(sqlite.is_one_of(paper.c.number, announced)))
+    if announced or any(old.text != new.text for _, old, new in changed):
         renew_stamp(connection, TEXTS)
 
 
@@ -267,10 +311,10 @@ def _read(connection: Connection, query: Select[Any]) -> list[tuple[int, Paper]]
     return [(row.number, as_paper(row)) for row in connection.execute(query)]
 
 
-def _columns(papers: Sequence[Paper]) -> dict[str, list[object]]:
-    """What the table has of papers, column by column."""
-    own: dict[str, list[object]] = {name: list(map(attrgetter(name), papers)) for name in _OWN}
-    return own | {
+def _columns(papers: Sequence[Paper]) -> dict[str, Sequence[object]]:
+    """What the table has of some papers, column by column."""
+    own = zip(*map(attrgetter(*_OWN), papers), strict=True)  # one look at each paper
+    return dict(zip(_OWN, own, strict=True)) | {
         "categories": [" ".join(one.categories) for one in papers],
         "text_hash": [text_hash(one.text) for one in papers],
     }

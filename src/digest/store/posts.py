@@ -6,7 +6,6 @@ topic, slot, genre and language. What becomes of the deliveries is in ``outbox``
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -95,11 +94,36 @@ class PostStore(StoreBase):
         with self._writing() as connection:
             return connection.execute(query.values(state=to_state, decided_at=now)).rowcount == 1
 
+    def replace_part(
+        self, id_: int, number: int, new: Part, old: Part, *, state: PostState = "draft"
+    ) -> bool:
+        """Put a part in the place of ``old`` in a post of this state; False where it is in another, or the
+        part is another by now. Where the part was sent, the next delivery edits the message."""
+        ours = select(post.c.id).where(post.c.id == id_, post.c.state == state)
+        query = update(part).where(part.c.post.in_(ours), part.c.number == number)
+        with self._writing() as connection:
+            values = _part_row(id_, number, new)
+            return connection.execute(query.where(part.c.sha256 == old.sha256).values(values)).rowcount == 1
+
     def choices(self, id_: int) -> list[Choice]:
         """Why a post's papers were chosen, in their order."""
         query = select(post_paper.c.choice).where(post_paper.c.post == id_).order_by(post_paper.c.position)
         with self._reading() as connection:
             return list(connection.scalars(query))
+
+    def posts_with(self, paper_id: str) -> list[Post]:
+        """The posts that hold a paper, in whatever state, oldest first."""
+        numbers = select(post_paper.c.post).join(paper, paper.c.number == post_paper.c.paper)
+        with self._reading() as connection:
+            return _read(connection, post.c.id.in_(numbers.where(paper.c.id == paper_id)))
+
+    def merged_into(self, paper_id: str) -> str | None:
+        """The paper of a post that stands for this one too, because they are near-identical."""
+        held = type_coerce(post_paper.c.choice, Text)
+        query = select(post_paper.c.choice).join(post).where(post.c.state.in_(LIVE))
+        with self._reading() as connection:
+            choices = connection.scalars(query.where(held.contains(f'"{paper_id}"', autoescape=True)))
+            return next((one.paper for one in choices if paper_id in one.duplicates), None)
 
     def _posted(self, condition: ColumnElement[bool]) -> set[str]:
         live = select(post_paper.c.post).join(post).where(condition, post.c.state.in_(LIVE)).subquery()
@@ -174,9 +198,10 @@ def _post(row: Row[Any], papers: Sequence[str], parts: Sequence[Part]) -> Post:
 
 def _part(row: Row[Any]) -> Part:
     """The part as it was written; StoreError where the file was changed by another hand."""
-    if row.sha256 != _sha256(row.html, row.text):
+    one = Part(row.html, row.text, row.entities, row.picture)
+    if row.sha256 != one.sha256:
         raise StoreError(f"part {row.number} of post {row.post} is not what was written: it will not be sent")
-    return Part(html=row.html, text=row.text, entities=row.entities)
+    return one
 
 
 def _part_row(post_id: int, number: int, one: Part) -> dict[str, object]:
@@ -186,7 +211,8 @@ def _part_row(post_id: int, number: int, one: Part) -> dict[str, object]:
         "html": one.html,
         "text": one.text,
         "entities": one.entities,
-        "sha256": _sha256(one.html, one.text),
+        "sha256": one.sha256,
+        "picture": one.picture,
     }
 
 
@@ -198,7 +224,3 @@ def _choice_row(post_id: int, position: int, one: Choice, numbers: Mapping[str, 
         "tier": one.tier,
         "choice": one,
     }
-
-
-def _sha256(html: str, text: str) -> str:
-    return hashlib.sha256(f"{html}\0{text}".encode()).hexdigest()

@@ -32,7 +32,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from digest.types import Choice, Evidence, KeyEvidence, RunReport, TextEntity, Version
+from digest.types import Choice, Evidence, KeyEvidence, Part, RunReport, TextEntity, Version
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -137,6 +137,9 @@ paper = Table(
     _text("journal_ref", null=True),
     _text("doi", null=True),
     Column("versions", Json(tuple[Version, ...]), nullable=False),
+    # When its announcement was told: the row number, or one after the highest where it was told later
+    # than the paper came; 0 while `announced` is an estimate.
+    _number("told"),
     Index("ix_paper_announced", "announced", "text_hash"),
     Index("ix_paper_text_hash", "text_hash"),
 )
@@ -203,6 +206,19 @@ match = Table(
     Index("ix_match_paper", "paper"),
 )
 
+# Rows are only ever added; the last one of a paper counts, and NULL takes the ones before back.
+feedback = Table(
+    "feedback",
+    metadata,
+    _number("id", primary_key=True),
+    _text("topic", ForeignKey("topic.name")),
+    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
+    _text("opinion", null=True),
+    _text("given_by"),
+    _time("given_at"),
+    Index("ix_feedback_topic_paper", "topic", "paper"),
+)
+
 topic_fit = Table(
     "topic_fit",
     metadata,
@@ -247,6 +263,7 @@ part = Table(
     _text("text"),
     Column("entities", Json(tuple[TextEntity, ...]), nullable=False),
     _text("sha256"),
+    _text("picture", null=True),  # a path in the digest home
     PrimaryKeyConstraint("post", "number"),
 )
 
@@ -267,9 +284,41 @@ delivery = Table(
     _time("attempted", null=True),
     _text("chat", null=True),
     Column("after", Integer),
+    Column("message", Integer),
+    _text("sha256", null=True),  # of the part that it stands there as
+    _time("told", null=True),  # when the editors were told that it is held
     ForeignKeyConstraint(["post", "part"], ["part.post", "part.number"]),
     UniqueConstraint("post", "part", "channel"),
     Index("ix_delivery_state_channel", "state", "channel"),
+)
+
+# What is done to a part after it was sent: an edit, a poll, a pin. Rows are never removed.
+followup = Table(
+    "followup",
+    metadata,
+    _number("id", primary_key=True),
+    _number("delivery", ForeignKey("delivery.id")),
+    _text("kind"),
+    _text("state"),
+    _text("why"),
+    Column("content", Json(Part)),  # of an edit
+    _text("sha256", null=True),  # of the content
+    _text("base", null=True),  # of the stored part it was made from
+    _number("attempts"),
+    _time("not_before", null=True),
+    _text("error", null=True),
+    _time("updated"),
+    Index("ix_followup_delivery", "delivery"),
+    Index("ix_followup_state", "state"),
+)
+
+reaction = Table(
+    "reaction",
+    metadata,
+    _number("delivery", ForeignKey("delivery.id")),
+    _text("emoji"),
+    _number("count"),
+    PrimaryKeyConstraint("delivery", "emoji"),
 )
 
 # Who sends for several channels (a bot): whose turn it is, and until when it has to rest.
@@ -298,6 +347,7 @@ pause = Table(
     _text("chat"),  # a channel that was pointed to another chat is not paused
     _text("reason"),
     _time("since"),
+    _time("told", null=True),  # when the editors were
 )
 
 review = Table(
@@ -307,6 +357,17 @@ review = Table(
     _text("version"),
     _text("chat"),
     _number("message"),
+)
+
+question = Table(
+    "question",
+    metadata,
+    _text("chat"),
+    _number("message"),
+    _number("post", ForeignKey("post.id", ondelete="CASCADE")),
+    _number("part"),
+    _text("version"),
+    PrimaryKeyConstraint("chat", "message"),
 )
 
 cursor = Table(

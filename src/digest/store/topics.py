@@ -6,14 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, select, update
 
 from digest.store import sqlite
 from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, read_as
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
-from digest.types import Key, KeyEvidence, KeyState, Match, Origin
+from digest.types import Key, KeyDecision, KeyState, Match, Origin
 
 _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}.values()).join(
     paper, paper.c.number == match.c.paper
@@ -22,18 +21,6 @@ _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}
 CONFIGURATION = "configuration"
 CONFIGURED: tuple[Origin, ...] = ("seed", "adjacent")
 PROGRAM = "digest"
-
-
-class KeyDecision(Struct, frozen=True, kw_only=True):
-    """What was decided about a key, by whom, when, why, and on what evidence."""
-
-    topic: str
-    normal: str
-    state: KeyState
-    decided_by: str
-    decided_at: datetime
-    reason: str
-    evidence: KeyEvidence | None = None
 
 
 class TopicStore(StoreBase):
@@ -148,6 +135,15 @@ class TopicStore(StoreBase):
             ~paper.c.withdrawn,
         )
         return self._find(query.order_by(match.c.score.desc(), match.c.paper))
+
+    def silent_matches(self, topic_name: str, min_score: float) -> list[str]:
+        """The ids of all papers that match a topic without one of its seed keys."""
+        query = select(paper.c.id).join(match, match.c.paper == paper.c.number)
+        silent = query.where(
+            match.c.topic == topic_name, match.c.silent, match.c.score >= min_score, ~paper.c.withdrawn
+        )
+        with self._reading() as connection:
+            return list(connection.scalars(silent))
 
     def matches_of(self, paper_id: str) -> list[Match]:
         """A paper's match in each topic it was scored for."""

@@ -105,7 +105,8 @@ class VectorStore(StoreBase):
                 yield np.array(numbers, dtype=np.int64), _matrix(blobs, dimension)
 
     def vector_state(self, name: str) -> str:
-        """A word that changes whenever a paper's text or a vector of this model is added or changed."""
+        """A word that changes whenever a paper's text or a vector of this model is added or changed, or a
+        paper that was here before is announced."""
         with self._reading() as connection:
             return f"{read_stamp(connection, TEXTS)}.{read_stamp(connection, _stamp(name))}"
 

@@ -1,0 +1,259 @@
+"""What comes after a part was sent: edits, polls and pins; alarms; readers' reactions; questions to editors.
+
+A follow-up goes queued, sending, sent as a delivery does. An edit and a pin leave the same when they are
+made twice, so what was cut off is queued again; a poll is not, and never asked twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, update
+
+from digest.store import sqlite
+from digest.store.base import columns, insert_rows, read_as
+from digest.store.outbox import OutboxStore, in_turn, put, put_turn
+from digest.store.tables import (
+    delivery,
+    followup,
+    paper,
+    part,
+    pause,
+    post,
+    post_paper,
+    question,
+    reaction,
+)
+from digest.types import (
+    Delivery,
+    DeliveryState,
+    FollowUp,
+    FollowUpKind,
+    Part,
+    Pause,
+    Question,
+    Reactions,
+    Turn,
+)
+
+
+class FollowUpStore(OutboxStore):
+    """Follow-ups and what readers and editors say."""
+
+    # Edits, polls, pins.
+
+    def standing(
+        self, channel: str, since: datetime, *, marked: bool = False, genres: Collection[str] = ()
+    ) -> list[Delivery]:
+        """The parts that stand in a channel, by a number that is known, and that something may have to
+        follow, oldest first: those whose text was changed, or changed back; and of those sent since then
+        the ones of these genres, and (``marked``) of posts one of whose papers was withdrawn or has a
+        newer version."""
+        theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
+        shown = (post_paper.c.post == delivery.c.post) & (paper.c.number == post_paper.c.paper)
+        newer = (paper.c.version > 1) & (paper.c.updated > delivery.c.attempted)
+        news = exists().where(shown, or_(paper.c.withdrawn, newer)) if marked else false()
+        wanted = or_(news, post.c.genre.in_(genres)) & (delivery.c.attempted >= since)
+        waiting = (followup.c.delivery == delivery.c.id) & (followup.c.state == "queued")
+        stale = exists().where(waiting, followup.c.base != part.c.sha256)
+        there = (delivery.c.state == "sent") & delivery.c.message.is_not(None) & delivery.c.chat.is_not(None)
+        query = select(*columns(delivery, Delivery).values()).order_by(delivery.c.id)
+        query = query.join(part, theirs).join(post, post.c.id == delivery.c.post)
+        query = query.where(there, or_(part.c.sha256 != delivery.c.sha256, stale, wanted))
+        with self._reading() as connection:
+            return read_as(Delivery, connection, query.where(delivery.c.channel == channel))
+
+    def last_edits(self, deliveries: Collection[int]) -> dict[int, str]:
+        """The sha256 of the newest edit of each delivery that has one, whatever became of it."""
+        newest = select(func.max(followup.c.id)).where(
+            followup.c.kind == "edit", sqlite.is_one_of(followup.c.delivery, deliveries)
+        )
+        query = select(followup.c.delivery, followup.c.sha256)
+        with self._reading() as connection:
+            wanted = query.where(followup.c.id.in_(newest.group_by(followup.c.delivery)))
+            return dict(connection.execute(wanted).all())
+
+    def add_edit(self, delivery_id: int, content: Part, base: str, why: str, now: datetime) -> None:
+        """Queue an edit of what stands there; one that still waits is cancelled."""
+        waiting = (followup.c.delivery == delivery_id) & (followup.c.kind == "edit")
+        row = _row(delivery_id, "edit", why, now) | {
+            "content": content,
+            "sha256": content.sha256,
+            "base": base,
+        }
+        with self._writing() as connection:
+            stale = update(followup).where(waiting, followup.c.state == "queued")
+            connection.execute(stale.values(state="cancelled", error="a later edit takes its place"))
+            connection.execute(followup.insert().values(row))
+
+    def add_once(self, delivery_id: int, kind: FollowUpKind, why: str, now: datetime) -> None:
+        """Queue a poll or a pin, unless there is one."""
+        there = select(followup.c.id).where(followup.c.delivery == delivery_id, followup.c.kind == kind)
+        with self._writing() as connection:
+            if connection.scalar(there.limit(1)) is None:
+                connection.execute(followup.insert().values(_row(delivery_id, kind, why, now)))
+
+    def claim_followup(
+        self, channel: str, kinds: Collection[FollowUpKind], now: datetime, turn: Turn
+    ) -> FollowUp | None:
+        """Take the oldest follow-up of these kinds that is due; as `claim_delivery`."""
+        due = _due(channel, kinds, now).limit(1).scalar_subquery()
+        query = update(followup).where(followup.c.id == due, in_turn(turn, now))
+        taken = {"state": "sending", "attempts": followup.c.attempts + 1, "updated": now, "error": None}
+        with self._writing() as connection:
+            id_ = connection.scalar(query.values(**taken).returning(followup.c.id))
+            if id_ is None:
+                return None
+            put_turn(connection, turn)
+            return read_as(FollowUp, connection, _followups().where(followup.c.id == id_))[0]
+
+    def followup_waits(self, channel: str, kinds: Collection[FollowUpKind], now: datetime) -> bool:
+        """Whether one is due."""
+        with self._reading() as connection:
+            return connection.scalar(_due(channel, kinds, now).limit(1)) is not None
+
+    def record_followup(
+        self,
+        one: FollowUp,
+        state: DeliveryState,
+        now: datetime,
+        *,
+        error: str | None = None,
+        not_before: datetime | None = None,
+        rest: datetime | None = None,
+    ) -> None:
+        """Write down how it ended. A part that was edited is from then on what it was edited to."""
+        ended = {"state": state, "error": error, "not_before": not_before, "updated": now}
+        with self._writing() as connection:
+            query = update(followup).where(followup.c.id == one.id, followup.c.state == "sending")
+            connection.execute(query.values(**ended))
+            if state == "sent" and one.base is not None:
+                edited = update(delivery).where(delivery.c.id == one.delivery)
+                connection.execute(edited.values(sha256=one.base))
+            if rest is not None:
+                put(connection, "chat", one.chat, {"rest": rest})
+
+    def recover_followups(self, channels: Collection[str], now: datetime) -> None:
+        """At start: what was cut off is done again, but for polls, which may have been asked. Call it as
+        `recover_deliveries`."""
+        theirs = select(delivery.c.id).where(delivery.c.channel.in_(channels))
+        cut = update(followup).where(followup.c.state == "sending", followup.c.delivery.in_(theirs))
+        told = "the program ended while it was being asked: it may stand there, and is not asked again"
+        with self._writing() as connection:
+            connection.execute(cut.where(followup.c.kind != "poll").values(state="queued", updated=now))
+            lost = cut.where(followup.c.kind == "poll")
+            connection.execute(lost.values(state="failed", error=told, updated=now))
+
+    def followups(
+        self, *, post_id: int | None = None, states: Sequence[DeliveryState] | None = None
+    ) -> list[FollowUp]:
+        """The follow-ups that fit, oldest first."""
+        query = _followups()
+        if post_id is not None:
+            query = query.where(delivery.c.post == post_id)
+        if states is not None:
+            query = query.where(followup.c.state.in_(states))
+        with self._reading() as connection:
+            return read_as(FollowUp, connection, query)
+
+    # Alarms.
+
+    def untold(self, channels: Collection[str]) -> tuple[list[Delivery], list[Pause]]:
+        """What is held or refused, and what is paused, of which nobody was told."""
+        bad = delivery.c.state.in_(("uncertain", "failed")) & delivery.c.told.is_(None)
+        held = select(*columns(delivery, Delivery).values()).where(bad, delivery.c.channel.in_(channels))
+        paused = select(pause.c.channel, pause.c.reason, pause.c.since).where(
+            pause.c.told.is_(None), pause.c.channel.in_(channels)
+        )
+        with self._reading() as connection:
+            found = read_as(Delivery, connection, held.order_by(delivery.c.id))
+            return found, read_as(Pause, connection, paused)
+
+    def put_told(self, deliveries: Collection[int], pauses: Collection[str], now: datetime) -> None:
+        """The editors were told of these."""
+        with self._writing() as connection:
+            connection.execute(update(delivery).where(delivery.c.id.in_(deliveries)).values(told=now))
+            connection.execute(update(pause).where(pause.c.channel.in_(pauses)).values(told=now))
+
+    # What readers and editors say.
+
+    def put_reactions(self, chats: Collection[str], message: int, counts: Mapping[str, int]) -> bool:
+        """The reactions to a message of a chat (by any of its names) now; whether it is a part of a post."""
+        where = func.lower(delivery.c.chat).in_([chat.lower() for chat in chats])
+        query = select(delivery.c.id).where(where, delivery.c.message == message)
+        with self._writing() as connection:
+            connection.execute(reaction.delete().where(reaction.c.delivery.in_(query)))
+            id_ = connection.scalar(query.limit(1))
+            if id_ is None:
+                return False
+            rows: list[dict[str, object]] = [
+                {"delivery": id_, "emoji": emoji, "count": count} for emoji, count in counts.items()
+            ]
+            insert_rows(connection, reaction, rows)
+        return True
+
+    def reactions(self, post_id: int | None = None) -> list[Reactions]:
+        """Readers' reactions to the parts of posts, newest post first; to one post."""
+        sums = (delivery.c.post, delivery.c.part, reaction.c.emoji, func.sum(reaction.c.count))
+        query = select(*sums).join(delivery, delivery.c.id == reaction.c.delivery)
+        query = query.group_by(*sums[:3]).order_by(delivery.c.post.desc(), delivery.c.part, sums[3].desc())
+        if post_id is not None:
+            query = query.where(delivery.c.post == post_id)
+        found: dict[tuple[int, int], dict[str, int]] = {}
+        with self._reading() as connection:
+            for post_, part_, emoji, count in connection.execute(query):
+                found.setdefault((post_, part_), {})[emoji] = count
+        return [Reactions(post=at[0], part=at[1], counts=counts) for at, counts in found.items()]
+
+    def paper_reactions(self) -> dict[str, dict[str, int]]:
+        """For each paper the reactions to the parts that show it: emoji to count. A part that shows several
+        papers counts for each."""
+        link = func.instr(part.c.html, "arxiv.org/abs/" + paper.c.id)
+        query = (
+            select(paper.c.id, reaction.c.emoji, func.sum(reaction.c.count))
+            .select_from(reaction)
+            .join(delivery, delivery.c.id == reaction.c.delivery)
+            .join(post_paper, post_paper.c.post == delivery.c.post)
+            .join(paper, paper.c.number == post_paper.c.paper)
+            .join(part, (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part))
+            .where(link > 0)
+            .group_by(paper.c.id, reaction.c.emoji)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with self._reading() as connection:
+            for id_, emoji, count in connection.execute(query):
+                found.setdefault(id_, {})[emoji] = count
+        return found
+
+    def put_question(self, one: Question) -> None:
+        """An editor was asked."""
+        values = {name: getattr(one, name) for name in Question.__struct_fields__}
+        with self._writing() as connection:
+            connection.execute(sqlite.insert(question).values(values).on_conflict_do_nothing())
+
+    def question(self, chat: str, message: int) -> Question | None:
+        """What was asked by a message."""
+        query = select(question).where(question.c.chat == chat, question.c.message == message)
+        with self._reading() as connection:
+            return next(iter(read_as(Question, connection, query)), None)
+
+
+def _row(delivery_id: int, kind: FollowUpKind, why: str, now: datetime) -> dict[str, object]:
+    asked = {"delivery": delivery_id, "kind": kind, "why": why}
+    return {**asked, "state": "queued", "attempts": 0, "updated": now}
+
+
+def _followups() -> Select[Any]:
+    own = [followup.c[name] for name in FollowUp.__struct_fields__ if name in followup.c]
+    where = [delivery.c[name] for name in ("post", "part", "channel", "chat", "message")]
+    query = select(*own, *where).join(delivery, delivery.c.id == followup.c.delivery)
+    return query.order_by(followup.c.id)
+
+
+def _due(channel: str, kinds: Collection[FollowUpKind], now: datetime) -> Select[Any]:
+    ready: ColumnElement[bool] = or_(followup.c.not_before.is_(None), followup.c.not_before <= now)
+    query = select(followup.c.id).join(delivery, delivery.c.id == followup.c.delivery)
+    query = query.where(delivery.c.channel == channel, delivery.c.state == "sent", ready)
+    return query.where(followup.c.state == "queued", followup.c.kind.in_(kinds)).order_by(followup.c.id)

@@ -1,0 +1,116 @@
+"""What a person can ask of topics: a key's story, the topic's, why a paper is there, a term's trend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import road
+from digest.actions import topics, trends
+from digest.app import App
+from digest.errors import InputError, UsageError
+from digest.report import topics as report
+from digest.report import trends as trend_report
+
+FRIDAY = datetime(2026, 7, 3, 12, tzinfo=UTC)
+NO_MODEL = road.Remembered("none", {"": np.zeros(2, np.float32)})
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The sample, matched for one topic without vectors."""
+    with road.app(tmp_path_factory.mktemp("home"), FRIDAY, NO_MODEL, topics=["unlearning"]) as opened:
+        opened.crawl("sample")
+        opened.stage("match")
+        opened.stage("write")
+        yield opened
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[App]:
+    with road.app(tmp_path / "home", FRIDAY, NO_MODEL) as opened:
+        yield opened
+
+
+def test_a_key_of_the_configuration_is_shown_with_what_it_brings(app: App) -> None:
+    found = topics.key(app, "unlearning", "Machine-Unlearning")
+    assert found.yielded.key.text == "machine unlearning"
+    assert found.yielded.papers > 0
+    assert [each.state for each in found.history] == ["active"]
+    assert "unlearning" in {each.key for each in found.overlaps}
+    assert '"machine unlearning" of unlearning: active, origin seed' in report.key_story(found)
+
+
+def test_a_key_that_is_not_there_names_the_nearest(app: App) -> None:
+    with pytest.raises(InputError, match="did you mean 'machine unlearning'"):
+        topics.key(app, "unlearning", "machine unlaerning")
+
+
+def test_a_topic_is_shown_with_all_active_keys_and_its_recall(app: App) -> None:
+    found = topics.overview(app, "unlearning")
+    active = {each.text for each in app.store.keys("unlearning", states=("active",))}
+    assert active == {each.key.text for each in found.keys if each.key.state == "active"}
+    assert found.recall is not None
+    assert found.recall.by_keys > 0
+    assert "recall in the last 30 days" in report.overview(found)
+
+
+def test_why_tells_the_same_score_as_the_match_and_the_post(app: App) -> None:
+    [match, *_] = app.store.matches("unlearning", FRIDAY.date().replace(year=2020), FRIDAY.date(), 0.3)
+    [told] = topics.why(app, match.paper)
+    assert told.score == match.score
+    posts = app.store.posts_with(match.paper)
+    assert bool(posts) == any("stands in post" in line for line in told.outcome)
+    assert told.speaks_for
+
+
+def test_why_of_a_paper_that_was_scored_and_does_not_match_says_so(app: App) -> None:
+    papers = app.store.announced_between(FRIDAY.date().replace(day=1), FRIDAY.date())
+    other = next(paper.id for paper in papers if not app.store.matches_of(paper.id))
+    [told] = topics.why(app, other)
+    assert told.score is None
+    assert "was scored and is no match" in told.outcome[0]
+
+
+def test_why_and_feedback_of_an_unknown_paper_are_one_line(app: App) -> None:
+    with pytest.raises(InputError, match="2601.99999 is not in the archive"):
+        topics.why(app, "2601.99999")
+    with pytest.raises(InputError, match="2601.99999 is not in the archive"):
+        topics.judge(app, "unlearning", "2601.99999", "like")
+
+
+def test_a_person_judges_a_paper_by_any_form_of_its_id_and_takes_it_back(app: App) -> None:
+    paper = app.store.announced_between(FRIDAY.date(), FRIDAY.date())[0].id
+    topics.judge(app, "unlearning", f"https://arxiv.org/abs/{paper}v1", "like")
+    assert app.store.opinions("unlearning") == {paper: "like"}
+    topics.judge(app, "unlearning", paper, None)
+    assert app.store.opinions("unlearning") == {}
+    assert [each.opinion for each in topics.feedback(app, "unlearning")] == ["like", None]
+    assert "taken back" in report.feedback(topics.feedback(app, "unlearning"))
+
+
+def test_a_key_of_the_configuration_is_taken_out_there(app: App) -> None:
+    with pytest.raises(UsageError, match=r"take it out of topics\.unlearning"):
+        topics.decide(app, "unlearning", "Concept erasure", "retired", "")
+    topics.decide(app, "unlearning", "lamp", "active", "mine")
+    assert topics.decide(app, "unlearning", "lamp", "retired", "no more").state == "retired"
+
+
+def test_the_trend_of_a_seed_key_has_the_silent_papers_of_its_topic(app: App) -> None:
+    found = trends.trend(app, "unlearning", beside=True)
+    assert found.topic == "unlearning"
+    assert found.papers == sum(each.held for each in found.said.years)
+    assert 0 < app.store.count_papers() - found.papers < 10  # withdrawn, or announced later
+    assert found.said.found > 0
+    assert found.silent is not None
+    assert "The archive is uneven" in trend_report.trend(found)
+    assert trends.trend(app, "graph").silent is None
+
+
+def test_the_trend_of_an_empty_archive_is_one_line(empty: App) -> None:
+    with pytest.raises(InputError, match="the archive is empty"):
+        trends.trend(empty, "unlearning")
