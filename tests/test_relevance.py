@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from digest.archive import Archive
-from digest.relevance import SCORER, match
+from digest.mentions import find_mentions
+from digest.relevance import SCORER, looks, match
 from digest.types import Key, KeyEvidence, Match, Paper, Topic
 from fields import corpus, paper, papers_of, vectors_of
 
@@ -231,3 +232,16 @@ def test_a_topic_takes_seconds(archive: Archive) -> None:
     started = time.process_time()
     match(UNLEARNING, (), archive, list(archive.row))
     assert time.process_time() - started < 3
+
+
+def test_a_paper_that_is_not_embedded_yet_is_judged_by_its_words(papers: list[Paper]) -> None:
+    """Half an archive without vectors must neither rise nor sink for it."""
+    vectors = vectors_of(
+        papers, {name: at for at, name in enumerate(sorted({p.id.split(".")[0] for p in papers}))}
+    )
+    vectors[::2] = 0
+    partly, without = Archive.build(papers, vectors), Archive.build(papers)
+    missing = np.arange(len(papers)) % 2 == 0
+    shift = looks(UNLEARNING, (), partly) - looks(UNLEARNING, (), without)
+    silent = ~find_mentions(UNLEARNING, (), without).named
+    assert abs(float(np.median(shift[missing & silent]))) < 0.1

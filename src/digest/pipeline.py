@@ -301,7 +301,8 @@ class _Archive:
         """Keys that the archive gives reason to add."""
         from digest import keys
 
-        return keys.propose(topic, known, self._built)
+        liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
+        return keys.propose(topic, known, self._built, liked=liked, disliked=disliked)
 
     def exhausted(self, topic: Topic, active: Sequence[Key]) -> list[tuple[Key, str]]:
         """Found keys that no longer lead anywhere, with the reason."""

@@ -36,6 +36,8 @@ MOST = 1000
 """The newest so many own papers are used. More add nothing but time, and older ones tell a
 topic's papers by the words of their years."""
 NEIGHBOURS = 5
+VECTORS_COUNT = 2
+"""The nearest neighbours by sentence vectors, which read what words hide, count as so many ways."""
 SELF_TRAINED = 0.25
 """The best finds added in self-training, as a share of the own papers."""
 IMAGINED = (2, 4, 8, 16, 32)
@@ -98,11 +100,12 @@ def _fused(scores: Mapping[str, Scores], archive: Archive) -> Scores:
     """The mean over the ways of minus the log of the share of papers ranked as high. A paper that is
     not embedded yet is judged by the other ways alone."""
     told = {name: -np.log(rank_share(each)) for name, each in scores.items()}
-    if archive.vectors is not None and len(told) > 1:
-        missing = ~archive.vectors.any(axis=1)
-        others = [each for name, each in told.items() if name != "vectors"]
-        told["vectors"][missing] = np.mean(others, axis=0)[missing]
-    return np.asarray(np.mean(list(told.values()), axis=0))
+    by_words = np.mean([each for name, each in told.items() if name != "vectors"], axis=0)
+    if archive.vectors is None:
+        return np.asarray(by_words)
+    count = len(told) - 1
+    fused = (count * by_words + VECTORS_COUNT * told["vectors"]) / (count + VECTORS_COUNT)
+    return np.asarray(np.where(archive.vectors.any(axis=1), fused, by_words))
 
 
 def _ways(archive: Archive, labels: Labels, columns: Rows) -> dict[str, Scores]:

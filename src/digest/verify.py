@@ -123,7 +123,7 @@ def wilson(successes: float, trials: int, z: float = 1.0) -> float:
         return 0.0
     share = successes / trials
     spread = z * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)))
-    return (share + z * z / (2 * trials) - spread) / (1 + z * z / trials)
+    return max(0.0, (share + z * z / (2 * trials) - spread) / (1 + z * z / trials))
 
 
 def _count(own: int, others: int) -> int:

@@ -47,7 +47,7 @@ def searcher(app: App, mode: Mode, *, expand: bool = False) -> Callable[[str, in
     from digest import search
     from digest.embed import is_default
 
-    index = index(app) if mode != "words" else None
+    index = vector_index(app) if mode != "words" else None
     if mode == "vectors" and index is None:
         raise UsageError("nothing is embedded yet; run: digest embed")
     encode = _encoder(app)
@@ -70,7 +70,7 @@ def ranker(
     Nothing in the query is syntax."""
     from digest import search
 
-    index = index(app) if mode != "words" else None
+    index = vector_index(app) if mode != "words" else None
     encode = _encoder(app)
     numbers = app.store.paper_numbers(among) if among is not None else {}
     names = {number: name for name, number in numbers.items()}
@@ -158,13 +158,13 @@ def similar(app: App, paper: str, count: int, window: Window) -> list[Hit]:
     base = ids.parse(paper).base
     if not app.store.papers([base]):
         raise InputError(f"{base} is not in the archive; digest search finds what is")
-    index = index(app)
+    index = vector_index(app)
     if index is None:
         raise UsageError("nothing is embedded yet; run: digest embed")
     return search.similar(app.store, index, app.model, base, count, Query(window=window))
 
 
-def index(app: App) -> VectorIndex | None:
+def vector_index(app: App) -> VectorIndex | None:
     """The vector index, rebuilt where it does not fit the archive; None where nothing is embedded."""
     from digest.index import open_index
 
