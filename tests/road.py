@@ -97,7 +97,7 @@ def stages(app: App, *sources: Snapshot) -> RunReport:
     reports = [pipeline.crawl(app.store, sources, app.now)] if sources else []
     reports += [app._embed(), app._match()]
     wrote, posts = app._write()
-    return RunReport(as_of=app.now, stages=(*reports, wrote, app._deliver()), posts=tuple(posts))
+    return RunReport(as_of=app.now, stages=(*reports, *wrote, app._deliver()), posts=tuple(posts))
 
 
 def command(arguments: Sequence[str], folder: Path, environ: Mapping[str, str], out: Path, err: Path) -> None:

@@ -87,7 +87,7 @@ def test_verbosity_says_from_which_level_on_one_is_heard(
     assert [event["event"] for event in said(capsys)] == heard
 
 
-@pytest.mark.parametrize("name", ["httpx", "httpcore.connection", "urllib3.connectionpool", "transformers"])
+@pytest.mark.parametrize("name", ["httpx", "httpcore.connection", "urllib3.connectionpool", "filelock"])
 def test_other_packages_are_heard_from_warnings_on_only(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,7 +70,9 @@ def search(
                 _show_line(context, text, answer)
             return
         found = archive.search(app, " ".join(query), count, limited, mode, expand=expand)
-        show(context, found, lambda: report.answer(found, colours=sys.stdout.isatty()))
+        for note in found.notes if context.obj.get("json") else ():
+            sys.stderr.write(f"note: {note}\n")
+        show(context, found.hits, lambda: report.answer(found, colours=sys.stdout.isatty()))
 
 
 def _show_line(context: click.Context, text: str, answer: Answer) -> None:
