@@ -216,7 +216,7 @@ class _View:
             sections = self._quoted_in_turn(sections, room.sentences)
         told = {one.url for section in sections for one in section.items}
         rest = [one for one in self._items.values() if one.url not in told]
-        silent = [one for one in self._items.values() if one.silent]
+        silent = sorted((one for one in self._items.values() if one.silent), key=lambda one: not one.keys)
         return {
             "since": overview.since,
             "until": overview.until,
