@@ -84,7 +84,7 @@ class _Reader:
         if isinstance(piece, _Maths):
             self.inset(piece, out)
         elif piece[0] == "\\" and len(piece) > 1:
-            self.command(piece[1:].rstrip("*"), out)
+            self.command(piece[1:].rstrip("*") or "*", out)
         elif piece == "{":
             out.append(self.braces())
         elif piece in ("^", "_"):

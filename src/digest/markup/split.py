@@ -97,6 +97,8 @@ def entity_bytes(entity: TextEntity) -> int:
 
 
 def _part(html: str) -> Part:
+    """The part of some HTML, without the white space at its ends, which Telegram would drop."""
+    html = html.strip()
     formatted = parse(html)
     return Part(html, formatted.text, formatted.entities)
 
