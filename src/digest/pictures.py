@@ -83,14 +83,8 @@ def term_over_years(trend: Trend, path: Path, language: Language = "en", *, dark
     Raises UsageError where matplotlib is not installed, or where the text needs Chinese letters and no
     font has them: a picture with boxes is none.
     """
-    _require_matplotlib()
-    import matplotlib as mpl
-
-    colours = DARK if dark else LIGHT
-    told = _texts(trend, language)
-    with mpl.rc_context(_style(colours, fonts_for(told))):
-        figure = _figure(trend, language, colours)
-        return save(figure, path)
+    with drawing(_texts(trend, language), dark=dark) as colours:
+        return save(_figure(trend, language, colours), path)
 
 
 def fonts_for(texts: Iterable[str]) -> tuple[str, ...]:
