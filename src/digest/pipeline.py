@@ -495,9 +495,7 @@ def draft(
 
     told = [choice.paper for choice in choices] + [one.paper for one in updates]
     papers = {paper.id: paper for paper in store.papers(told)}
-    sentences = {
-        choice.paper: summarize(papers[choice.paper], SENTENCES.get(choice.tier, 1)) for choice in choices
-    }
+    sentences = {choice.paper: summarize(papers[choice.paper], SENTENCES[choice.tier]) for choice in choices}
     shown = [papers[choice.paper] for choice in choices if choice.tier != "named"]
     told_anew = {paper.id: _in_words(words, paper, sentences[paper.id], language) for paper in shown}
     writer = replace(writer, turn=store.turn(topic.name, GENRE, slot))
