@@ -237,6 +237,13 @@ def configured_keys(topic: Topic) -> list[Key]:
     ]
 
 
+def known_keys(store: Store, topic: Topic) -> list[Key]:
+    """The topic's keys in the archive, those of the configuration too where nothing was matched yet."""
+    stored = store.keys(topic.name)
+    known = {key.normal for key in stored}
+    return [*stored, *(key for key in configured_keys(topic) if key.normal not in known)]
+
+
 def _keys_cursor(topic: Topic) -> str:
     """Where the day of a topic's last key proposal is kept."""
     return f"keys:{topic.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from digest.errors import InputError, UsageError
+from digest.pipeline import known_keys
 from digest.types import Trend
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def trend(
     if not held:
         raise InputError("the archive is empty; digest crawl or digest backfill TOPIC fills it")
     said = trends.holding(term, _candidates(store, [term], until))
-    known = trends.topic_of(term, [(topic, _keys(store, topic)) for topic in topics])
+    known = trends.topic_of(term, [(topic, known_keys(store, topic)) for topic in topics])
     silent = _silent(store, *known, until) if known else None
     topic = known[0] if known else None
     found = trends.trend(term, held, said, silent, topic=topic, since=since)
@@ -48,15 +49,6 @@ def _around(store: Store, found: Trend, until: date) -> dict[int, list[Paper]]:
     """Papers of each stretch, spread over its years, by its first year."""
     years = ((each.since, each.until) for each in found.said.stretches)
     return {since: store.spread_of_years(since, last, until, SPREAD) for since, last in years}
-
-
-def _keys(store: Store, topic: Topic) -> list[Key]:
-    """The topic's keys, those of the configuration too where nothing was matched yet."""
-    from digest.pipeline import configured_keys
-
-    stored = store.keys(topic.name)
-    known = {key.normal for key in stored}
-    return [*stored, *(key for key in configured_keys(topic) if key.normal not in known)]
 
 
 def _silent(store: Store, topic: Topic, keys: Sequence[Key], until: date) -> list[Paper]:

@@ -281,7 +281,7 @@ def _chosen(app: App, post: Post, topic: Topic, paper: str) -> Choice:
     """A paper that a person puts into a post. Raises InputError where it cannot stand there."""
     from digest.mentions import other_keys, seed_keys
     from digest.phrases import KeyMatcher
-    from digest.pipeline import configured_keys
+    from digest.pipeline import known_keys
 
     found = next(iter(app.store.papers([paper])), None)
     if found is None:
@@ -290,7 +290,7 @@ def _chosen(app: App, post: Post, topic: Topic, paper: str) -> Choice:
         raise InputError(f"{paper} was withdrawn: it cannot be posted")
     _not_posted(app, post, paper)
     matches = {match.topic: match for match in app.store.matches_of(paper)}
-    keys = [*configured_keys(topic), *app.store.keys(topic.name)]
+    keys = known_keys(app.store, topic)
     seeds = KeyMatcher(seed_keys(topic, keys), topic.exclude_keys).find(found.text)
     others = KeyMatcher(tuple(other_keys(topic, keys)), topic.exclude_keys).find(found.text)
     own = matches.get(topic.name)

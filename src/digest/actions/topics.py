@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from digest import mentions, yields
+from digest import mentions, terms, yields
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.phrases import normalise
-from digest.pipeline import configured_keys
+from digest.pipeline import configured_keys, known_keys
 from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Recall, Topic
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield
@@ -18,8 +18,6 @@ from digest.yields import KeyStory, Overview, Yield
 if TYPE_CHECKING:
     from digest.app import App
 
-MOST = 100_000
-"""A phrase in more papers than this says nothing about a field, and they would not fit into memory."""
 PERSON = "human"
 
 
@@ -71,7 +69,7 @@ def decide(app: App, topic: str, key: str, state: KeyState, reason: str) -> Key:
 def key(app: App, topic: str, text: str) -> KeyStory:
     """A key with all its evidence; raises InputError for one the topic never had."""
     wanted = app.topic(topic)
-    known = known_keys(app, wanted)
+    known = known_keys(app.store, wanted)
     found = _find_key(wanted, known, text)
     view = _View(app, wanted, [found, *(each for each in known if each.state == "active")])
     parents = found.evidence.parents if found.evidence else ()
@@ -99,7 +97,7 @@ def _find_key(topic: Topic, keys: Sequence[Key], text: str) -> Key:
 def overview(app: App, topic: str) -> Overview:
     """What the keys of a topic bring, month by month."""
     wanted = app.topic(topic)
-    shown = [each for each in known_keys(app, wanted) if each.state in ("active", "proposed")]
+    shown = [each for each in known_keys(app.store, wanted) if each.state in ("active", "proposed")]
     view = _View(app, wanted, shown)
     found = sorted(
         view.yields(shown), key=lambda each: (each.key.state, each.key.origin != "seed", -each.adds)
@@ -131,7 +129,7 @@ class _View:
         self.day = new_york_day(app.now)
         self._app, self._seeds = app, mentions.seed_keys(topic, shown)
         texts = list(dict.fromkeys((*self._seeds, *(each.text for each in shown))))
-        papers = app.store.with_phrases(texts, self.day, MOST)
+        papers = app.store.with_phrases(texts, self.day, terms.MOST)
         self.where = yields.standing(texts, topic.exclude_keys, papers)
 
     def yields(self, keys: Sequence[Key]) -> list[Yield]:
@@ -139,13 +137,6 @@ class _View:
         held = self._app.store.day_counts(self.day - yields.BEFORE - yields.RECENT, self.day)
         posted = self._app.store.posted_papers()
         return yields.yields(keys, self.where, self._seeds, posted, held, self.day)
-
-
-def known_keys(app: App, topic: Topic) -> list[Key]:
-    """The topic's keys, those of the configuration too where nothing was matched yet."""
-    stored = app.store.keys(topic.name)
-    known = {each.normal for each in stored}
-    return [*stored, *(each for each in configured_keys(topic) if each.normal not in known)]
 
 
 # Why.
@@ -162,7 +153,7 @@ def why(app: App, paper: str) -> list[Why]:
         raise InputError(f"{base} is not in the archive; digest search finds what is")
     matches = {one.topic: one for one in app.store.matches_of(base)}
     return [
-        told(found[0], topic, known_keys(app, topic), _record(app, found[0], topic, matches))
+        told(found[0], topic, known_keys(app.store, topic), _record(app, found[0], topic, matches))
         for topic in app.topics
     ]
 
