@@ -929,7 +929,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "resume_channel": lambda store: store.resume_channel("news"),
     "put_cursor": lambda store: store.put_cursor("updates", "7", NOW),
     "put_review": lambda store: store.put_review(Review(1, "v", "7", 1)),
-    "replace_part": lambda store: store.replace_part(1, 0, PART, PART),
+    "replace_part": lambda store: store.replace_part(1, 0, PART, PART, now=NOW, by="editor"),
     "add_edit": lambda store: store.add_edit(1, PART, "", "why", NOW),
     "add_once": lambda store: store.add_once(1, "pin", "why", NOW),
     "claim_followup": lambda store: store.claim_followup("news", ("edit",), NOW, TURN),
