@@ -76,7 +76,7 @@ def test_a_flood_answer_is_kept_for_the_whole_bot_and_not_slept_through(desk: Of
     assert desk.clock.slept == 0
     asked = len(api.requests())
     again = desk.deliver()
-    assert "rests until 2026-07-03 23:06:4" in again.notes[0]
+    assert "no request before 2026-07-03 23:06:4" in again.notes[0]
     assert len(api.requests()) == asked
     desk.wait(seconds=40_002)
     assert desk.deliver().counts == {"sent": 3}
@@ -171,6 +171,12 @@ def test_a_part_that_is_refused_holds_the_rest_of_its_post_and_no_other(desk: Of
     assert desk.states() == ["sent", "failed", "queued", "sent"]
     assert f"news: post {too_long} part 2 failed" in report.notes[0]
     assert "essage is too long" in api.messages(EDITOR)[-1].text
+    again = desk.deliver()
+    assert again.counts == {"sent": 0, "held": 1}
+    assert (
+        f"news: post {too_long} part 2 was refused; the parts after it wait: digest outbox list"
+        in again.notes[0]
+    )
 
 
 # --- quiet hours ----------------------------------------------------------------------------------
