@@ -82,6 +82,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "record_delivery": lambda store: store.record_delivery(1, "sent", NOW),
     "set_delivery_state": lambda store: store.set_delivery_state(1, ("failed",), "queued", NOW),
     "recover_deliveries": lambda store: store.recover_deliveries(NOW),
+    "hold_deliveries": lambda store: store.hold_deliveries(["news"], "why", NOW),
     "take_turn": lambda store: store.take_turn("bot", "me", NOW, NOW + timedelta(1)),
     "end_turn": lambda store: store.end_turn("bot", "me"),
     "rest_sender": lambda store: store.rest_sender("bot", NOW),
