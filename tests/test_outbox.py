@@ -11,7 +11,7 @@ import pytest
 from botapi import BotApi
 from digest import delivery
 from digest.channels import telegram
-from outbox import EDITOR, NOON, TEXTS, THREE, Office, office, quiet
+from outbox import EDITOR, NOON, TEXTS, THREE, Office, draft, office, quiet
 
 # --- all is well ----------------------------------------------------------------------------------
 
@@ -63,6 +63,18 @@ def test_a_topic_of_a_forum_gets_the_post(tmp_path: Path, api: BotApi) -> None:
         desk.write("one")
         assert desk.deliver(thread=thread).notes == ()
         assert [one.text for one in api.messages(desk.chat, thread)] == ["one"]
+
+
+def test_each_channel_of_a_language_gets_the_post_once(desk: Office, api: BotApi) -> None:
+    chats = {"news": desk.chat, "also": api.chat("channel"), "новости": api.chat("channel")}
+    channels = {"en": ["news", "also"], "ru": ["новости"]}
+    drafts = [draft("one", "two"), draft("раз", "два", language="ru")]
+    desk.store.add_posts(drafts, channels, "approved", 0, NOON)
+    with desk.bot() as bot:
+        made = [telegram.TelegramChannel(name, bot, str(chat)) for name, chat in chats.items()]
+        assert delivery.deliver(desk.store, made, desk.clock).counts == {"sent": 6}
+    stands = {name: [one.text for one in api.messages(chat)] for name, chat in chats.items()}
+    assert stands == {"news": ["one", "two"], "also": ["one", "two"], "новости": ["раз", "два"]}
 
 
 # --- what surely was not sent ---------------------------------------------------------------------

@@ -46,8 +46,11 @@ def nothing_is_marked_before_it_is_sent(patch: pytest.MonkeyPatch) -> None:
             store.set_delivery_state(claimed.id, ("sending",), "queued", now)
         return claimed
 
+    def record(store: Store, id_: int, state: Any, now: datetime, **_: Any) -> None:
+        store.set_delivery_state(id_, ("queued",), state, now)
+
     patch.setattr(Store, "claim_delivery", claim)
-    patch.setattr(Store, "record_delivery", lambda *_, **__: None)
+    patch.setattr(Store, "record_delivery", record)
 
 
 def what_was_being_sent_is_queued_at_start(patch: pytest.MonkeyPatch) -> None:
