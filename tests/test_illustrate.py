@@ -48,10 +48,10 @@ def test_another_picture_takes_the_place_of_the_first_and_none_takes_it_away(
         [post] = store.posts()
         assert [part.text for part in post.parts] == ["explainable AI", "one", "two"]
         assert (home / str(post.parts[0].picture)).read_bytes() == png(9, 9)
-    assert (
-        "has a picture, and is edited without it"
-        in digest(home, "posts", "edit", "1", "--drop", "2607.00001").stderr
-    )
+    source = card.with_suffix(".txt")
+    source.write_text(digest(home, "posts", "edit", "1", "--source").stdout)
+    said = digest(home, "posts", "edit", "1", "--from", str(source)).stderr
+    assert "post 1 has a picture, and is edited without it: digest posts picture 1 --none" in said
     digest(home, "posts", "picture", "1", "--none")
     with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
         [post] = store.posts()
