@@ -16,7 +16,6 @@ from digest.choose import Vector, unsure
 from digest.phrases import KeyMatcher
 from digest.summarize import summarize
 from digest.taxonomy import taxonomy
-from digest.text import detached
 from digest.types import Choice, Group, Overview, Paper, Resource, Topic
 
 LEADS = 2
@@ -95,7 +94,7 @@ def _telling_first(
         lead = leads[paper][0] if leads[paper] else ""
         says = 1.0 if name.find(lead) else 0.6 if name.find(papers[paper].title) else 0.0
         looks = by_id[paper].silent and not by_id[paper].evidence.other_keys
-        told = passages.stands_alone(detached(lead)) + says + by_id[paper].score
+        told = passages.stands_alone(lead) + says + by_id[paper].score
         return rank[paper] - told + looks + 2 * unsure(by_id[paper])
 
     return Group(group.name, tuple(sorted(group.papers, key=place)))

@@ -131,9 +131,13 @@ def quotes(paper: Paper, sentences: Sequence[str]) -> list[str]:
     return made
 
 
+_APART = re.compile(r"(?<=[A-Za-z]{2})(?=20\d\d\b)")
+"""Where ICML2026 wants a space."""
+
+
 def _venue(paper: Paper) -> Venue | None:
     found = venue(paper.comments)
-    return Venue(readable(found.name), found.how) if found else None
+    return Venue(_APART.sub(" ", readable(found.name)), found.how) if found else None
 
 
 def _name(name: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from digest.markup import escape
 from digest.render.item import Item, item, quotes
 from digest.render.writer import Writer, written
 from digest.text import detached, readable
@@ -185,10 +184,11 @@ def _own_words(topic: Topic, language: Language) -> dict[str, Any]:
 def _shown(overview: Overview, papers: Mapping[str, Paper], parts: Sequence[Part]) -> Iterable[Choice]:
     """The papers that the post links to, in the order of their relevance; those quoted are brief ones."""
     html = "\n".join(part.html for part in parts)
+    shown = "\n".join(part.text for part in parts)
     for choice in overview.choices:
         if f'href="https://arxiv.org/abs/{choice.paper}"' in html:
             lead = quotes(papers[choice.paper], overview.leads.get(choice.paper, ())[:1])[-1]
-            told = bool(lead) and escape(lead) in html
+            told = bool(lead) and lead in shown
             yield replace(choice, tier="brief" if told else "named")
 
 
@@ -197,8 +197,8 @@ def quotations(draft: Draft, overview: Overview, papers: Mapping[str, Paper]) ->
     leads = (quotes(papers[id_], lead[:1])[-1] for id_, lead in overview.leads.items())
     others = (overview.problems, overview.doubts, overview.unsolved)
     passages = (_shown_alone(text) for found in others for text in found.values())
-    html = "\n".join(part.html for part in draft.parts)
-    return tuple(dict.fromkeys(text for text in (*leads, *passages) if text and escape(text) in html))
+    shown = "\n".join(part.text for part in draft.parts)
+    return tuple(dict.fromkeys(text for text in (*leads, *passages) if text and text in shown))
 
 
 def _shown_alone(sentence: str) -> str:
@@ -256,6 +256,7 @@ class _View:
             "rest": rest[: room.rest],
             "rest_total": len(rest),
             "entries": self._entries(room) if genre == "listing" else [],
+            "retold": bool(self._told),
         }
 
     def _silent(self) -> tuple[list[Item], list[Item]]:
@@ -265,10 +266,11 @@ class _View:
         return [one for one in silent if one not in unsure], unsure
 
     def _ungrouped(self) -> list[Group]:
-        """The papers of no group, as one without a name."""
+        """The papers of no group, as one without a name; those with links of their own come first."""
         grouped = {id_ for group in self._overview.groups for id_ in group.papers}
-        rest = tuple(id_ for id_ in self._items if id_ not in grouped)
-        return [Group("", rest)] if rest else []
+        rest = [id_ for id_ in self._items if id_ not in grouped]
+        rest.sort(key=lambda id_: -len(self._items[id_].links))
+        return [Group("", tuple(rest))] if rest else []
 
     def _section(self, group: Group, each: int) -> Section:
         shown = tuple(self._items[id_] for id_ in group.papers[:each])
