@@ -61,7 +61,7 @@ ROWS = (
         ),
         (
             "tests/soak_telegram.py --days 30 --kills 2000 --rate 0.01",
-            f"tests/soak_crawl.py --papers {SHARED}/2026.jsonl.xz --days {SHARED}/days.json",
+            f"tests/soak_crawl.py --papers {SHARED}/corpus/2026.jsonl.xz --days {SHARED}/days-2026-05-01_2026-07-05.json",
             "tests/soak_syscalls.py",
         ),
         "10,000 kills of the whole `digest run`; embed, match and write are killed in tests only",
