@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/reliability.json"
 PAGE = ROOT / "docs/reliability.md"
 SHARED = "../shared/data"
+DAYS = f"{SHARED}/days-2026-05-01_2026-07-05.json"
 PYTEST = "-m pytest -q --no-header -p no:cacheprovider"
 
 
@@ -61,7 +62,7 @@ ROWS = (
         ),
         (
             "tests/soak_telegram.py --days 30 --kills 2000 --rate 0.01",
-            f"tests/soak_crawl.py --papers {SHARED}/corpus/2026.jsonl.xz --days {SHARED}/days-2026-05-01_2026-07-05.json",
+            f"tests/soak_crawl.py --papers {SHARED}/corpus/2026.jsonl.xz --days {DAYS}",
             "tests/soak_syscalls.py",
         ),
         "10,000 kills of the whole `digest run`; embed, match and write are killed in tests only",
