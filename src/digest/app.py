@@ -323,7 +323,7 @@ class App:
         """One of the later stages alone."""
         with self.alone():
             if name == "write":
-                wrote, posts = self._write()
+                wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
             done = stages[name]()
@@ -369,33 +369,42 @@ class App:
 
         return pipeline.match(self.store, self.plan, self.now)
 
-    def _write(self) -> tuple[list[StageReport], list[int]]:
-        """The roundups that are due, then the posts of series."""
+    def _write(self, *, again: bool = False) -> tuple[list[StageReport], list[int]]:
+        """The roundups that are due, then the posts of series; ``again``: those of today that were rejected,
+        too. A run leaves them alone, or it would bring back what a person has just refused."""
         from digest import pipeline
 
-        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words)
+        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words, again=again)
         reports = [wrote]
         for topic in self.topics:
             for one in topic.series:
                 if one.genre != "roundup":
-                    report, ids = self._write_series(topic, one, one.genre)
+                    report, ids = self._write_series(topic, one, one.genre, again=again)
                     reports += [report] if report.notes else []
                     posts += ids
         return reports, posts
 
-    def _write_series(self, topic: Topic, one: Series, genre: WindowGenre) -> tuple[StageReport, list[int]]:
+    def _write_series(
+        self, topic: Topic, one: Series, genre: WindowGenre, *, again: bool
+    ) -> tuple[StageReport, list[int]]:
         from digest import series
 
         day = new_york_day(self.now)
         first = series.newest(one, day)
         there = self.store.posts(topic=topic.name, genre=genre, since=first, until=day)
-        slot = series.due(one, day, {post.slot for post in there})
+        slot = series.due(one, day, {post.slot for post in there if not (again and post.state == "rejected")})
         if slot is None:
             return StageReport("write", 0.0, {}), []
-        return self.write_window(topic, genre, series.window(one, slot), topic.languages)
+        return self.write_window(topic, genre, series.window(one, slot), topic.languages, again=again)
 
     def write_window(
-        self, topic: Topic, genre: WindowGenre, window: tuple[date, date], languages: Sequence[Language]
+        self,
+        topic: Topic,
+        genre: WindowGenre,
+        window: tuple[date, date],
+        languages: Sequence[Language],
+        *,
+        again: bool = False,
     ) -> tuple[StageReport, list[int]]:
         """A post about a window of days, in these languages. A listing is a page, and no message."""
         from digest import windows
@@ -413,6 +422,8 @@ class App:
             channels,
             now=self.now,
             trend=trend,
+            words=self.words,
+            again=again,
         )
 
     def _trend(self, topic: Topic) -> Trend | None:

@@ -166,7 +166,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "followups": lambda store: store.followups(),
     "untold": lambda store: store.untold(["news"]),
     "reactions": lambda store: store.reactions(),
-    "paper_reactions": lambda store: store.paper_reactions(),
+    "paper_reactions": lambda store: store.paper_reactions("xai"),
     "question": lambda store: store.question("7", 1),
     "runs": lambda store: store.runs(),
     "status": lambda store: store.status(MODEL),

@@ -137,8 +137,8 @@ class Writer(Struct, frozen=True, kw_only=True):
     model: Phrase | None = None
     key_file: Folder | None = None
     seconds: Seconds = 30
-    calls: Cost = 60
-    tokens: Cost = 60_000
+    calls: Cost = 240
+    tokens: Cost = 240_000
 
 
 class Channel(Struct, frozen=True, kw_only=True):
