@@ -64,8 +64,9 @@ LOOK_AFTER = timedelta(seconds=120)
 
 _TOO_EARLY = "it may still be on its way, and is looked for two minutes after it was sent"
 
-FIRST_LOOKS = timedelta(minutes=15)
-"""For so long the first message of all is looked for, at the beginning of a channel."""
+FIRST_LOOKS = timedelta(minutes=70)
+"""For so long the first message of all is looked for, at the beginning of a channel: also by a timer that
+delivers each hour. After that each look would only forward old messages once more."""
 
 _NO_EARLIER = "no earlier message of the channel is known, so nobody can see that it is not there"
 
