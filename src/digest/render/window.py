@@ -27,6 +27,7 @@ from digest.types import (
     Part,
     Resource,
     ResourceKind,
+    Stretch,
     Topic,
     Trend,
     WindowGenre,
@@ -75,6 +76,9 @@ LEAST_HELD, LEAST_OF_LARGEST = 100, 0.2
 """A year is compared with others where the archive holds so many of its papers, and so large a share of
 what it holds of its largest year: of a thin year it has what a search has found."""
 YEARS = 6
+LEAST_FOUND = 20
+"""Of so many papers of a stretch of years it can be told what stood beside the term."""
+BESIDE = 3
 
 
 class Section(Struct, frozen=True):
@@ -167,10 +171,18 @@ def _over_the_years(trend: Trend | None) -> dict[str, Any]:
     years = trend.said.years if trend else ()
     largest = max((year.held for year in years), default=0)
     known = [year for year in years if year.held >= max(LEAST_HELD, LEAST_OF_LARGEST * largest)][-YEARS:]
+    beside = _beside(trend.said.stretches if trend else ())
     if trend is None or len(known) < 2:
-        return {"years": [], "jump": None}
+        return {"years": [], "jump": None, "beside": beside}
     jump = trend.said.jump
-    return {"years": known, "jump": jump if jump and jump.year in {year.year for year in known[1:]} else None}
+    shown = jump if jump and jump.year in {year.year for year in known[1:]} else None
+    return {"years": known, "jump": shown, "beside": beside}
+
+
+def _beside(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """The stretches of years with what stood beside the term most, where there are two to compare."""
+    told = [each for each in stretches if each.beside and each.found >= LEAST_FOUND]
+    return [replace(each, beside=each.beside[:BESIDE]) for each in told] if len(told) > 1 else []
 
 
 def _own_words(topic: Topic, language: Language) -> dict[str, Any]:
