@@ -282,6 +282,18 @@ def test_a_review_tells_what_stood_beside_the_term_in_its_times() -> None:
     assert "1993–2022 年 filament、soot、wick；2023–2025 年 dimmer、LED。" in visible(post("review", "zh"))
 
 
+def test_words_that_say_nothing_alone_do_not_stand_beside_a_term() -> None:
+    old, new = TREND.said.stretches
+    vague = (
+        Beside(text="best", share=0.3, elsewhere=0.1),
+        Beside(text="wax lamps", share=0.3, elsewhere=0.1),
+    )
+    mixed = replace(TREND, said=replace(TREND.said, stretches=(replace(old, beside=vague), new)))
+    by_id = {one.id: one for one in PAPERS}
+    text = visible(write_window(WRITER, TOPIC, "review", "en", found(), by_id, mixed))
+    assert "1993–2022 — wax lamps; 2023–2025 — dimmer, LED." in text
+
+
 def test_of_one_time_alone_nothing_is_told_beside_the_term() -> None:
     alone = replace(TREND, said=replace(TREND.said, stretches=TREND.said.stretches[1:]))
     by_id = {one.id: one for one in PAPERS}

@@ -18,6 +18,7 @@ from digest.render.item import Item, item, quotes
 from digest.render.writer import Writer, written
 from digest.text import detached, readable
 from digest.types import (
+    Beside,
     Choice,
     Draft,
     Group,
@@ -78,7 +79,8 @@ what it holds of its largest year: of a thin year it has what a search has found
 YEARS = 6
 LEAST_FOUND = 20
 """Of so many papers of a stretch of years it can be told what stood beside the term."""
-BESIDE = 3
+BESIDE, LEAST_BESIDE, TIMES_BESIDE = 3, 0.05, 6
+"""So many phrases, each in such a share of its papers; a single word so many times as often as else."""
 
 
 class Section(Struct, frozen=True):
@@ -181,8 +183,17 @@ def _over_the_years(trend: Trend | None) -> dict[str, Any]:
 
 def _beside(stretches: Sequence[Stretch]) -> list[Stretch]:
     """The stretches of years with what stood beside the term most, where there are two to compare."""
-    told = [each for each in stretches if each.beside and each.found >= LEAST_FOUND]
-    return [replace(each, beside=each.beside[:BESIDE]) for each in told] if len(told) > 1 else []
+    named = [(each, tuple(filter(_is_telling, each.beside))[:BESIDE]) for each in stretches]
+    told = [replace(each, beside=found) for each, found in named if found and each.found >= LEAST_FOUND]
+    return told if len(told) > 1 else []
+
+
+def _is_telling(one: Beside) -> bool:
+    """A phrase that says something without its papers: of two words, in capitals, or far more common then
+    than in other years; "best" and "potential" are neither."""
+    if len(one.text.split()) > 1 or sum(letter.isupper() for letter in one.text) > 1:
+        return one.share >= LEAST_BESIDE
+    return one.share >= max(2 * LEAST_BESIDE, TIMES_BESIDE * one.elsewhere)
 
 
 def _own_words(topic: Topic, language: Language) -> dict[str, Any]:
