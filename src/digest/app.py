@@ -201,6 +201,7 @@ class App:
             lookback=self.settings.lookback_days,
             state=state,
             channels={topic.name: self.channels_of(topic, topic.languages) for topic in self.topics},
+            applause=self.settings.telegram.applause,
         )
 
     def channels_of(

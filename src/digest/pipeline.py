@@ -86,13 +86,15 @@ Vectors = npt.NDArray[np.float32]
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What match and write go by: the topics, the model whose vectors count, how many days a run looks
-    back, whether posts wait for a person, and where each topic's posts go by language."""
+    back, whether posts wait for a person, where each topic's posts go by language, and how many good
+    reactions of readers make a weak like (0: none does)."""
 
     topics: tuple[Topic, ...]
     model: str
     lookback: int
     state: PostState
     channels: Mapping[str, Mapping[Language, tuple[str, ...]]]
+    applause: int = 0
 
 
 class Counting:
@@ -217,6 +219,8 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
         count.notes.append(
             f"{topic.name}: {len(matches)} over the floor {topic.floor:g}, {silent} of them silent"
         )
+        if praised := len(archive.applauded[topic.name]):
+            count.notes.append(f"{topic.name}: {praised} papers count as weakly liked by readers")
     return count.report()
 
 
@@ -292,7 +296,8 @@ class _Archive:
         if not self.candidates:
             return []
         liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
-        return relevance.match(topic, active, self._built, self.candidates, liked, disliked)
+        applauded = self.applauded[topic.name]
+        return relevance.match(topic, active, self._built, self.candidates, liked, disliked, applauded)
 
     @property
     def window(self) -> list[str]:
@@ -323,9 +328,8 @@ class _Archive:
         from digest.relevance import SCORER
 
         opinions = sorted(self._opinions[topic.name].items())
-        told = msgspec.json.encode(
-            [SCORER, self._day, self.since, topic, sorted(key.normal for key in active), opinions]
-        )
+        known = [SCORER, self._day, self.since, topic, sorted(key.normal for key in active), opinions]
+        told = msgspec.json.encode([*known, *self.applauded[topic.name]])
         state = f"{self._store.vector_state(self._plan.model)} {self._store.highest_number()}"
         return hashlib.sha256(told + state.encode()).hexdigest()
 
@@ -336,6 +340,15 @@ class _Archive:
     @cached_property
     def _opinions(self) -> dict[str, dict[str, Opinion]]:
         return {topic.name: self._store.opinions(topic.name) for topic in self._plan.topics}
+
+    @cached_property
+    def applauded(self) -> dict[str, list[str]]:
+        """For each topic the papers that readers have applauded, where that counts."""
+        from digest.applause import applauded
+
+        least = self._plan.applause
+        names = [topic.name for topic in self._plan.topics]
+        return {name: applauded(self._store.paper_reactions(name), least) if least else [] for name in names}
 
     @cached_property
     def _window(self) -> list[Paper]:
@@ -356,7 +369,8 @@ class _Archive:
         for topic in self._plan.topics:
             phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
             yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
-            yield from self._store.papers((*topic.seed_papers, *self._opinions[topic.name]))
+            told = (*self._opinions[topic.name], *self.applauded[topic.name])
+            yield from self._store.papers((*topic.seed_papers, *told))
 
 
 def vectors_of(store: Store, model: str, ids: Sequence[str]) -> Vectors | None:

@@ -67,7 +67,8 @@ def correct(app: App, post_id: int, number: int, html: str) -> Part:
     if old.picture and (units := utf16_length(made.text)) > CAPTION_LIMIT:
         raise InputError(f"it has {units} characters; under a picture there is room for {CAPTION_LIMIT}")
     new = Part(text, made.text, made.entities, old.picture)
-    if not app.store.replace_part(post_id, number - 1, new, old, state="approved"):
+    now, by = app.clock.now(), app.person
+    if not app.store.replace_part(post_id, number - 1, new, old, now=now, by=by, state="approved"):
         raise TryAgain(f"post {post_id} was changed meanwhile: look at it again")
     return new
 
