@@ -23,7 +23,7 @@ def card(app: App, number: int, file: Path, *, dark: bool = False) -> Path:
     """Draw a post's card: how many papers of its topic there were day by day, and which it shows."""
     from digest import cards
     from digest.actions.posts import find
-    from digest.render import short_title
+    from digest.render import long_day, short_title
     from digest.text import readable
 
     post = find(app, number)
@@ -31,7 +31,7 @@ def card(app: App, number: int, file: Path, *, dark: bool = False) -> Path:
     made = cards.Card(
         title=topic.title(post.language),
         term=topic.term,
-        slot=_day(post.slot, post.language),
+        slot=long_day(post.slot, post.language),
         days=_days(app, topic, post.slot),
         papers=tuple(readable(short_title(paper.title)) for paper in app.store.papers(post.papers)),
     )
@@ -65,6 +65,7 @@ def topic_map(
     import numpy as np
 
     from digest import cards, windows
+    from digest.render import long_day
 
     topic = app.topic(name)
     last = min(until or new_york_day(app.now), new_york_day(app.now))
@@ -82,19 +83,9 @@ def topic_map(
     made = cards.Map(
         title=topic.title(language),
         term=topic.term,
-        since=_day(since, language),
-        until=_day(last, language),
+        since=long_day(since, language),
+        until=long_day(last, language),
         groups=tuple(group.name for group in found.groups),
         points=tuple(cards.Point(of_group.get(choice.paper), choice.silent) for choice in shown),
     )
     return cards.draw_map(made, places, file, language, dark=dark)
-
-
-def _day(day: date, language: Language) -> str:
-    from babel.dates import format_date
-
-    from digest.render.environment import LOCALES
-
-    return (
-        str(format_date(day, "long", locale=LOCALES[language])).removesuffix("\u202fг.").removesuffix(" г.")
-    )

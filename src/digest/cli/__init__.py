@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, evaluate, export, posts, road, sending, templates, topics, trends
+from digest.cli import archive, evaluate, export, posts, road, sending, site, templates, topics, trends
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 
@@ -24,6 +24,7 @@ __all__ = [
     "posts",
     "road",
     "sending",
+    "site",
     "templates",
     "topics",
     "trends",
