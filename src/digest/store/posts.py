@@ -101,6 +101,20 @@ class PostStore(StoreBase):
         with self._reading() as connection:
             return read_posts(connection, *conditions)
 
+    def slots(self, until: date | None, count: int) -> list[date]:
+        """The last days until this one that have posts, newest first."""
+        query = select(post.c.slot).distinct().order_by(post.c.slot.desc()).limit(count)
+        query = query.where(post.c.slot <= until) if until else query
+        with self._reading() as connection:
+            return list(connection.scalars(query))
+
+    def published_mark(self) -> tuple[object, ...]:
+        """Changes whenever a post, or what was delivered of it, does."""
+        changes = select(func.max(post_change.c.id)).scalar_subquery()
+        query = select(changes, func.count(delivery.c.id), func.max(delivery.c.updated))
+        with self._reading() as connection:
+            return tuple(connection.execute(query).one())
+
     def post(self, id_: int) -> Post | None:
         """One post."""
         with self._reading() as connection:
