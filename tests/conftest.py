@@ -9,6 +9,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -39,6 +40,37 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the reference data (../shared) is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a file or folder of a name once, even where several workers want it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    def make(name: str, maker: Callable[[Path], None]) -> Path:
+        with FileLock(folder / f"{name}.lock"):
+            if not (folder / name).exists():
+                maker(folder / name)
+        return folder / name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def vectors(once: Callable[..., Path]) -> Path:
+    """The file of the sample's vectors."""
+    import road
+
+    return once("sample.npy", road.embed_sample)
+
+
+@pytest.fixture(scope="session")
+def sample_home(once: Callable[..., Path], vectors: Path) -> Path:
+    """A home with all stages done over the sample on Friday, 2026-07-03, to be copied."""
+    import road
+
+    return once("sample_home", lambda home: road.all_stages(home, vectors))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
 from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
+from digest.kept import Kept
 from digest.types import (
     Language,
     PostState,
@@ -49,6 +51,7 @@ class App:
         self.settings = settings
         self.now = now
         self.clock = Clock()
+        self.kept = Kept()
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -59,6 +62,12 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+
+    def at(self, now: datetime) -> Self:
+        """The same program acting as if it were another time, over the parts that are made by now."""
+        other = copy(self)
+        other.now = now
+        return other
 
     # The parts, each made when it is first needed.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,10 +141,10 @@ def _encoder(app: App) -> Callable[[str], npt.NDArray[np.float32]]:
     from digest.embed import load_query_encoder
 
     chosen = app.settings.embed
-    loaded = cache(lambda: load_query_encoder(chosen.model, chosen.device))
 
     def encode(text: str) -> npt.NDArray[np.float32]:
-        vectors: npt.NDArray[np.float32] = loaded().embed([text])
+        loaded = app.kept.get("encoder", None, lambda: load_query_encoder(chosen.model, chosen.device))
+        vectors: npt.NDArray[np.float32] = loaded.embed([text])
         return vectors.reshape(-1)
 
     return encode
@@ -173,7 +172,11 @@ def vector_index(app: App) -> VectorIndex | None:
         return None
     folder = app.settings.home / "index"
     state = app.store.vector_state(app.model)
-    return open_index(folder, app.model, dimension, state, lambda: app.store.all_vectors(app.model))
+
+    def opened() -> VectorIndex:
+        return open_index(folder, app.model, dimension, state, lambda: app.store.all_vectors(app.model))
+
+    return app.kept.get("index", state, opened)
 
 
 def status(app: App) -> Status:

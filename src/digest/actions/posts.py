@@ -246,19 +246,23 @@ def siblings(app: App, number: int) -> list[Post]:
     return [one for one in same if one.id != number]
 
 
-def _open(app: App, number: int) -> Post:
-    """A post that can still be changed."""
-    post = find(app, number)
+def why_closed(app: App, post: Post) -> str | None:
+    """Why a post cannot be changed any more; None where it can."""
+    number = post.id
     if post.state == "rejected":
-        raise UsageError(
-            f"post {number} is rejected, and its papers may stand elsewhere: it cannot be edited"
-        )
+        return f"post {number} is rejected, and its papers may stand elsewhere: it cannot be edited"
     unsent: tuple[DeliveryState, ...] = ("queued", "cancelled")
     left = [one for one in app.store.deliveries(post_id=number) if one.state not in unsent]
     if left:
-        raise UsageError(
-            f"post {number} cannot be edited: {left[0].channel} has it, or may have it ({left[0].state})"
-        )
+        return f"post {number} cannot be edited: {left[0].channel} has it, or may have it ({left[0].state})"
+    return None
+
+
+def _open(app: App, number: int) -> Post:
+    """A post that can still be changed."""
+    post = find(app, number)
+    if reason := why_closed(app, post):
+        raise UsageError(reason)
     return post
 
 

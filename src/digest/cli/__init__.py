@@ -11,7 +11,19 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, evaluate, export, posts, road, sending, site, templates, topics, trends
+from digest.cli import (
+    archive,
+    evaluate,
+    export,
+    posts,
+    road,
+    sending,
+    serve,
+    site,
+    templates,
+    topics,
+    trends,
+)
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 
@@ -24,6 +36,7 @@ __all__ = [
     "posts",
     "road",
     "sending",
+    "serve",
     "site",
     "templates",
     "topics",

@@ -1,0 +1,61 @@
+"""A real server of the page on loopback, over an archive of its own, and a browser's manners for httpx."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from digest import config
+from digest.app import App
+from digest.web import access, server
+from digest.web import app as web
+from digest.web.guard import Hosts
+
+
+@contextmanager
+def serving(home: Path, now: datetime | None = None, *, hosts: Hosts | None = None) -> Iterator[str]:
+    """The address of the page of a digest home, while it is served. The program has its own settings."""
+    with App(config.load(None, home, {}), now or datetime.now().astimezone(), quiet=True) as app:
+        page = web.build(app, access.load(home), hosts or Hosts("127.0.0.1"), now=now)
+        listening = server.listen("127.0.0.1", 0)
+        made = server.server(page)
+        thread = threading.Thread(target=made.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            while not made.started:
+                thread.join(0.01)
+                assert thread.is_alive(), "the server did not start"
+            yield server.url(listening).rstrip("/")
+        finally:
+            made.should_exit = True
+            thread.join(10)
+            listening.close()
+            assert not thread.is_alive(), "the server did not end"
+
+
+class Browser(httpx.Client):
+    """Keeps cookies, follows redirections, says where a form comes from, and sends forms with their token."""
+
+    def __init__(self, address: str, **more: Any) -> None:
+        super().__init__(base_url=address, follow_redirects=True, trust_env=False, **more)
+
+    def send_form(self, page: str, path: str, **fields: str) -> httpx.Response:
+        """Open a page, and send the form of it that goes to ``path``, with these fields as they are."""
+        form = self.form(page, path)
+        headers = {"Origin": str(self.base_url).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+        return self.post(path, data={**form, **fields}, headers=headers)
+
+    def form(self, page: str, path: str) -> dict[str, str]:
+        """The hidden fields of the form of a page that goes to ``path``."""
+        text = self.get(page).raise_for_status().text
+        found = re.search(rf'<form[^>]*action="{re.escape(path)}"[^>]*>(.*?)</form>', text, re.DOTALL)
+        assert found, f"{page} has no form for {path}"
+        hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found[1])
+        return dict(hidden)
