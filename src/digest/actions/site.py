@@ -59,12 +59,14 @@ def _message(sent: Sequence[Delivery]) -> str | None:
 
 
 def _pictures(app: App, posts: Sequence[Post]) -> Mapping[str, Path]:
-    """The files of the posts' pictures: those that are pictures by their name and lie in the digest home."""
-    home = app.settings.home.resolve()
+    """The files of the posts' pictures."""
     named = {part.picture for post in posts for part in post.parts if part.picture}
-    files = {name: (home / name).resolve() for name in sorted(named)}
-    return {
-        name: file
-        for name, file in files.items()
-        if file.is_relative_to(home) and file.suffix.lower() in _PICTURES and file.is_file()
-    }
+    return {name: file for name in sorted(named) if (file := picture_file(app, name))}
+
+
+def picture_file(app: App, name: str) -> Path | None:
+    """The file of a picture, if it is one by its name and lies in the digest home."""
+    home = app.settings.home.resolve()
+    file = (home / name).resolve()
+    known = file.is_relative_to(home) and file.suffix.lower() in _PICTURES and file.is_file()
+    return file if known else None
