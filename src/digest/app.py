@@ -47,8 +47,11 @@ if TYPE_CHECKING:
 class App:
     """The program over one set of settings, acting as if it were ``now``."""
 
-    def __init__(self, settings: Settings, now: datetime, *, quiet: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, now: datetime, *, quiet: bool = False, config: Path | None = None
+    ) -> None:
         self.settings = settings
+        self.config = config
         self.now = now
         self.clock = Clock()
         self.kept = Kept()
@@ -68,6 +71,12 @@ class App:
         other = copy(self)
         other.now = now
         return other
+
+    def use(self, settings: Settings) -> None:
+        """Go on with other settings; store and model stay as they are."""
+        self.settings = settings
+        for name in ("plan", "writer"):
+            self.__dict__.pop(name, None)
 
     # The parts, each made when it is first needed.
 

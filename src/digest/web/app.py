@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from digest.text import readable
-from digest.web import door, outbox, papers, posts, public, search, today
+from digest.web import door, outbox, papers, posts, public, search, today, topics, trends
 from digest.web.guard import Guard, Hosts
 from digest.web.visit import Site, threads
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from digest.app import App
     from digest.web.access import Access
 
-GROUPS: tuple[ModuleType, ...] = (today, search, papers, posts, outbox, public, door)
+GROUPS: tuple[ModuleType, ...] = (today, search, papers, posts, outbox, topics, trends, public, door)
 """The groups of pages. Each has ROUTES, and MENU, its address, where the menu shows it by the word
 ``layout.menu_<name of the module>``."""
 
@@ -38,6 +38,7 @@ _STATIC: Mapping[str, str] = {
     "page.js": "text/javascript",
     "desk.css": "text/css",
     "desk.js": "text/javascript",
+    "keys.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 

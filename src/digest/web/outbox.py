@@ -17,7 +17,10 @@ ORDER: tuple[DeliveryState, ...] = ("uncertain", "failed", "sending", "queued")
 def outbox(visit: Visit) -> Response:
     """What is not done, what needs a person first."""
     found = sending.outbox(visit.app, everything=False)
-    posts = {one.post: visit.app.store.post(one.post) for one in found}
+    posts = {number: visit.app.store.post(number) for number in {one.post for one in found}}
+    drafts = {number for number, post in posts.items() if post and post.state != "approved"}
+    found = [one for one in found if one.state != "queued" or one.post not in drafts]
+    visit.section = "posts"
     return visit.page(
         "outbox.html.j2",
         groups=[(state, [one for one in found if one.state == state]) for state in ORDER],

@@ -18,7 +18,7 @@ from digest.actions.site import picture_file
 from digest.editing import Source, body
 from digest.errors import Changed, DigestError, InputError, UsageError
 from digest.text import readable
-from digest.types import Delivery, Post
+from digest.types import Delivery, Part, Post
 from digest.web.bubbles import bubbles, called
 from digest.web.visit import Visit, get, post
 
@@ -88,11 +88,13 @@ def _day(text: str | None) -> date | None:
 
 
 class Draft(Struct, frozen=True):
-    """What stands in the editor: the post's own text, or what somebody has made of it; and what is wrong."""
+    """What stands in the editor: the post's own text, or what somebody has made of it; what is wrong with it;
+    the parts it would have where it is not stored."""
 
     papers: Sequence[str]
     text: str
     wrong: Sequence[str] = ()
+    parts: Sequence[Part] | None = None
 
 
 def show(visit: Visit) -> Response:
@@ -110,7 +112,7 @@ def _page(visit: Visit, post: Post, draft: Draft | None = None, *, status: int =
         status=status,
         title=called(app),
         post=post,
-        bubbles=bubbles(post),
+        bubbles=bubbles(post, draft.parts if draft else None),
         draft=draft or Draft(post.papers, body(post.parts)),
         closed=closed,
         titles=titles,
@@ -142,14 +144,19 @@ def edit(visit: Visit) -> Response:
 
 
 def preview(visit: Visit) -> Response:
-    """The messages that the editor's text would become, or why it cannot."""
+    """The messages that the editor's text would become, or why it cannot: for a script these alone
+    (``alone``), else the whole page with the text as it was typed."""
     given = _source(visit)
     post = posts.find(visit.app, given.post)
+    parts: Sequence[Part] = ()
+    wrong: Sequence[str] = ()
     try:
-        parts, wrong = posts.preview(visit.app, given), ()
+        parts = posts.preview(visit.app, given)
     except DigestError as error:
-        parts, wrong = (), tuple(str(error).splitlines())
-    return visit.page("bubbles.html.j2", post=post, bubbles=bubbles(post, parts), wrong=wrong)
+        wrong = str(error).splitlines()
+    if "alone" in visit.form:
+        return visit.page("bubbles.html.j2", post=post, bubbles=bubbles(post, parts), wrong=wrong)
+    return _page(visit, post, Draft(given.papers, given.text, wrong, parts))
 
 
 def _conflict(visit: Visit, given: Source, told: str) -> Response:

@@ -25,6 +25,7 @@ from digest.types import Language
 from digest.web.access import COOKIE, LASTS, Access, Session, new_session
 from digest.web.guard import SAFE, local_path
 from digest.web.words import LANGUAGES, Words, words
+from digest.web.work import Works
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -47,6 +48,7 @@ class Site:
         self.templates = templates
         self.https = https
         self.notes = Notes()
+        self.works = Works()
         self.clock = Clock()
         self._now = now
 

@@ -12,10 +12,10 @@
     asked?.abort();
     asked = new AbortController();
     shown.setAttribute("aria-busy", "true");
+    const body = new URLSearchParams(new FormData(form));
+    body.set("alone", "1");
     try {
-      const answer = await fetch(form.dataset.preview, {
-        method: "POST", body: new URLSearchParams(new FormData(form)), signal: asked.signal,
-      });
+      const answer = await fetch(form.dataset.preview, { method: "POST", body, signal: asked.signal });
       if (answer.redirected || !answer.ok) return;
       const made = new DOMParser().parseFromString(await answer.text(), "text/html");
       shown.replaceChildren(...made.body.childNodes);
