@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 720, 260
 LEFT, BOTTOM, TOP = 46, 26, 12
 FEW = 100
 """A share of fewer papers held is not drawn: one more would change it."""
-RIGHT = 10
+RIGHT = 26
 
 
 class Dot(Struct, frozen=True):

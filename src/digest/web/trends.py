@@ -61,7 +61,7 @@ def _trend(visit: Visit, term: str) -> Piece[Trend]:
 
 
 def _years(visit: Visit, found: Trend) -> object:
-    curves = {"said": found.said} | ({"quiet": found.silent} if found.silent else {})
+    curves = {"named": found.said} | ({"quiet": found.silent} if found.silent else {})
     return charts.years(curves, visit.t("trends.chart", term=found.term), partial(_share, visit))
 
 
