@@ -106,7 +106,7 @@ def test_the_default_file_is_short_and_every_setting_shown_as_a_comment_is_right
     assert max(map(len, text.splitlines())) <= 110
     (tmp_path / "home" / "templates").mkdir(parents=True)
     shown = re.compile(r"^# (?=\w+ = |\[)", re.MULTILINE)
-    assert len(shown.findall(text)) == 36
+    assert len(shown.findall(text)) == 37
     found = load(tmp_path, shown.sub("", text))
     assert found.contact == "you@example.org"
     assert found.posts.templates == tmp_path / "home" / "templates"
@@ -335,8 +335,8 @@ def test_an_address_must_be_one(tmp_path: Path, url: str) -> None:
 TOPIC = '[topics.cats]\nterm = "cat"\nseed_keys = ["cat"]\n'
 DAYS = "a whole number of days from 1 to 3650"
 TOP = (
-    "approval, arxiv, channels, contact, database, embed, lookback_days, posts, source, telegram, topics, "
-    "writer"
+    "approval, arxiv, channels, contact, database, embed, lookback_days, page, posts, source, telegram, "
+    "topics, writer"
 )
 GENRES = "a list of roundup, review, links, essay, listing"
 DOUBLE = "channels.d would post again what c posts to the same chat; give the two other topics or languages"

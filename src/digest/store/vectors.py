@@ -7,6 +7,7 @@ is embedded, and a paper that returns to an old text has its vector back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,13 @@ class VectorStore(StoreBase):
         with self._reading() as connection:
             return connection.scalar(select(model.c.dimension).where(model.c.name == name))
 
-    def count_without_vector(self, name: str) -> int:
-        """How many texts wait to be embedded by a model, known or not."""
+    def count_without_vector(self, name: str, since: date | None = None) -> int:
+        """How many texts wait to be embedded by a model, known or not: all, or those of papers announced
+        since a day."""
         with self._reading() as connection:
             waiting = select(func.count(paper.c.text_hash.distinct())).where(_without_vector(name))
+            if since is not None:
+                waiting = waiting.where(paper.c.announced >= since)
             return connection.scalar(waiting) or 0
 
     def texts_without_vector(self, name: str, size: int) -> Iterator[list[tuple[bytes, str]]]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from digest.types.archive import (
     Answer,
+    Facets,
     Hit,
+    Results,
     RunReport,
     Stage,
     StageReport,
@@ -109,6 +111,7 @@ __all__ = [
     "Draft",
     "Edited",
     "Evidence",
+    "Facets",
     "Feedback",
     "FollowUp",
     "FollowUpKind",
@@ -144,6 +147,7 @@ __all__ = [
     "Recall",
     "Resource",
     "ResourceKind",
+    "Results",
     "Review",
     "Rhythm",
     "RunReport",
