@@ -13,6 +13,7 @@ import click
 
 from digest.cli import (
     archive,
+    backup,
     evaluate,
     export,
     posts,
@@ -29,6 +30,7 @@ from digest.errors import DigestError, refused
 
 __all__ = [
     "archive",
+    "backup",
     "cli",
     "evaluate",
     "export",
