@@ -120,7 +120,7 @@ def backtest(app: App, topic: Topic) -> Backtest:
     Raises UsageError where a topic has its name."""
     from digest import pipeline
 
-    _is_new(app, topic)
+    check_new(app, topic)
     matches, proposed = pipeline.backtest(app.store, app.plan, topic, app.now, DAYS)
     found = [one for one in matches if one.score >= topic.floor]
     day = new_york_day(app.now)
@@ -142,14 +142,15 @@ def add(app: App, topic: Topic) -> Path:
 
     from digest import config
 
-    _is_new(app, topic)
+    check_new(app, topic)
     home = app.settings.home
     file = config.add_topic(config.find_config(app.config, home, os.environ), home, os.environ, topic)
     app.use(config.load(file, home, os.environ))
     return file
 
 
-def _is_new(app: App, topic: Topic) -> None:
+def check_new(app: App, topic: Topic) -> None:
+    """Raises UsageError where a topic has this one's name."""
     if topic.name in app.settings.topics:
         raise UsageError(f"there is a topic {topic.name!r}: give this one another name")
 

@@ -206,7 +206,7 @@ def _short(day: date) -> str:
 ROUTES = (
     get("/topics", index),
     get("/topics/new", new),
-    post("/topics/new", save),
+    post("/topics", save),
     get("/topics/{name}", show),
     post("/topics/{name}", decide),
     get("/topics/{name}/yield", bring),

@@ -10,12 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from digest.actions import pictures, trends
 from digest.days import new_york_day
 from digest.errors import DigestError, UsageError
-from digest.types import Trend
+from digest.types import Topic, Trend
 from digest.web import charts
 from digest.web.visit import Visit, get
 from digest.web.work import Piece
@@ -85,15 +86,32 @@ def _days(visit: Visit) -> object:
     return charts.days({day: counts.get(day, 0) for day in days}, visit.t("trends.per_day"), told)
 
 
-def map_(visit: Visit) -> Response:
-    """A topic's papers of some days, like ones near each other."""
+class Wanted(Struct, frozen=True):
+    """A map that is asked for."""
+
+    topic: Topic
+    since: date
+    until: date
+
+
+def _wanted(visit: Visit) -> Wanted:
+    """The topic and days of the address; the last month where it gives none."""
     topic = visit.app.topic(visit.query.get("topic", ""))
     until = _day(visit, "until") or new_york_day(visit.app.now)
-    since = _day(visit, "since") or until - MONTH
-    app = visit.app
-    mark = ("map", topic.name, since, until, visit.language, app.store.highest_number())
-    make = partial(pictures.mapped, app, topic.name, since, until, visit.language)
-    work = visit.site.works.get(mark, make)
+    return Wanted(topic, _day(visit, "since") or until - MONTH, until)
+
+
+def _mapped(visit: Visit, wanted: Wanted) -> Piece[pictures.Mapped]:
+    app, name = visit.app, wanted.topic.name
+    mark = ("map", name, wanted.since, wanted.until, visit.language, app.store.highest_number())
+    make = partial(pictures.mapped, app, name, wanted.since, wanted.until, visit.language)
+    return visit.site.works.get(mark, make)
+
+
+def map_(visit: Visit) -> Response:
+    """A topic's papers of some days, like ones near each other."""
+    wanted = _wanted(visit)
+    topic, work = wanted.topic, _mapped(visit, wanted)
     if not work.is_done:
         return visit.page("working.html.j2", title=topic.title(visit.language), work=work, status=202)
     found = work.result()
@@ -108,8 +126,8 @@ def map_(visit: Visit) -> Response:
         topic=topic,
         found=found,
         chart=charts.dots(dots, visit.t("trends.map_of", topic=topic.title(visit.language))),
-        since=since,
-        until=until,
+        since=wanted.since,
+        until=wanted.until,
         by_group=_groups(dots),
         has_pictures=_has_pictures(),
         colours=charts.COLOURS,
@@ -149,16 +167,13 @@ def trend_png(visit: Visit) -> Response:
 
 def map_png(visit: Visit) -> Response:
     """The picture of a map, to be posted."""
-    topic = visit.app.topic(visit.query.get("topic", ""))
-    until = _day(visit, "until") or new_york_day(visit.app.now)
-    since, dark = _day(visit, "since") or until - MONTH, "dark" in visit.query
-    app, language = visit.app, visit.language
+    from digest.cards import draw_map
 
-    def draw(file: Path) -> Path:
-        return pictures.topic_map(app, topic.name, since, until, file, language, dark=dark)
-
-    mark = ("png", topic.name, since, until, language, dark, app.store.highest_number())
-    return _png(visit, mark, draw, topic.name)
+    wanted = _wanted(visit)
+    found = _mapped(visit, wanted).result()
+    draw = partial(draw_map, found.map, found.places, language=visit.language, dark="dark" in visit.query)
+    mark = ("png", wanted.topic.name, found.papers, visit.language, "dark" in visit.query)
+    return _png(visit, mark, lambda file: draw(path=file), wanted.topic.name)
 
 
 def _png(visit: Visit, mark: object, draw: Callable[[Path], Path], name: str) -> Response:
