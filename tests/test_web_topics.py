@@ -19,7 +19,7 @@ from digest import config
 from digest.errors import DigestError, TryAgain
 from digest.types import Curve, Key, YearShare
 from digest.web import charts
-from digest.web.work import MOST_WAITING, Works
+from digest.web.pieces import MOST_WAITING, Works
 
 ATTACK = '"><script>alert(1)</script>'
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,18 @@ from digest.app import App
 from digest.web import access, server
 from digest.web import app as web
 from digest.web.guard import Hosts
+from digest.web.work import Jobs
 
 
 @contextmanager
-def serving(home: Path, now: datetime | None = None, *, hosts: Hosts | None = None) -> Iterator[str]:
-    """The address of the page of a digest home, while it is served. The program has its own settings."""
-    with App(config.load(None, home, {}), now or datetime.now().astimezone(), quiet=True) as app:
-        page = web.build(app, access.load(home), hosts or Hosts("127.0.0.1"), now=now)
+def serving(home: Path, now: datetime | None = None, *, program: Sequence[str] = ()) -> Iterator[str]:
+    """The address of the page of a digest home, while it is served; ``program`` is what long work is begun
+    with."""
+    with (
+        App(config.load(None, home, {}), now or datetime.now(UTC), quiet=True) as app,
+        Jobs(program, app.clock.now) as jobs,
+    ):
+        page = web.build(app, access.load(home), Hosts("127.0.0.1"), jobs, now=now)
         listening = server.listen("127.0.0.1", 0)
         made = server.server(page)
         thread = threading.Thread(target=made.run, kwargs={"sockets": [listening]})

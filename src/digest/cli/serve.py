@@ -29,7 +29,7 @@ def serve(
 
     Listens on this machine alone unless told otherwise; anywhere else it wants a password first.
     """
-    from digest.web import access, guard, server
+    from digest.web import access, guard, server, work
     from digest.web import app as web
 
     with opened(context, as_of) as app:
@@ -49,8 +49,20 @@ def serve(
                 "digest serve --set-password"
             )
         hosts = guard.Hosts(chosen.address, chosen.hosts)
-        page = web.build(app, known, hosts, now=as_of, https=chosen.https)
-        server.serve(page, server.listen(chosen.address, chosen.port), _told)
+        listening = server.listen(chosen.address, chosen.port)
+        options = ["--as-of", as_of.isoformat()] if as_of else []
+        with listening, work.Jobs(_program(context), app.clock.now, options) as jobs:
+            page = web.build(app, known, hosts, jobs, now=as_of, https=chosen.https)
+            server.serve(page, listening, _told)
+
+
+def _program(context: click.Context) -> list[str]:
+    """How the same program is called for a command, over the same home and configuration."""
+    given = context.obj
+    program = [sys.executable, "-m", "digest"]
+    for name in ("home", "config"):
+        program += [f"--{name}", str(given[name])] if given.get(name) else []
+    return program
 
 
 def _told(address: str) -> None:

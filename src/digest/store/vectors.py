@@ -84,11 +84,13 @@ class VectorStore(StoreBase):
 
     def vectors(self, name: str, ids: Sequence[str]) -> tuple[list[str], FloatMatrix]:
         """Those of these papers that have a vector, in the order given, and float32 [n, dimension]."""
-        joined = select(paper.c.id, vector.c.data).join(vector, vector.c.text_hash == paper.c.text_hash)
+        # An outer join begins with these papers; of an inner one SQLite begins with all vectors of the model.
+        own = (vector.c.text_hash == paper.c.text_hash) & (vector.c.model == id_of(name))
+        joined = select(paper.c.id, vector.c.data).select_from(paper).join(vector, own, isouter=True)
         with self._reading() as connection:
             dimension = connection.scalar(select(model.c.dimension).where(model.c.name == name)) or 0
-            of_model = joined.where(sqlite.is_one_of(paper.c.id, ids), vector.c.model == id_of(name))
-            found = dict(connection.execute(of_model).all())
+            rows = connection.execute(joined.where(sqlite.is_one_of(paper.c.id, ids))).all()
+            found = {id_: data for id_, data in rows if data is not None}
         there = [id_ for id_ in ids if id_ in found]
         return there, _matrix([found[id_] for id_ in there], dimension)
 

@@ -18,17 +18,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from digest.text import readable
-from digest.web import door, outbox, papers, posts, public, search, today, topics, trends
+from digest.web import door, jobs, outbox, papers, posts, public, search, today, topics, trends
 from digest.web.guard import Guard, Hosts
-from digest.web.visit import Site, threads
+from digest.web.visit import Site, get, nothing, threads
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from digest.app import App
     from digest.web.access import Access
+    from digest.web.work import Jobs
 
-GROUPS: tuple[ModuleType, ...] = (today, search, papers, posts, outbox, topics, trends, public, door)
+GROUPS: tuple[ModuleType, ...] = (today, search, papers, posts, outbox, topics, trends, jobs, public, door)
 """The groups of pages. Each has ROUTES, and MENU, its address, where the menu shows it by the word
 ``layout.menu_<name of the module>``."""
 
@@ -44,16 +45,22 @@ _STATIC: Mapping[str, str] = {
 
 
 def build(
-    app: App, access: Access, hosts: Hosts, *, now: datetime | None = None, https: bool = False
+    app: App,
+    access: Access,
+    hosts: Hosts,
+    work: Jobs,
+    *,
+    now: datetime | None = None,
+    https: bool = False,
 ) -> ASGIApp:
-    """The page over a wired program, as an ASGI application. With ``now`` it acts as if it were always
-    this moment; with ``https`` browsers send cookies nowhere else."""
+    """The page over a wired program, as an ASGI application. ``work`` is where long work is begun. With
+    ``now`` it acts as if it were always this moment; with ``https`` browsers send cookies nowhere else."""
     routes = [route for group in GROUPS for route in group.ROUTES]
     made = Starlette(
-        routes=[*routes, Route("/static/{name}", _static)],
+        routes=[*routes, Route("/static/{name}", _static), get("/{path:path}", nothing)],
         exception_handlers={HTTPException: _refused, Exception: _broken},
     )
-    made.state.site = Site(app, access, templates(), now=now, https=https)
+    made.state.site = Site(app, access, work, templates(), now=now, https=https)
     made.state.threads = threads()
     return Guard(made, hosts)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from digest.types import Language
 from digest.web.access import COOKIE, new_session
 from digest.web.guard import local_path
-from digest.web.visit import LANGUAGE_COOKIE, Visit, get, give_cookie, post
+from digest.web.visit import LANGUAGE_COOKIE, Visit, get, give_cookie, nothing, post
 from digest.web.words import LANGUAGES
 
 YEAR = 365 * 24 * 3600
@@ -53,7 +52,7 @@ def language(visit: Visit) -> Response:
     """Show the pages in another language from now on."""
     chosen = visit.path["language"]
     if chosen not in LANGUAGES:
-        raise HTTPException(404)
+        return nothing(visit)
     answer = visit.to(local_path(visit.query.get("next")))
     answer.set_cookie(LANGUAGE_COOKIE, cast("Language", chosen), YEAR, httponly=True, samesite="lax")
     return answer

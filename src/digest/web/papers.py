@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import cast
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from digest import export, ids
 from digest.actions import archive, topics
 from digest.errors import DigestError, InputError, UsageError
 from digest.links import links
-from digest.types import Evidence, Hit, Match, Opinion, Paper, Topic, Window
+from digest.types import Evidence, Hit, Match, Opinion, Paper, Post, Topic, Window
 from digest.web.visit import Visit, get, post
 from digest.why import Why
 
@@ -56,7 +57,7 @@ def paper(visit: Visit) -> Response:
         verdicts=[one for one in verdicts if one.match or one.opinion],
         others=[one for one in verdicts if not (one.match or one.opinion)],
         near=_near(visit, base),
-        posts=visit.app.store.posts_with(base)[::-1],
+        posts=_posts(visit, base),
         bibtex=export.papers([export.Entry(found)], "bibtex", ""),
         authors=AUTHORS,
     )
@@ -100,6 +101,14 @@ def _verdicts(visit: Visit, base: str) -> list[Verdict]:
         for one in visit.app.topics
     ]
     return sorted(verdicts, key=lambda one: one.match.score if one.match else -1.0, reverse=True)
+
+
+def _posts(visit: Visit, base: str) -> list[tuple[date, str, list[Post]]]:
+    """The posts that hold a paper, newest first; the languages of one stand together."""
+    groups: dict[tuple[date, str], list[Post]] = {}
+    for one in visit.app.store.posts_with(base):
+        groups.setdefault((one.slot, one.genre), []).append(one)
+    return [(slot, genre, those) for (slot, genre), those in sorted(groups.items(), reverse=True)]
 
 
 def _near(visit: Visit, base: str) -> list[Hit]:

@@ -167,10 +167,21 @@ def titled(hit: Hit) -> Markup:
 
 def marked(text: str, marks: Sequence[tuple[int, int]]) -> Markup:
     """A text with some of its characters marked."""
-    ends = [0, *(place for mark in marks for place in mark), len(text)]
+    ends = [0, *(place for mark in _joined(text, marks) for place in mark), len(text)]
     pieces = [escape(text[start:end]) for start, end in pairwise(ends)]
     mark = Markup("<mark>{}</mark>")
     return Markup("").join(mark.format(piece) if n % 2 else piece for n, piece in enumerate(pieces))
+
+
+def _joined(text: str, marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Marks with nothing but a space between them as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in marks:
+        if joined and text[joined[-1][1] : start] in ("", " ", "-"):
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
 
 
 ROUTES = (get("/search", search),)

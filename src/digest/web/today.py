@@ -68,9 +68,9 @@ def reasons(visit: Visit, evidence: Evidence, *, silent: bool) -> list[Markup]:
     t = visit.t
     said = []
     if evidence.seed_keys:
-        said.append(t("today.seed", keys=", ".join(evidence.seed_keys[:3])))
+        said.append(t("today.seed", keys=t.quoted(evidence.seed_keys[:3])))
     if evidence.other_keys:
-        said.append(t("today.key", keys=", ".join(evidence.other_keys[:3])))
+        said.append(t("today.key", keys=t.quoted(evidence.other_keys[:3])))
     looks = evidence.scores.get("looks", 0.0)
     if looks >= 0.5 or not said:
         said.append(t("today.looks", share=t.share(looks)))

@@ -18,8 +18,8 @@ from digest.days import new_york_day
 from digest.errors import DigestError, UsageError
 from digest.types import Topic, Trend
 from digest.web import charts
+from digest.web.pieces import Piece
 from digest.web.visit import Visit, get
-from digest.web.work import Piece
 
 MENU = "/trends"
 

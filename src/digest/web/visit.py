@@ -24,8 +24,9 @@ from digest.errors import Changed, DigestError, InputError, TryAgain, UsageError
 from digest.types import Language
 from digest.web.access import COOKIE, LASTS, Access, Session, new_session
 from digest.web.guard import SAFE, local_path
+from digest.web.pieces import Works
 from digest.web.words import LANGUAGES, Words, words
-from digest.web.work import Works
+from digest.web.work import Jobs
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -38,12 +39,21 @@ STATUS: Mapping[type[DigestError], int] = {Changed: 409, InputError: 404, TryAga
 
 
 class Site:
-    """What all visits share: the program, who may use it, the templates, what is still to be told."""
+    """What all visits share: the program, who may use it, the work begun here, the templates, and what is
+    still to be told."""
 
     def __init__(
-        self, app: App, access: Access, templates: Environment, *, now: datetime | None = None, https: bool
+        self,
+        app: App,
+        access: Access,
+        jobs: Jobs,
+        templates: Environment,
+        *,
+        now: datetime | None = None,
+        https: bool,
     ) -> None:
         self.app = app
+        self.jobs = jobs
         self.access = access
         self.templates = templates
         self.https = https
@@ -205,6 +215,11 @@ def _for_whom(page: Page, visit: Visit, *, open_to_all: bool) -> Response:
         return page(visit)
     except DigestError as error:
         return _told(visit, error)
+
+
+def nothing(visit: Visit) -> Response:
+    """The page for an address at which there is nothing."""
+    return visit.page("error.html.j2", status=404, title=visit.t("layout.error_404"), lines=())
 
 
 def _told(visit: Visit, error: DigestError) -> Response:

@@ -7,14 +7,14 @@ A word is a text, or its plural forms by the names of CLDR (one, few, many, othe
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
@@ -65,6 +65,12 @@ class Words:
             return value
         return self.number(value)
 
+    def quoted(self, texts: Iterable[str]) -> Markup:
+        """Some texts, each in quotation marks."""
+        return escape("、" if self.language == "zh" else ", ").join(
+            self("layout.quoted", text=text) for text in texts
+        )
+
     def number(self, value: float) -> str:
         """A number with the signs of the language."""
         return format_decimal(value, locale=self._locale)
@@ -77,9 +83,13 @@ class Words:
         """A day: ``long`` with the month's name, ``medium`` short, ``full`` with the weekday."""
         return format_date(value, form, locale=self._locale)
 
+    def decimal(self, value: float) -> str:
+        """A number with two digits after the point."""
+        return format_decimal(value, "0.00", locale=self._locale)
+
     def moment(self, value: datetime) -> str:
-        """A moment, in UTC."""
-        return format_datetime(value, "medium", locale=self._locale).removesuffix(":00") + " UTC"
+        """A moment, in UTC, to the minute."""
+        return f"{self.day(value.date())}, {value:%H:%M} UTC"
 
 
 @cache
