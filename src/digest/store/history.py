@@ -63,8 +63,8 @@ class HistoryStore(StoreBase):
         waiting = update(delivery).where(delivery.c.post.in_(live), delivery.c.state == "queued")
         with self._writing() as connection:
             moved = connection.execute(waiting.values(not_before=until, updated=now)).rowcount
-            version = connection.scalar(select(post.c.version).where(post.c.id == id_))
             if moved:
+                version = connection.execute(select(post.c.version).where(post.c.id == id_)).scalar_one()
                 _note(connection, id_, version, now, by, f"not before {until:%Y-%m-%d %H:%M} UTC")
         return moved > 0
 

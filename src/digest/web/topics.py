@@ -119,6 +119,7 @@ def new(visit: Visit) -> Response:
         return _form(visit, asked)
     try:
         topic = _topic(asked)
+        topics.check_new(visit.app, topic)
         mark = (
             "backtest",
             msgspec.json.encode(topic),
