@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 import click
 
@@ -14,6 +15,8 @@ from digest.errors import DigestError, UsageError
 if TYPE_CHECKING:
     from digest.app import App
     from digest.types import Edited
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @cli.group(cls=Group)
@@ -185,12 +188,15 @@ def _in_editor(app: App, number: int) -> Edited:
 
 
 def _decide(name: Literal["approve", "reject"], text: str) -> None:
-    at = click.option("--at", type=Moment(), metavar="TIME", help="Let it go out then, not sooner.")
+    def with_time(command: F) -> F:
+        told = "Let it go out then, not sooner."
+        at = click.option("--at", type=Moment(), metavar="TIME", help=told)
+        return at(command) if name == "approve" else command
 
     @posts.command(name, help=text)
     @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
     @click.option("--version", type=click.IntRange(min=1), metavar="N", help="Only if this is its version.")
-    @(at if name == "approve" else lambda command: command)
+    @with_time
     @as_of
     @click.pass_context
     def command(

@@ -52,7 +52,7 @@ def index(visit: Visit) -> Response:
     shown = days[:DAYS]
     limits = {name: query.get(name) or None for name in ("topic", "language", "state")}
     state: Any = limits.pop("state")
-    found = store.posts(**limits, state=state, since=shown[-1], until=shown[0]) if shown else []
+    found = store.posts(**limits, state=state, since=shown[-1], until=shown[0], bare=True) if shown else []
     undone: dict[int, list[Delivery]] = defaultdict(list)
     for one in sending.outbox(visit.app, everything=False):
         undone[one.post].append(one)
@@ -67,7 +67,7 @@ def index(visit: Visit) -> Response:
         states=STATES,
         waiting=sum(one.state in ("uncertain", "failed") for each in undone.values() for one in each),
         until=until,
-        drafts=len(store.posts(state="draft")),
+        drafts=len(store.posts(state="draft", bare=True)),
     )
 
 
