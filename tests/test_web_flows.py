@@ -67,13 +67,13 @@ def test_what_is_typed_is_seen_at_once_beside_it_and_saved(
         text = seen.get_by_label("Text", exact=True)
         text.press("Control+Home")
         text.press_sequentially("<b>Breaking</b> news. ")
-        expect(seen.locator("#messages .said b").first).to_have_text("Breaking")
+        expect(seen.locator("#messages .message b").first).to_have_text("Breaking")
         text.press("Control+Home")
         text.press_sequentially("<i>")
         expect(seen.locator("#messages [role=alert]")).to_contain_text("end tag corresponding")
         for _ in range(3):
             text.press("Backspace")
-        expect(seen.locator("#messages .said b").first).to_have_text("Breaking")
+        expect(seen.locator("#messages .message b").first).to_have_text("Breaking")
         text.press("Control+s")
         expect(seen.get_by_text("version 2")).to_be_visible()
     assert stored(home).parts[0].text.startswith("Breaking news.")
@@ -102,7 +102,7 @@ def test_a_post_is_previewed_without_scripts_and_nothing_typed_is_lost(
         text = seen.get_by_label("Text", exact=True)
         text.fill(stored(home).parts[0].html + "\n\n<u>Underlined</u>")
         seen.get_by_role("button", name="Preview").click()
-        expect(seen.locator("#messages .said u")).to_have_text("Underlined")
+        expect(seen.locator("#messages .message u")).to_have_text("Underlined")
         expect(text).to_have_value(stored(home).parts[0].html + "\n\n<u>Underlined</u>")
     assert stored(home).version == 1
 

@@ -61,7 +61,7 @@ def test_a_post_is_shown_part_by_part_with_how_full_each_is(browser: web.Browser
     units = len(part.text.encode("utf-16-le")) // 2
     assert f'<meter max="4096" high="3686" value="{units}"' in page
     assert f'<meter max="100" high="90" value="{len(part.entities)}"' in page
-    said = re.search(r'<div class="said" lang="en">(.*?)</div>\n', page, re.DOTALL)
+    said = re.search(r'<div class="message" lang="en">(.*?)</div>\n', page, re.DOTALL)
     assert said
     assert said[1].count("<b>") == part.html.count("<b>")
     assert said[1].count("<a href=") == part.html.count("<a href=")
