@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -181,6 +182,16 @@ def test_a_topics_map_links_to_its_papers_and_is_drawn_as_a_picture(browser: web
     assert png.content.startswith(b"\x89PNG")
 
 
+def test_without_matplotlib_charts_stay_and_the_page_says_what_pictures_need(
+    browser: web.Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digest.web.trends.find_spec", lambda _: None)
+    page = settled(browser, "/trends/map?topic=diffusion&since=2026-06-01").text
+    assert 'pip install "digest[pictures]"' in page
+    assert "map.png" not in page
+    assert page.count('<a href="/papers/') >= 17
+
+
 @pytest.mark.parametrize(
     "query", ["since=yesterday", "since=2026-07-03&until=2026-01-01", "until=2000-01-01"]
 )
@@ -261,26 +272,22 @@ def test_work_is_done_once_for_all_who_ask_and_its_errors_are_told() -> None:
     def fail() -> int:
         raise ValueError
 
-    try:
-        assert works.get("a", make).result() == 7
-        assert works.get("a", make).result() == 7
-        assert len(calls) == 1
-        assert works.get("b", fail).is_done
-        with pytest.raises(DigestError, match="could not be worked out"):
-            works.get("b", fail).result()
-    finally:
-        works.close()
+    assert works.get("a", make).result() == 7
+    assert works.get("a", make).result() == 7
+    assert len(calls) == 1
+    failed = works.get("b", fail)
+    with pytest.raises(DigestError, match="could not be worked out"):
+        failed.result()
+    assert works.get("b", fail).is_done
+    assert works.get("c", lambda: 8).result() == 8  # whoever fails holds up nobody
 
 
 def test_no_more_work_is_taken_than_can_be_waited_for() -> None:
-    from threading import Event
-
     works, gate = Works(), Event()
-    try:
-        for at in range(MOST_WAITING):
-            works.get(at, gate.wait)
-        with pytest.raises(TryAgain):
-            works.get("more", gate.wait)
-    finally:
-        gate.set()
-        works.close()
+    for at in range(MOST_WAITING):
+        works.get(at, gate.wait)
+    with pytest.raises(TryAgain):
+        works.get("more", gate.wait)
+    gate.set()
+    assert works.get(MOST_WAITING - 1, gate.wait).result()
+    assert works.get("more", gate.wait).result()

@@ -72,11 +72,16 @@ class App:
         other.now = now
         return other
 
-    def use(self, settings: Settings) -> None:
-        """Go on with other settings; store and model stay as they are."""
-        self.settings = settings
+    def add_topic(self, topic: Topic) -> Path:
+        """Write a topic into the configuration, and go on with it; store and model stay as they are."""
+        from digest import config
+
+        home = self.settings.home
+        file = config.add_topic(config.find_config(self.config, home, os.environ), home, os.environ, topic)
+        self.settings = config.load(file, home, os.environ)
         for name in ("plan", "writer"):
             self.__dict__.pop(name, None)
+        return file
 
     # The parts, each made when it is first needed.
 

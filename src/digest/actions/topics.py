@@ -138,15 +138,8 @@ def backtest(app: App, topic: Topic) -> Backtest:
 def add(app: App, topic: Topic) -> Path:
     """Write a new topic into the configuration, and go on with it. Gives the file. Raises UsageError where a
     topic has its name, or the file cannot be written."""
-    import os
-
-    from digest import config
-
     check_new(app, topic)
-    home = app.settings.home
-    file = config.add_topic(config.find_config(app.config, home, os.environ), home, os.environ, topic)
-    app.use(config.load(file, home, os.environ))
-    return file
+    return app.add_topic(topic)
 
 
 def check_new(app: App, topic: Topic) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from threading import Lock
+from concurrent.futures import Future, wait
+from queue import SimpleQueue
+from threading import Lock, Thread
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from digest.errors import DigestError, TryAgain
 
@@ -43,6 +43,10 @@ class Piece(Generic[T]):
         """For how long it has been awaited."""
         return int(monotonic() - self._begun)
 
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, but no longer than this."""
+        wait([self._future], seconds)
+
     def result(self) -> T:
         """What came of it; waits for that. Raises what went wrong, DigestError for what nobody foresaw."""
         try:
@@ -55,29 +59,40 @@ class Piece(Generic[T]):
 
 
 class Works:
-    """Pieces of work by what they are of, done one after the other. The newest are kept."""
+    """Pieces of work by what they are of, done one after the other. The newest are kept. What is under way
+    when the program ends is left: it only reads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._pieces: OrderedDict[object, Piece[object]] = OrderedDict()
-        self._doer = ThreadPoolExecutor(1, thread_name_prefix="work")
+        self._pieces: OrderedDict[object, Piece[Any]] = OrderedDict()
+        self._waiting: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self._doer: Thread | None = None
 
     def get(self, of: object, make: Callable[[], T]) -> Piece[T]:
         """The piece of work of this; begun where there is none yet. Raises TryAgain where too many wait."""
         with self._lock:
-            piece = self._pieces.get(of)
-            if piece is None:
-                if sum(not one.is_done for one in self._pieces.values()) >= MOST_WAITING:
-                    raise TryAgain("too much is being worked out at once; try again in a minute")
-                piece = Piece(self._doer.submit(make))
-                self._pieces[of] = piece
+            piece = self._pieces.get(of) or self._begin(of, make)
             self._pieces.move_to_end(of)
             while len(self._pieces) > MOST_KEPT and next(iter(self._pieces.values())).is_done:
                 self._pieces.popitem(last=False)
-        with suppress(Exception):
-            piece._future.exception(SOON)  # noqa: SLF001 - ours
-        return piece  # type: ignore[return-value]  # what is of the same is of the same kind
+        piece.wait(SOON)
+        return piece
 
-    def close(self) -> None:
-        """Begin nothing more."""
-        self._doer.shutdown(wait=True, cancel_futures=True)
+    def _begin(self, of: object, make: Callable[[], T]) -> Piece[T]:
+        if sum(not one.is_done for one in self._pieces.values()) >= MOST_WAITING:
+            raise TryAgain("too much is being worked out at once; try again in a minute")
+        future: Future[T] = Future()
+        self._waiting.put((future, make))
+        if self._doer is None:
+            self._doer = Thread(target=self._work, name="work", daemon=True)
+            self._doer.start()
+        piece = self._pieces[of] = Piece(future)
+        return piece
+
+    def _work(self) -> None:
+        while True:
+            future, make = self._waiting.get()
+            try:
+                future.set_result(make())
+            except BaseException as error:  # told to whoever asks for the result
+                future.set_exception(error)
