@@ -1,63 +1,86 @@
-"""Debian's Chromium, steered by Playwright, at the size of a phone and of a laptop."""
+"""Chromium, where there is one: never downloaded, and without network of its own."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-CHROMIUM = Path("/usr/bin/chromium")
-PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+SIZES = {"phone": {"width": 390, "height": 844}, "laptop": {"width": 1280, "height": 800}}
+LOCALES = {"en": "en-GB", "ru": "ru-RU", "zh": "zh-CN"}
+AXE = Path(__file__).parent / "browser" / "node_modules" / "axe-core" / "axe.min.js"
+
+Size = Literal["phone", "laptop"]
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The browser, once for all tests that look at pages. Skips where there is none."""
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield made
-        made.close()
+def chromium() -> Iterator[Any]:
+    """A browser; the test is skipped where there is none."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip(f"no Chromium is installed ({', '.join(NAMES)})")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=OPTIONS)
+        yield browser
+        browser.close()
 
 
 @contextmanager
-def page(
-    browser: Browser,
-    size: dict[str, int] = LAPTOP,
-    scheme: Literal["light", "dark"] = "light",
-    *,
-    scripts: bool = True,
-) -> Iterator[Page]:
-    """A page in a session of its own. What goes wrong in it (an error of a script, something that the
-    policy refuses) fails the test."""
-    wrong: list[str] = []
-    context = browser.new_context(viewport=dict(size), color_scheme=scheme, java_script_enabled=scripts)  # type: ignore[arg-type]
-    context.set_default_timeout(30_000)
-    made = context.new_page()
-    made.on("pageerror", lambda error: wrong.append(str(error)))
-    made.on(
-        "console",
-        lambda told: wrong.append(told.text) if told.type == "error" and not _expected(told.text) else None,
+def tab(
+    browser: Any, address: str, size: Size = "laptop", *, language: str = "en", **more: Any
+) -> Iterator[Any]:
+    """A page of a new window, whose scripts and answers may hold no error."""
+    context = browser.new_context(
+        base_url=address, viewport=SIZES[size], locale=LOCALES[language], reduced_motion="reduce", **more
     )
-    yield made
-    context.close()
-    assert not wrong
-
-
-def _expected(text: str) -> bool:
-    """A status of 4xx that the test asked for is told in the console too."""
-    return text.startswith("Failed to load resource: the server responded with a status of 4")
-
-
-def overflows(page: Page) -> list[Any]:
-    """The boxes that reach over the right edge, though nothing scrolls them: none on a well-made page."""
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if _is_wrong(said) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: (errors.append(dialog.message), dialog.dismiss()))
+    own = (f"{address}/", "about:", "data:")
+    page.on("request", lambda asked: None if asked.url.startswith(own) else errors.append(asked.url))
     try:
-        wide = page.viewport_size["width"]  # type: ignore[index]
-        return [] if page.locator("html").evaluate("node => node.scrollWidth") <= wide else ["the page"]
-    except Error:  # without scripts nothing can be measured
-        return []
+        yield page
+    finally:
+        context.close()
+    assert errors == [], errors
+
+
+def _is_wrong(said: Any) -> bool:
+    """Whether the console tells of an error; that a page came with a status of its own is none."""
+    told = "the server responded with a status of "
+    return said.type == "error" and not any(f"{told}{status}" in said.text for status in (409, 422))
+
+
+def overflows(page: Any) -> bool:
+    """Whether something reaches over the right edge of the page."""
+    wide: int = page.evaluate("document.documentElement.scrollWidth")
+    return wide > page.viewport_size["width"]
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds serious or critical; the test is skipped where axe-core is not installed."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci --prefix tests/browser")
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    return [
+        f"{one['id']}: {one['help']}: " + "; ".join(node["html"][:200] for node in one["nodes"])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]

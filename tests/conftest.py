@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -71,6 +72,22 @@ def sample_home(once: Callable[..., Path], vectors: Path) -> Path:
     import road
 
     return once("sample_home", lambda home: road.all_stages(home, vectors))
+
+
+@pytest.fixture(scope="session")
+def page(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page over a home with the sample and one paper that means harm."""
+    import shutil
+
+    import web
+
+    home = tmp_path_factory.mktemp("page") / "home"
+    shutil.copytree(sample_home, home)
+    web.add_harm(home)
+    with web.serving(
+        home, web.FRIDAY, program=[sys.executable, "-m", "digest", "--home", str(home)]
+    ) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

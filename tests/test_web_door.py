@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
 import web
-from digest.web import access
+from digest.web import access, guard, server
 from digest.web.guard import MOST_BYTES, Hosts, local_path
 
-FRIDAY = datetime(2026, 7, 3, 12, tzinfo=UTC)
 SECRET = "correct horse battery"
-
-
-@pytest.fixture(scope="module")
-def page(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a page without a password."""
-    home = tmp_path_factory.mktemp("open") / "home"
-    shutil.copytree(sample_home, home)
-    with web.serving(home, FRIDAY) as address:
-        yield address
 
 
 @pytest.fixture
@@ -32,7 +24,7 @@ def locked(tmp_path: Path, sample_home: Path) -> Iterator[str]:
     """The address of a page with a password."""
     shutil.copytree(sample_home, tmp_path / "home")
     access.set_password(tmp_path / "home", SECRET)
-    with web.serving(tmp_path / "home", FRIDAY) as address:
+    with web.serving(tmp_path / "home", web.FRIDAY) as address:
         yield address
 
 
@@ -153,3 +145,76 @@ def test_cookies_are_out_of_reach_for_scripts_and_other_sites(page: str) -> None
     cookie = httpx.get(page, trust_env=False).headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
+
+
+def test_a_page_that_others_can_reach_wants_a_password_first(tmp_path: Path) -> None:
+    told = run(tmp_path, "serve", "--address", "0.0.0.0", "--port", "0")
+    assert told.returncode == 2
+    assert "set a password first: digest serve --set-password" in told.stderr
+    assert run(tmp_path, "serve", "--set-password", typed="short\n").returncode == 65
+    assert run(tmp_path, "serve", "--set-password", typed=f"{SECRET}\n").returncode == 0
+
+
+def run(home: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "digest", "--home", str(home), *arguments]
+    return subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60, check=False)
+
+
+# --- slow clients ---------------------------------------------------------------------------------
+
+
+def connection(page: str) -> socket.socket:
+    url = httpx.URL(page)
+    return socket.create_connection((url.host, url.port or 80), timeout=30)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that waits for half a second."""
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.5)
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.5)
+
+
+def closed_after(line: socket.socket, pieces: Iterator[bytes]) -> bytes:
+    """What the server says until it closes, while it is given one piece after the other."""
+    line.settimeout(0.1)
+    said = b""
+    for piece in pieces:
+        try:
+            line.sendall(piece)
+            found = line.recv(65536)
+        except TimeoutError:
+            continue
+        except OSError:
+            return said
+        if not found:
+            return said
+        said += found
+    raise AssertionError("the server waits for ever")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("begin", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
+def test_headers_that_come_drop_by_drop_are_not_waited_for(page: str, begin: bytes) -> None:
+    with connection(page) as line:
+        line.sendall(begin)
+        drops = (b"X" if begin else b"" for _ in range(200))
+        assert closed_after(line, drops) == b""
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_body_that_comes_drop_by_drop_is_not_waited_for(page: str) -> None:
+    with connection(page) as line:
+        line.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+        assert b" 408 " in closed_after(line, (b"x" for _ in range(200)))
+
+
+def test_a_quick_client_is_served_while_slow_ones_wait(page: str) -> None:
+    lines = [connection(page) for _ in range(50)]
+    try:
+        for line in lines:
+            line.sendall(b"GET / HTTP/1.1\r\n")
+        assert httpx.get(page + "/search", trust_env=False).status_code == 200
+    finally:
+        for line in lines:
+            line.close()

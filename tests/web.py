@@ -14,10 +14,43 @@ import httpx
 
 from digest import config
 from digest.app import App
+from digest.store import Store
+from digest.types import Evidence, Match, Neighbour, Page, Paper
 from digest.web import access, server
 from digest.web import app as web
 from digest.web.guard import Hosts
 from digest.web.work import Jobs
+
+FRIDAY = datetime(2026, 7, 3, 12, tzinfo=UTC)
+HARM = "2607.09999"
+SCRIPT = "<script>document.title='harmed'</script>"
+_PICTURE = '"><img src=x onerror="document.title=1">'
+
+
+def add_harm(home: Path) -> None:
+    """Add a paper whose every text is an attack, a match of it, and such a key."""
+    paper = Paper(
+        id=HARM,
+        version=1,
+        title=f"{SCRIPT} {_PICTURE} {{{{7*7}}}} interpretability $x^2$",
+        abstract=f"Interpretability {SCRIPT} {_PICTURE} of javascript:alert(1) is $\\alpha$. " * 3,
+        authors=(f"Eve {SCRIPT}", "O'Hara"),
+        categories=("cs.LG",),
+        submitted=FRIDAY,
+        updated=FRIDAY,
+        announced=FRIDAY.date(),
+        comments=f"{SCRIPT} code at https://github.com/a/b?x=%22onload",
+        journal_ref=_PICTURE,
+        doi="10.1/<script>",
+    )
+    evidence = Evidence(
+        seed_keys=(SCRIPT,), neighbours=(Neighbour(HARM, SCRIPT, 0.9),), scores={"looks": 0.9}
+    )
+    match = Match(topic="xai", paper=HARM, score=0.99, silent=True, evidence=evidence, scorer="x")
+    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
+        store.add_papers("import", Page((paper,), None), FRIDAY)
+        store.put_matches("xai", [match], "x")
+        store.decide_key("xai", SCRIPT, SCRIPT, "proposed", by="digest", reason=SCRIPT, now=FRIDAY)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -75,7 +75,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters["readable"] = readable
+    made.filters["readable"] = lru_cache(10_000)(readable)
     made.globals["static"] = _address
     made.globals["menu"] = {
         group.__name__.rpartition(".")[2]: group.MENU for group in GROUPS if hasattr(group, "MENU")

@@ -41,6 +41,8 @@ class Words:
         found = self._find(name)
         if isinstance(found, dict):
             found = found[self._locale.plural_form(cast("float", values["n"]))]
+        if not values:
+            return escape(found)
         shown = {key: self._shown(value) for key, value in values.items()}
         return escape(found).format(**shown)
 
