@@ -41,7 +41,7 @@ def test_words_have_all_plural_forms_and_the_same_values_in_every_language(langu
 
 @pytest.mark.parametrize("language", ["ru", "zh"])
 def test_no_word_was_left_in_english(language: Language) -> None:
-    alphabet = {"ru": "[а-яё]", "zh": "[\u4e00-\u9fff]"}[language]
+    alphabet = {"ru": "[А-яё]", "zh": "[\u4e00-\u9fff]"}[language]
     bare = {"PDF", "Hugging Face", "{genre}, {day}", "{genre}，{day}", "“{text}”", "«{text}»"}
     for name, said in words(language).names().items():
         for text in said.values() if isinstance(said, dict) else [said]:

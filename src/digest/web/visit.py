@@ -24,6 +24,7 @@ from digest.errors import Changed, DigestError, InputError, TryAgain, UsageError
 from digest.types import Language
 from digest.web.access import COOKIE, LASTS, Access, Session, new_session
 from digest.web.guard import SAFE, local_path
+from digest.web.pieces import Works
 from digest.web.words import LANGUAGES, Words, words
 from digest.web.work import Jobs
 
@@ -52,11 +53,13 @@ class Site:
         https: bool,
     ) -> None:
         self.app = app
+        _ = app.store, app.plan, app.arxiv, app.writer  # made once: a visit has a copy of the program
         self.jobs = jobs
         self.access = access
         self.templates = templates
         self.https = https
         self.notes = Notes()
+        self.works = Works()
         self.clock = Clock()
         self._now = now
 
