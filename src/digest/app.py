@@ -224,6 +224,7 @@ class App:
             lookback=self.settings.lookback_days,
             state=state,
             channels={topic.name: self.channels_of(topic, topic.languages) for topic in self.topics},
+            applause=self.settings.telegram.applause,
         )
 
     def channels_of(
@@ -345,7 +346,7 @@ class App:
         """One of the later stages alone."""
         with self.alone():
             if name == "write":
-                wrote, posts = self._write()
+                wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
             done = stages[name]()
@@ -391,33 +392,42 @@ class App:
 
         return pipeline.match(self.store, self.plan, self.now)
 
-    def _write(self) -> tuple[list[StageReport], list[int]]:
-        """The roundups that are due, then the posts of series."""
+    def _write(self, *, again: bool = False) -> tuple[list[StageReport], list[int]]:
+        """The roundups that are due, then the posts of series; ``again``: those of today that were rejected,
+        too. A run leaves them alone, or it would bring back what a person has just refused."""
         from digest import pipeline
 
-        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words)
+        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words, again=again)
         reports = [wrote]
         for topic in self.topics:
             for one in topic.series:
                 if one.genre != "roundup":
-                    report, ids = self._write_series(topic, one, one.genre)
+                    report, ids = self._write_series(topic, one, one.genre, again=again)
                     reports += [report] if report.notes else []
                     posts += ids
         return reports, posts
 
-    def _write_series(self, topic: Topic, one: Series, genre: WindowGenre) -> tuple[StageReport, list[int]]:
+    def _write_series(
+        self, topic: Topic, one: Series, genre: WindowGenre, *, again: bool
+    ) -> tuple[StageReport, list[int]]:
         from digest import series
 
         day = new_york_day(self.now)
         first = series.newest(one, day)
         there = self.store.posts(topic=topic.name, genre=genre, since=first, until=day)
-        slot = series.due(one, day, {post.slot for post in there})
+        slot = series.due(one, day, {post.slot for post in there if not (again and post.state == "rejected")})
         if slot is None:
             return StageReport("write", 0.0, {}), []
-        return self.write_window(topic, genre, series.window(one, slot), topic.languages)
+        return self.write_window(topic, genre, series.window(one, slot), topic.languages, again=again)
 
     def write_window(
-        self, topic: Topic, genre: WindowGenre, window: tuple[date, date], languages: Sequence[Language]
+        self,
+        topic: Topic,
+        genre: WindowGenre,
+        window: tuple[date, date],
+        languages: Sequence[Language],
+        *,
+        again: bool = False,
     ) -> tuple[StageReport, list[int]]:
         """A post about a window of days, in these languages. A listing is a page, and no message."""
         from digest import windows
@@ -435,6 +445,8 @@ class App:
             channels,
             now=self.now,
             trend=trend,
+            words=self.words,
+            again=again,
         )
 
     def _trend(self, topic: Topic) -> Trend | None:
@@ -442,7 +454,7 @@ class App:
         from digest import terms
 
         try:
-            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now))
+            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now), beside=True)
         except (InputError, UsageError):
             return None
 
@@ -500,7 +512,7 @@ def _sample() -> Source:
 
 def _exit_code(done: StageReport) -> int:
     """75 where something is to be sent again later, 1 where a person must look at what was sent."""
-    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed"}:
+    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed", "held"}:
         return DeliveryError.exit_code
     return TryAgain.exit_code if done.counts.get("queued") else 0
 

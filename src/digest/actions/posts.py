@@ -240,10 +240,10 @@ def _bases(given: Sequence[str]) -> list[str]:
 
 
 def siblings(app: App, number: int) -> list[Post]:
-    """The same post in the other languages."""
+    """The same post in the other languages, as far as it was not rejected."""
     post = find(app, number)
     same = app.store.posts(topic=post.topics[0], genre=post.genre, since=post.slot, until=post.slot)
-    return [one for one in same if one.id != number]
+    return [one for one in same if one.language != post.language and one.state != "rejected"]
 
 
 def why_closed(app: App, post: Post) -> str | None:
@@ -277,6 +277,9 @@ class _New(Struct, frozen=True):
 def _revised(app: App, post: Post, papers: Sequence[str], text: str, *, as_listed: bool) -> _New | None:
     """The post with these papers and this text, joined with what the template writes; None where that is
     what it says already."""
+    if any(part.picture for part in post.parts):
+        how = f"digest posts picture {post.id} --none takes it away; put it back after that"
+        raise UsageError(f"post {post.id} has a picture, and is edited without it: {how}")
     from digest.editing import revise
 
     standing = blocks_of(_body(post))
@@ -312,7 +315,9 @@ def _fresh(app: App, post: Post, choices: Sequence[Choice]) -> tuple[str, ...]:
 
     topic = app.topic(post.topics[0])
     updates = app.store.updates_of(post.id)
-    draft = pipeline.draft(app.store, app.writer, topic, post.slot, post.language, choices, updates)
+    draft = pipeline.draft(
+        app.store, app.writer, topic, post.slot, post.language, choices, updates, words=app.words
+    )
     return blocks_of(body(draft.parts))
 
 
@@ -440,7 +445,8 @@ def write(
     with app.alone():
         stages, posts = [], []
         for topic in wanted:
-            report, ids = app.write_window(topic, genre, (first, last), languages or topic.languages)
+            days = (first, last)
+            report, ids = app.write_window(topic, genre, days, languages or topic.languages, again=True)
             stages.append(report)
             posts += ids
         return app.record("write", stages, posts)
