@@ -222,7 +222,7 @@ def test_titles_names_and_texts_cannot_break_out_of_the_page() -> None:
 def test_no_name_of_a_topic_or_genre_leads_anywhere_else(name: str) -> None:
     assert re.fullmatch(r"x[0-9a-f]{12}", slug(name))
     made = pages(archive(post(topics=(name,), genre=name)))
-    assert all(re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+)*\.(html|js|css|atom)", one) for one in made)
+    assert all(re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+)*\.(html|js|css|svg|atom)", one) for one in made)
 
 
 def test_feeds_are_the_channels_feeds_with_a_page_for_each_entry() -> None:

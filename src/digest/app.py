@@ -454,7 +454,7 @@ class App:
         from digest import terms
 
         try:
-            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now))
+            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now), beside=True)
         except (InputError, UsageError):
             return None
 
@@ -512,7 +512,7 @@ def _sample() -> Source:
 
 def _exit_code(done: StageReport) -> int:
     """75 where something is to be sent again later, 1 where a person must look at what was sent."""
-    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed"}:
+    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed", "held"}:
         return DeliveryError.exit_code
     return TryAgain.exit_code if done.counts.get("queued") else 0
 

@@ -277,6 +277,9 @@ class _New(Struct, frozen=True):
 def _revised(app: App, post: Post, papers: Sequence[str], text: str, *, as_listed: bool) -> _New | None:
     """The post with these papers and this text, joined with what the template writes; None where that is
     what it says already."""
+    if any(part.picture for part in post.parts):
+        how = f"digest posts picture {post.id} --none takes it away; put it back after that"
+        raise UsageError(f"post {post.id} has a picture, and is edited without it: {how}")
     from digest.editing import revise
 
     standing = blocks_of(_body(post))

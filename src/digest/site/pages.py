@@ -62,6 +62,7 @@ def pages(archive: Archive) -> dict[str, Made]:
     made: dict[str, Made] = {
         "site.css": (_HERE / "site.css").read_bytes,
         "search.js": (_HERE / "search.js").read_bytes,
+        "icon.svg": (_HERE / "icon.svg").read_bytes,
         "index.html": partial(site.index, site.languages[0], "index.html"),
     }
     for language in site.languages:
