@@ -53,6 +53,7 @@ class Site:
         https: bool,
     ) -> None:
         self.app = app
+        _ = app.store, app.plan, app.arxiv, app.writer  # made once: a visit has a copy of the program
         self.jobs = jobs
         self.access = access
         self.templates = templates
@@ -196,12 +197,18 @@ def _answer(page: Page, request: Request, body: bytes, *, open_to_all: bool) -> 
     return answer
 
 
+_ONCE_MORE = (
+    '<!doctype html><html lang="en"><meta http-equiv="refresh" content="0"><title>digest</title>'
+    '<link rel="icon" href="data:,">'
+)
+
+
 def _again(request: Request) -> Response:
     """To a browser that followed a link of another site, and so has kept its cookie back: ask for the same
     again, now from here (SameSite=Strict, RFC 6265bis, 5.5)."""
     if request.method not in SAFE:
         raise HTTPException(403)
-    return HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0"><title>digest</title>')
+    return HTMLResponse(_ONCE_MORE)
 
 
 def _for_whom(page: Page, visit: Visit, *, open_to_all: bool) -> Response:
