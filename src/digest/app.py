@@ -49,6 +49,8 @@ class App:
         self.settings = settings
         self.now = now
         self.clock = Clock()
+        self.readonly = False
+        """Set before the archive is first needed: it is then neither made nor upgraded nor changed."""
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -67,8 +69,9 @@ class App:
         """The archive, brought to the newest schema."""
         from digest.store import Store
 
-        self.make_home()
-        return self._open.enter_context(Store.open(self.settings.database))
+        if not self.readonly:
+            self.make_home()
+        return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @cached_property
     def embedder(self) -> Embedder:

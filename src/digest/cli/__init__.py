@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, evaluate, export, posts, road, sending, templates, topics, trends
+from digest.cli import archive, evaluate, export, operations, posts, road, sending, templates, topics, trends
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 
@@ -21,6 +21,7 @@ __all__ = [
     "evaluate",
     "export",
     "main",
+    "operations",
     "posts",
     "road",
     "sending",

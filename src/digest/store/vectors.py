@@ -46,7 +46,7 @@ class VectorStore(StoreBase):
     def count_without_vector(self, name: str) -> int:
         """How many texts wait to be embedded by a model, known or not."""
         with self._reading() as connection:
-            waiting = select(func.count(paper.c.text_hash.distinct())).where(_without_vector(name))
+            waiting = select(func.count(paper.c.text_hash.distinct())).where(without_vector(name))
             return connection.scalar(waiting) or 0
 
     def texts_without_vector(self, name: str, size: int) -> Iterator[list[tuple[bytes, str]]]:
@@ -111,7 +111,7 @@ class VectorStore(StoreBase):
             return f"{read_stamp(connection, TEXTS)}.{read_stamp(connection, _stamp(name))}"
 
     def _waiting(self, name: str, size: int, after: ColumnElement[bool] | None) -> Sequence[Row[Any]]:
-        query = select(paper).where(_without_vector(name)).limit(size)
+        query = select(paper).where(without_vector(name)).limit(size)
         query = query.order_by(paper.c.announced.desc(), paper.c.number)
         with self._reading() as connection:
             return connection.execute(query if after is None else query.where(after)).all()
@@ -135,7 +135,7 @@ def id_of(name: str) -> ColumnElement[int]:
     return select(model.c.id).where(model.c.name == name).scalar_subquery()
 
 
-def _without_vector(name: str) -> ColumnElement[bool]:
+def without_vector(name: str) -> ColumnElement[bool]:
     of_model = select(vector.c.text_hash).where(vector.c.model == id_of(name))
     return ~of_model.where(vector.c.text_hash == paper.c.text_hash).exists()
 

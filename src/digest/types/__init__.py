@@ -10,12 +10,14 @@ from __future__ import annotations
 from digest.types.archive import (
     Answer,
     Hit,
+    Run,
     RunReport,
     Stage,
     StageReport,
     Status,
     Window,
 )
+from digest.types.operations import Alarm, Backlog, Check, Health, Level, Room
 from digest.types.papers import (
     AnnounceType,
     Listed,
@@ -95,12 +97,15 @@ from digest.types.trends import (
 )
 
 __all__ = [
+    "Alarm",
     "Amount",
     "AnnounceType",
     "Answer",
+    "Backlog",
     "Beside",
     "Change",
     "Chat",
+    "Check",
     "Choice",
     "Curve",
     "Days",
@@ -115,6 +120,7 @@ __all__ = [
     "Genre",
     "Group",
     "Hashtag",
+    "Health",
     "Hit",
     "Jump",
     "Key",
@@ -124,6 +130,7 @@ __all__ = [
     "Language",
     "Languages",
     "LeftOut",
+    "Level",
     "Limits",
     "Listed",
     "Mark",
@@ -146,6 +153,8 @@ __all__ = [
     "ResourceKind",
     "Review",
     "Rhythm",
+    "Room",
+    "Run",
     "RunReport",
     "SeedKeys",
     "Series",

@@ -29,6 +29,18 @@ class RunReport(Struct, frozen=True, kw_only=True):
     exit_code: int = 0
 
 
+class Run(Struct, frozen=True, kw_only=True):
+    """One run of a command: as of when, begun and finished when, what it did, how it ended."""
+
+    id: int
+    command: str
+    as_of: datetime
+    started: datetime
+    finished: datetime
+    report: RunReport | None
+    exit_code: int
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """What the archive holds (name to figure), posts and deliveries by state, the last runs in words,
     how far arXiv was read and whether it may be asked (name to words), and readers' reactions to the
