@@ -137,15 +137,17 @@ class App:
     def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
         from digest.channels.quiet import QuietHours
         from digest.channels.telegram import TelegramChannel
+        from digest.schedule import Rule, times
 
         assert chosen.chat is not None
-        hours, zone = chosen.quiet_hours, chosen.time_zone
+        hours, zone, at = chosen.quiet_hours, chosen.time_zone, chosen.post_at
         return TelegramChannel(
             name,
             self.bot,
             chosen.chat,
             thread=chosen.thread,
             quiet=QuietHours.parse(hours, zone) if hours and zone else None,
+            times=Rule(times(at), zone) if at and zone else None,
             probe=self.settings.telegram.on_uncertain == "probe",
             rich=chosen.format == "rich",
             home=self.settings.home,

@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digest import doctor
+import msgspec
+
+from digest import alarms, doctor
 from digest.days import new_york_day
-from digest.errors import DigestError, TryAgain
+from digest.errors import DigestError, TryAgain, UsageError
 from digest.types import Check, Health, Room
 
 if TYPE_CHECKING:
     from digest.app import App
+
+
+TOLD = "alarms:told"
+"""The cursor that says which alarms the editors know of."""
 
 
 def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
@@ -77,6 +83,20 @@ def health(app: App) -> Health:
         paused=store.paused(),
         gate_closed=app.arxiv.gate.closed(now),
     )
+
+
+def watch(app: App) -> list[str]:
+    """Tell the editors what they must know and were not told; what was told. Raises DeliveryError, and
+    UsageError where there is nobody to tell."""
+    if app.settings.telegram.speaks_to is None:
+        raise UsageError("there is nobody to tell: name telegram.editors")
+    there = alarms.raised(health(app))
+    told = msgspec.json.decode(app.store.cursor(TOLD) or "{}", type=dict[str, str])
+    lines = list(alarms.news(there, told))
+    if lines:
+        app.bot.tell("\n\n".join(lines))
+        app.store.put_cursor(TOLD, msgspec.json.encode(alarms.noted(there)).decode(), app.clock.now())
+    return lines
 
 
 def _configuration(app: App, file: Path | None) -> Iterator[Check]:

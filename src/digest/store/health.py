@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import func, select, text
 
 from digest.store.base import StoreBase, read_as
@@ -62,19 +60,3 @@ class HealthStore(StoreBase):
         query = select(pause.c.channel, pause.c.reason, pause.c.since).order_by(pause.c.channel)
         with self._reading() as connection:
             return tuple(read_as(Pause, connection, query))
-
-    def due_parts(self, channels: list[str], now: datetime) -> tuple[int, ...]:
-        """The deliveries of approved posts that wait to be sent to these channels and may be tried."""
-        query = (
-            select(delivery.c.id)
-            .join(post, post.c.id == delivery.c.post)
-            .where(
-                delivery.c.channel.in_(channels),
-                delivery.c.state == "queued",
-                post.c.state == "approved",
-                delivery.c.not_before.is_(None) | (delivery.c.not_before <= now),
-            )
-            .order_by(delivery.c.id)
-        )
-        with self._reading() as connection:
-            return tuple(connection.scalars(query))
