@@ -218,7 +218,7 @@ def test_killed_in_the_middle_beside_cron_and_another_daemon_nothing_is_lost_or_
         for one in at_work:
             one.kill()
         for one in crowd:
-            one.communicate(timeout=120)
+            one.communicate(timeout=120)  # ends when what they started has ended too: it holds their output
         third = begin("daemon")
         lines = []
         assert third.stdout is not None

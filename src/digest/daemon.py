@@ -14,6 +14,7 @@ memory or is killed takes nothing with it; it takes the lock of the digest home 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -190,7 +191,7 @@ class Daemon:
         if self._over.is_set():
             return 0
         began = self._clock.now()
-        command = [*self._program, *self._options, *words]
+        command = [*self._program, *self._options, f"--child-of={os.getpid()}", *words]
         child = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - the program itself
         self._children[name] = child
         try:

@@ -6,7 +6,10 @@ message on its way to a channel must not be cut off: nobody could tell then whet
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,6 +33,16 @@ class Stop:
         """Hear SIGTERM and SIGINT from now on."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self)
+
+    def follow(self, parent: int) -> None:
+        """End, as by SIGTERM, once the process that started this one is gone, however it went."""
+
+        def watch() -> None:
+            while os.getppid() == parent:
+                time.sleep(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=watch, daemon=True).start()
 
     def __call__(self, number: int, _: object) -> None:
         again = number == signal.SIGINT == self._asked

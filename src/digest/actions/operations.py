@@ -70,9 +70,8 @@ def health(app: App) -> Health:
     from digest.crawling import newest_batch
 
     status, store = app.store.status(app.model), app.store
-    now = app.clock.now()
     return Health(
-        now=now,
+        now=app.now,
         counts={name: count for name, count in status.archive.items() if isinstance(count, int)},
         posts=status.posts,
         deliveries=status.deliveries,
@@ -81,7 +80,7 @@ def health(app: App) -> Health:
         runs=store.last_runs(),
         newest_batch=newest_batch(store, app.now),
         paused=store.paused(),
-        gate_closed=app.arxiv.gate.closed(now),
+        gate_closed=app.arxiv.gate.closed(app.clock.now()),
     )
 
 
