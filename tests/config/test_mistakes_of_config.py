@@ -19,7 +19,7 @@ from digest.errors import ConfigError
 
 DAYS = "a whole number of days from 1 to 3650"
 TOP = (
-    "approval, arxiv, channels, contact, database, embed, lookback_days, posts, source, telegram, topics, "
+    "approval, arxiv, channels, contact, database, embed, lookback_days, posts, schedule, source, telegram, topics, "
     "writer"
 )
 GENRES = "a list of roundup, review, links, essay, listing"

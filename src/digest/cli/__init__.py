@@ -11,13 +11,26 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, evaluate, export, operations, posts, road, sending, templates, topics, trends
+from digest.cli import (
+    archive,
+    backup,
+    evaluate,
+    export,
+    operations,
+    posts,
+    road,
+    sending,
+    templates,
+    topics,
+    trends,
+)
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 from digest.stopping import STOP, Ended
 
 __all__ = [
     "archive",
+    "backup",
     "cli",
     "evaluate",
     "export",

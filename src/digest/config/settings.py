@@ -59,6 +59,7 @@ Hours = Annotated[
 ]
 At = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d\Z", description='a time such as "09:00"')]
 Times = Annotated[tuple[At, ...], Meta(min_length=1, description='a list of times such as "09:00"')]
+Applause = Annotated[int, Meta(ge=0, le=10_000_000, description="a whole number from 0 to 10000000")]
 Zone = Annotated[str, Meta(min_length=1, description='a time zone such as "Europe/Berlin"')]
 User = Annotated[int, Meta(ge=1, description="a user's number in Telegram")]
 Users = Annotated[tuple[User, ...], Meta(description="a list of users' numbers in Telegram")]
@@ -118,12 +119,13 @@ class Telegram(Struct, frozen=True, kw_only=True):
     """The bot that posts to all Telegram channels. Its token is no setting (see ``bot_token``).
     ``editors`` are who may approve posts, ``editor_chat`` is where the bot speaks to them. ``marks``: which
     changes of papers are noted in posts that were sent in the last ``marks_days``; ``polls``: by language a
-    question and its answers."""
+    question and its answers; ``applause``: how many good reactions are a weak like (0: none is)."""
 
     url: Url
     on_uncertain: Literal["probe", "hold"]
     marks: Marks
     marks_days: Days
+    applause: Applause
     polls: Mapping[Language, Poll]
     token_file: Folder | None = None
     editors: Users = ()
@@ -143,8 +145,8 @@ class Writer(Struct, frozen=True, kw_only=True):
     model: Phrase | None = None
     key_file: Folder | None = None
     seconds: Seconds = 30
-    calls: Cost = 60
-    tokens: Cost = 60_000
+    calls: Cost = 240
+    tokens: Cost = 240_000
 
 
 class Channel(Struct, frozen=True, kw_only=True):
