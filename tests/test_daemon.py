@@ -138,7 +138,7 @@ def test_it_stops_within_seconds_and_ends_what_it_started(home: Home) -> None:
     home.until(lambda: home.counts()["begin review"] == 1)
     begun = time.monotonic()
     one.stop()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
     assert home.counts()["end review"] == 1
 
 
