@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
 from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
+from digest.kept import Kept
 from digest.types import (
     Language,
     PostState,
@@ -49,6 +51,7 @@ class App:
         self.settings = settings
         self.now = now
         self.clock = Clock()
+        self.kept = Kept()
         self.readonly = False
         """Set before the archive is first needed: it is then neither made nor upgraded nor changed."""
         self._quiet = quiet
@@ -61,6 +64,12 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+
+    def at(self, now: datetime) -> Self:
+        """The same program acting as if it were another time, over the parts that are made by now."""
+        other = copy(self)
+        other.now = now
+        return other
 
     # The parts, each made when it is first needed.
 
@@ -436,7 +445,7 @@ class App:
         from digest import terms
 
         try:
-            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now))
+            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now), beside=True)
         except (InputError, UsageError):
             return None
 
@@ -494,7 +503,7 @@ def _sample() -> Source:
 
 def _exit_code(done: StageReport) -> int:
     """75 where something is to be sent again later, 1 where a person must look at what was sent."""
-    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed"}:
+    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed", "held"}:
         return DeliveryError.exit_code
     return TryAgain.exit_code if done.counts.get("queued") else 0
 

@@ -214,6 +214,9 @@ def _revised(
     app: App, post: Post, papers: Sequence[str], text: str, *, by: str | None, as_listed: bool
 ) -> Edited:
     """The post with these papers and this text, joined with what the template writes, as its next version."""
+    if any(part.picture for part in post.parts):
+        how = f"digest posts picture {post.id} --none takes it away; put it back after that"
+        raise UsageError(f"post {post.id} has a picture, and is edited without it: {how}")
     from digest.editing import body, revise
     from digest.markup import blocks
 

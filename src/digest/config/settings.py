@@ -63,6 +63,7 @@ Applause = Annotated[int, Meta(ge=0, le=10_000_000, description="a whole number 
 Zone = Annotated[str, Meta(min_length=1, description='a time zone such as "Europe/Berlin"')]
 User = Annotated[int, Meta(ge=1, description="a user's number in Telegram")]
 Users = Annotated[tuple[User, ...], Meta(description="a list of users' numbers in Telegram")]
+Port = Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 to 65535")]
 
 Genres = Annotated[tuple[Genre, ...], Meta(description="a list of roundup, review, links, essay, listing")]
 Marks = Annotated[tuple[Mark, ...], Meta(description="a list of withdrawn, version")]
@@ -171,6 +172,16 @@ class Channel(Struct, frozen=True, kw_only=True):
         return topic in (self.topics or (topic,)) and language in (self.languages or (language,))
 
 
+class Page(Struct, frozen=True, kw_only=True):
+    """Where ``digest serve`` is reached. ``hosts`` are further names of the machine in browsers' addresses;
+    ``https``: a proxy before it encrypts, so cookies go over nothing else."""
+
+    address: Phrase
+    port: Port
+    hosts: tuple[Phrase, ...] = ()
+    https: bool = False
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. ``home`` is the folder of database, index and posts; all paths are absolute."""
 
@@ -186,6 +197,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     posts: Posts
     telegram: Telegram
     writer: Writer = Writer()
+    page: Page
     topics: Topics
     channels: Mapping[str, Channel]
 

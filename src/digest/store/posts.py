@@ -107,6 +107,13 @@ class PostStore(StoreBase):
         with self._reading() as connection:
             return next(iter(read_posts(connection, post.c.id == id_)), None)
 
+    def first_post(self, topic: str, genre: str, since: date) -> Post | None:
+        """The first post of a topic for this day or later."""
+        query = select(post.c.id).where(post.c.topic == topic, post.c.genre == genre, post.c.slot >= since)
+        first = query.order_by(post.c.slot, post.c.id).limit(1).scalar_subquery()
+        with self._reading() as connection:
+            return next(iter(read_posts(connection, post.c.id == first)), None)
+
     def choices(self, id_: int) -> list[Choice]:
         """Why a post's papers were chosen, in their order."""
         query = select(post_paper.c.choice).where(post_paper.c.post == id_).order_by(post_paper.c.position)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from digest.types.archive import (
     Answer,
+    Facets,
     Hit,
+    Results,
     Run,
     RunReport,
     Stage,
@@ -114,6 +116,7 @@ __all__ = [
     "Draft",
     "Edited",
     "Evidence",
+    "Facets",
     "Feedback",
     "FollowUp",
     "FollowUpKind",
@@ -151,6 +154,7 @@ __all__ = [
     "Recall",
     "Resource",
     "ResourceKind",
+    "Results",
     "Review",
     "Rhythm",
     "Room",
