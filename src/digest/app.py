@@ -55,6 +55,8 @@ class App:
         self.now = now
         self.clock = Clock()
         self.kept = Kept()
+        self.readonly = False
+        """Set before the archive is first needed: it is then neither made nor upgraded nor changed."""
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -90,8 +92,9 @@ class App:
         """The archive, brought to the newest schema."""
         from digest.store import Store
 
-        self.make_home()
-        return self._open.enter_context(Store.open(self.settings.database))
+        if not self.readonly:
+            self.make_home()
+        return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -157,15 +160,17 @@ class App:
     def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
         from digest.channels.quiet import QuietHours
         from digest.channels.telegram import TelegramChannel
+        from digest.schedule import Rule, times
 
         assert chosen.chat is not None
-        hours, zone = chosen.quiet_hours, chosen.time_zone
+        hours, zone, at = chosen.quiet_hours, chosen.time_zone, chosen.post_at
         return TelegramChannel(
             name,
             self.bot,
             chosen.chat,
             thread=chosen.thread,
             quiet=QuietHours.parse(hours, zone) if hours and zone else None,
+            times=Rule(times(at), zone) if at and zone else None,
             probe=self.settings.telegram.on_uncertain == "probe",
             rich=chosen.format == "rich",
             home=self.settings.home,

@@ -48,7 +48,7 @@ class VectorStore(StoreBase):
         """How many texts wait to be embedded by a model, known or not: all, or those of papers announced
         since a day."""
         with self._reading() as connection:
-            waiting = select(func.count(paper.c.text_hash.distinct())).where(_without_vector(name))
+            waiting = select(func.count(paper.c.text_hash.distinct())).where(without_vector(name))
             if since is not None:
                 waiting = waiting.where(paper.c.announced >= since)
             return connection.scalar(waiting) or 0
@@ -117,7 +117,7 @@ class VectorStore(StoreBase):
             return f"{read_stamp(connection, TEXTS)}.{read_stamp(connection, _stamp(name))}"
 
     def _waiting(self, name: str, size: int, after: ColumnElement[bool] | None) -> Sequence[Row[Any]]:
-        query = select(paper).where(_without_vector(name)).limit(size)
+        query = select(paper).where(without_vector(name)).limit(size)
         query = query.order_by(paper.c.announced.desc(), paper.c.number)
         with self._reading() as connection:
             return connection.execute(query if after is None else query.where(after)).all()
@@ -141,7 +141,7 @@ def id_of(name: str) -> ColumnElement[int]:
     return select(model.c.id).where(model.c.name == name).scalar_subquery()
 
 
-def _without_vector(name: str) -> ColumnElement[bool]:
+def without_vector(name: str) -> ColumnElement[bool]:
     of_model = select(vector.c.text_hash).where(vector.c.model == id_of(name))
     return ~of_model.where(vector.c.text_hash == paper.c.text_hash).exists()
 

@@ -12,12 +12,14 @@ from digest.types.archive import (
     Facets,
     Hit,
     Results,
+    Run,
     RunReport,
     Stage,
     StageReport,
     Status,
     Window,
 )
+from digest.types.operations import Alarm, Backlog, Check, Health, Level, Room
 from digest.types.papers import (
     AnnounceType,
     Listed,
@@ -97,12 +99,15 @@ from digest.types.trends import (
 )
 
 __all__ = [
+    "Alarm",
     "Amount",
     "AnnounceType",
     "Answer",
+    "Backlog",
     "Beside",
     "Change",
     "Chat",
+    "Check",
     "Choice",
     "Curve",
     "Days",
@@ -118,6 +123,7 @@ __all__ = [
     "Genre",
     "Group",
     "Hashtag",
+    "Health",
     "Hit",
     "Jump",
     "Key",
@@ -127,6 +133,7 @@ __all__ = [
     "Language",
     "Languages",
     "LeftOut",
+    "Level",
     "Limits",
     "Listed",
     "Mark",
@@ -150,6 +157,8 @@ __all__ = [
     "Results",
     "Review",
     "Rhythm",
+    "Room",
+    "Run",
     "RunReport",
     "SeedKeys",
     "Series",

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from digest.text import readable
-from digest.web import door, jobs, outbox, papers, posts, public, search, today, topics, trends
+from digest.web import door, health, jobs, outbox, papers, posts, public, search, today, topics, trends
 from digest.web.guard import Guard, Hosts
 from digest.web.visit import Site, get, nothing, threads
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from digest.web.access import Access
     from digest.web.work import Jobs
 
-GROUPS: tuple[ModuleType, ...] = (today, search, papers, posts, outbox, topics, trends, jobs, public, door)
+GROUPS: tuple[ModuleType, ...] = (
+    today, search, papers, posts, outbox, topics, trends, jobs, public, health, door,
+)  # fmt: skip
 """The groups of pages. Each has ROUTES, and MENU, its address, where the menu shows it by the word
 ``layout.menu_<name of the module>``."""
 
