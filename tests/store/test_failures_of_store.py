@@ -138,6 +138,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "all_vectors": lambda store: list(store.all_vectors(MODEL)),
     "vector_state": lambda store: store.vector_state(MODEL),
     "keys": lambda store: store.keys("unlearning"),
+    "count_keys": lambda store: store.count_keys("proposed"),
     "key_history": lambda store: store.key_history("unlearning", "a"),
     "fit_fingerprint": lambda store: store.fit_fingerprint("unlearning"),
     "matches": lambda store: store.matches("unlearning", DAY, DAY, 0),
