@@ -47,8 +47,11 @@ if TYPE_CHECKING:
 class App:
     """The program over one set of settings, acting as if it were ``now``."""
 
-    def __init__(self, settings: Settings, now: datetime, *, quiet: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, now: datetime, *, quiet: bool = False, config: Path | None = None
+    ) -> None:
         self.settings = settings
+        self.config = config
         self.now = now
         self.clock = Clock()
         self.kept = Kept()
@@ -70,6 +73,17 @@ class App:
         other = copy(self)
         other.now = now
         return other
+
+    def add_topic(self, topic: Topic) -> Path:
+        """Write a topic into the configuration, and go on with it; store and model stay as they are."""
+        from digest import config
+
+        home = self.settings.home
+        file = config.add_topic(config.find_config(self.config, home, os.environ), home, os.environ, topic)
+        self.settings = config.load(file, home, os.environ)
+        for name in ("plan", "writer"):
+            self.__dict__.pop(name, None)
+        return file
 
     # The parts, each made when it is first needed.
 

@@ -207,6 +207,12 @@ def vector_index(app: App) -> VectorIndex | None:
     return app.kept.get("index", state, opened)
 
 
+def make_ready(app: App) -> None:
+    """Load what searching needs, so that the first search does not wait for it."""
+    if vector_index(app) is not None:
+        _encoder(app)("ready")
+
+
 def status(app: App) -> Status:
     """What the archive holds, what waits, and how the last runs went."""
     found = app.store.status(app.model)

@@ -157,7 +157,8 @@ def opened(context: click.Context, now: datetime | None = None) -> Iterator[App]
     verbosity = -1 if given.get("quiet") else given.get("verbose", 0)
     log.configure(verbosity, json=bool(given.get("json")))
     settings = config.load(given.get("config"), given.get("home"), os.environ)
-    with App(settings, now or datetime.now(UTC), quiet=bool(given.get("quiet") or given.get("json"))) as app:
+    quiet = bool(given.get("quiet") or given.get("json"))
+    with App(settings, now or datetime.now(UTC), quiet=quiet, config=given.get("config")) as app:
         yield app
 
 
