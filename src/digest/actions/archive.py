@@ -234,7 +234,7 @@ def _wants(app: App) -> Iterator[str]:
     ]
     for one in checks:
         if one.level == "wrong" or (one.level == "note" and one.name == "backlog"):
-            yield f"{one.text} → {one.advice.removeprefix('then: ')}"
+            yield f"{one.name}: {one.text} → {one.advice.removeprefix('then: ')}"
 
 
 def _reactions(app: App, posts: int = 5) -> tuple[str, ...]:

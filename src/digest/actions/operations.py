@@ -11,7 +11,7 @@ import msgspec
 
 from digest import alarms, doctor
 from digest.days import new_york_day
-from digest.errors import DigestError, TryAgain, UsageError
+from digest.errors import DigestError, OlderDatabase, TryAgain, UsageError
 from digest.types import Check, Health, Room
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
     try:
         latest = max((run.as_of for run in app.store.last_runs().values()), default=None)
         yield from _archive(app, room)
+    except OlderDatabase as older:
+        advice = "any other command upgrades it, and keeps a copy"
+        yield Check("database", "note", str(older).partition(": run")[0], advice)
+        yield _model(app, None)
     except DigestError as wrong:
         there = room.database > 0
         advice = "mend what it says, or put a backup in its place" if there else "digest run makes it"
