@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from digest.config import Settings
     from digest.crawling import Arxiv
     from digest.embed import Embedder
+    from digest.index import VectorIndex, Vectors
     from digest.pipeline import Plan
     from digest.render import Writer
     from digest.sources import Source
@@ -77,6 +78,28 @@ class App:
 
         chosen = self.settings.embed
         return load_embedder(chosen.model, chosen.device, chosen.batch_size)
+
+    def index(self, *, fast: bool = False) -> VectorIndex | None:
+        """The vector index as the archive is now; None where nothing is embedded. ``fast``: for many
+        queries."""
+        from digest.index import open_index
+
+        vectors = self.vectors()
+        return vectors and open_index(self.settings.home / "index", vectors, fast=fast)
+
+    def vectors(self) -> Vectors | None:
+        """The model's vectors, for the index; None where nothing is embedded."""
+        from digest.index import Newest, Stored, Vectors
+
+        newest = self.store.newest_vector(self.model)
+        if newest is None:
+            return None
+        dimension = self.store.model_dimension(self.model) or 0
+
+        def since(number: int) -> Iterator[Stored]:
+            return (Stored(*block) for block in self.store.vectors_since(self.model, number))
+
+        return Vectors(self.model, dimension, Newest(*newest), since)
 
     @property
     def topics(self) -> list[Topic]:
@@ -354,7 +377,9 @@ class App:
         if not self.store.count_without_vector(self.model):
             return StageReport("embed", 0.0, {"embedded": 0})
         with progress("embed", quiet=self._quiet) as step:
-            return pipeline.embed(self.store, self.embedder, step)
+            report = pipeline.embed(self.store, self.embedder, step)
+        self.index()
+        return report
 
     def _match(self) -> StageReport:
         from digest import pipeline
