@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, evaluate, export, posts, road, sending, templates, topics, trends
+from digest.cli import archive, evaluate, export, posts, road, sending, templates, topics, trends, vectors
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 
@@ -27,6 +27,7 @@ __all__ = [
     "templates",
     "topics",
     "trends",
+    "vectors",
 ]
 
 
