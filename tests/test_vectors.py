@@ -62,7 +62,7 @@ def test_what_is_written_is_read(
     assert vectors.write(path, model, dimension, blocks) == len(texts)
     found = vectors.read(path)
     found.check()
-    assert (found.model, found.dimension, found.count) == (model, dimension, len(texts))
+    assert (found.model, found.dimension, found.total) == (model, dimension, len(texts))
     read = list(found.blocks())
     assert [text for texts, _ in read for text in texts] == texts
     np.testing.assert_array_equal(

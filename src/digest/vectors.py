@@ -53,7 +53,7 @@ class VectorFile(NamedTuple):
     path: Path
     model: str
     dimension: int
-    count: int
+    total: int
     start: int  # of the data
     sha256: str
 
@@ -62,9 +62,9 @@ class VectorFile(NamedTuple):
         row = self.dimension * 4
         with self.path.open("rb") as vectors, self.path.open("rb") as texts:
             vectors.seek(self.start)
-            texts.seek(self.start + self.count * row)
-            for first in range(0, self.count, _BLOCK):
-                held = min(_BLOCK, self.count - first)
+            texts.seek(self.start + self.total * row)
+            for first in range(0, self.total, _BLOCK):
+                held = min(_BLOCK, self.total - first)
                 rows = np.frombuffer(vectors.read(held * row), "<f4").reshape(held, self.dimension)
                 names = texts.read(held * HASH)
                 yield [names[at : at + HASH] for at in range(0, len(names), HASH)], rows

@@ -59,7 +59,7 @@ def import_(app: App, path: Path) -> Carried:
             )
         waiting = store.count_without_vector(file.model)
         app.index()
-    return Carried(file.model, file.dimension, file.count, before - waiting, elsewhere, waiting)
+    return Carried(file.model, file.dimension, file.total, before - waiting, elsewhere, waiting)
 
 
 def _refuse_foreign(app: App, file: VectorFile) -> None:
