@@ -22,7 +22,7 @@ import digest.index
 from digest.index import Newest, Stored, VectorIndex, Vectors, open_index
 from digest.index.files import BLOCK
 from digest.store import Store
-from test_store import NOW, page, paper
+from stored import NOW, page, paper
 
 F32 = npt.NDArray[np.float32]
 FEW = 600  # the limit of exact search in these tests

@@ -21,7 +21,7 @@ from digest.app import App
 from digest.errors import InputError, UsageError
 from digest.report import vectors as report
 from digest.store.papers import text_hash
-from test_store import NOW, page, paper
+from stored import NOW, page, paper
 
 F32 = npt.NDArray[np.float32]
 
