@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
     from digest.crawling import Arxiv
-    from digest.embed import Embedder
+    from digest.embed import BulkEmbedder
     from digest.index import VectorIndex, Vectors
     from digest.pipeline import Plan
     from digest.render import Writer
@@ -72,12 +72,18 @@ class App:
         return self._open.enter_context(Store.open(self.settings.database))
 
     @cached_property
-    def embedder(self) -> Embedder:
-        """The embedding model on its device."""
+    def embedder(self) -> BulkEmbedder:
+        """The embedding model on its device; OpenVINO is for the CPU only."""
         from digest.embed import load_embedder
 
         chosen = self.settings.embed
-        return load_embedder(chosen.model, chosen.device, chosen.batch_size)
+        plain = load_embedder(chosen.model, chosen.device, chosen.batch_size)
+        if chosen.backend == "torch" or plain.network.device.type != "cpu":
+            return plain
+        from digest import openvino
+
+        folder = self.settings.home / "models" / plain.name.replace("/", "--")
+        return openvino.load(plain, folder, self.store.some_texts)
 
     def index(self, *, fast: bool = False) -> VectorIndex | None:
         """The vector index as the archive is now; None where nothing is embedded. ``fast``: for many

@@ -63,6 +63,13 @@ class VectorStore(StoreBase):
             day, number = rows[-1].announced, rows[-1].number
             after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
 
+    def some_texts(self, count: int) -> list[str]:
+        """The texts of up to so many papers, spread over all that are stored; the same ones each time."""
+        with self._reading() as connection:
+            step = max(1, (connection.scalar(select(func.max(paper.c.number))) or 0) // count)
+            rows = connection.execute(select(paper).where(paper.c.number % step == 0).limit(count)).all()
+            return [as_paper(row).text for row in rows]
+
     def add_vectors(self, name: str, rows: Iterable[tuple[bytes, FloatMatrix]]) -> None:
         """Store (text hash, float32 [dimension]) pairs of a known model; a text keeps its first vector.
 
