@@ -30,13 +30,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> SentenceEmbedder:
     return load_embedder(str(folder), "cpu")
 
 
+@pytest.fixture(autouse=True)
+def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "slow" not in request.keywords:
+        for name, count in {"CALIBRATED_ON": 24, "CHECKED_ON": 24, "FEWEST": 12}.items():
+            monkeypatch.setattr(openvino, name, count)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "models" / "tiny"
 
 
 def worst(plain: SentenceEmbedder, other: SentenceEmbedder) -> float:
-    asked = ["", "扩散模型", *texts(700)[600:]]
+    asked = ["", "扩散模型", *texts(70)[50:]]
     return float((plain.embed(asked) * other.embed(asked)).sum(axis=1).min())
 
 
@@ -47,7 +54,7 @@ def test_eight_bits_are_kept_where_all_held_back_texts_stay_near(
     made = openvino.load(plain, folder, texts)
     assert isinstance(made, openvino.OpenVinoEmbedder)
     assert made.made.precision == "int8"
-    assert (made.made.calibrated, made.made.checked) == (256, 256)
+    assert (made.made.calibrated, made.made.checked) == (24, 24)
     assert 0.5 <= made.made.worst < made.made.mean < 1
     assert worst(plain, made) > made.made.worst - 0.1
     assert (made.name, made.dimension) == (plain.name, plain.dimension)
@@ -88,7 +95,7 @@ def test_where_nothing_is_near_enough_torch_embeds_and_says_so(
     plain: SentenceEmbedder, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(openvino, "ENOUGH", 1.1)
-    assert openvino.load(plain, folder, lambda count: texts(count)[:140]) is plain
+    assert openvino.load(plain, folder, texts) is plain
     (warning,) = [line for line in caplog.records if line.levelname == "WARNING"]
     assert warning.message == "openvino is not near enough to full precision: torch embeds"
 
@@ -96,7 +103,7 @@ def test_where_nothing_is_near_enough_torch_embeds_and_says_so(
 def test_a_young_archive_is_embedded_as_it_is_and_looked_at_again(
     plain: SentenceEmbedder, folder: Path
 ) -> None:
-    for few in ([], texts(20)):
+    for few in ([], texts(6)):
         made = openvino.load(plain, folder, lambda _, few=few: few)
         assert isinstance(made, openvino.OpenVinoEmbedder)
         assert made.made.precision == "own"
