@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
 from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
+from digest.kept import Kept
 from digest.types import (
     Language,
     PostState,
@@ -50,6 +52,7 @@ class App:
         self.settings = settings
         self.now = now
         self.clock = Clock()
+        self.kept = Kept()
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -60,6 +63,12 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+
+    def at(self, now: datetime) -> Self:
+        """The same program acting as if it were another time, over the parts that are made by now."""
+        other = copy(self)
+        other.now = now
+        return other
 
     # The parts, each made when it is first needed.
 
@@ -91,7 +100,10 @@ class App:
         from digest.index import open_index
 
         vectors = self.vectors()
-        return vectors and open_index(self.settings.home / "index", vectors, fast=fast)
+        if vectors is None:
+            return None
+        folder, name = self.settings.home / "index", "fast index" if fast else "index"
+        return self.kept.get(name, vectors.newest, lambda: open_index(folder, vectors, fast=fast))
 
     def vectors(self) -> Vectors | None:
         """The model's vectors, for the index; None where nothing is embedded."""
@@ -230,6 +242,7 @@ class App:
             lookback=self.settings.lookback_days,
             state=state,
             channels={topic.name: self.channels_of(topic, topic.languages) for topic in self.topics},
+            applause=self.settings.telegram.applause,
         )
 
     def channels_of(
@@ -351,7 +364,7 @@ class App:
         """One of the later stages alone."""
         with self.alone():
             if name == "write":
-                wrote, posts = self._write()
+                wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
             done = stages[name]()
@@ -399,33 +412,42 @@ class App:
 
         return pipeline.match(self.store, self.plan, self.now)
 
-    def _write(self) -> tuple[list[StageReport], list[int]]:
-        """The roundups that are due, then the posts of series."""
+    def _write(self, *, again: bool = False) -> tuple[list[StageReport], list[int]]:
+        """The roundups that are due, then the posts of series; ``again``: those of today that were rejected,
+        too. A run leaves them alone, or it would bring back what a person has just refused."""
         from digest import pipeline
 
-        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words)
+        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words, again=again)
         reports = [wrote]
         for topic in self.topics:
             for one in topic.series:
                 if one.genre != "roundup":
-                    report, ids = self._write_series(topic, one, one.genre)
+                    report, ids = self._write_series(topic, one, one.genre, again=again)
                     reports += [report] if report.notes else []
                     posts += ids
         return reports, posts
 
-    def _write_series(self, topic: Topic, one: Series, genre: WindowGenre) -> tuple[StageReport, list[int]]:
+    def _write_series(
+        self, topic: Topic, one: Series, genre: WindowGenre, *, again: bool
+    ) -> tuple[StageReport, list[int]]:
         from digest import series
 
         day = new_york_day(self.now)
         first = series.newest(one, day)
         there = self.store.posts(topic=topic.name, genre=genre, since=first, until=day)
-        slot = series.due(one, day, {post.slot for post in there})
+        slot = series.due(one, day, {post.slot for post in there if not (again and post.state == "rejected")})
         if slot is None:
             return StageReport("write", 0.0, {}), []
-        return self.write_window(topic, genre, series.window(one, slot), topic.languages)
+        return self.write_window(topic, genre, series.window(one, slot), topic.languages, again=again)
 
     def write_window(
-        self, topic: Topic, genre: WindowGenre, window: tuple[date, date], languages: Sequence[Language]
+        self,
+        topic: Topic,
+        genre: WindowGenre,
+        window: tuple[date, date],
+        languages: Sequence[Language],
+        *,
+        again: bool = False,
     ) -> tuple[StageReport, list[int]]:
         """A post about a window of days, in these languages. A listing is a page, and no message."""
         from digest import windows
@@ -443,6 +465,8 @@ class App:
             channels,
             now=self.now,
             trend=trend,
+            words=self.words,
+            again=again,
         )
 
     def _trend(self, topic: Topic) -> Trend | None:
@@ -450,7 +474,7 @@ class App:
         from digest import terms
 
         try:
-            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now))
+            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now), beside=True)
         except (InputError, UsageError):
             return None
 
@@ -508,7 +532,7 @@ def _sample() -> Source:
 
 def _exit_code(done: StageReport) -> int:
     """75 where something is to be sent again later, 1 where a person must look at what was sent."""
-    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed"}:
+    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed", "held"}:
         return DeliveryError.exit_code
     return TryAgain.exit_code if done.counts.get("queued") else 0
 
