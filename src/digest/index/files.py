@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import weakref
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -97,17 +97,19 @@ class Files:
         self.label = label
         self._read = read  # (part, offset, size) to bytes
 
-    def at(self, places: Iterable[int]) -> Records:
+    def at(self, places: Sequence[int]) -> Records:
         """The records at some places; raises Unfit where one is damaged."""
         size = self.label.layout.itemsize
-        return self._sound(b"".join([self._read("rows", place * size, size) for place in places]))
+        return self._sound(
+            b"".join([self._read("rows", place * size, size) for place in places]), len(places)
+        )
 
     def chunks(self, start: int = 0) -> Iterator[Records]:
         """All records from a place on, in order; raises Unfit where one is damaged."""
         size = self.label.layout.itemsize
         for first in range(start, self.label.count, _CHUNK):
             held = min(_CHUNK, self.label.count - first)
-            yield self._sound(self._read("rows", first * size, held * size))
+            yield self._sound(self._read("rows", first * size, held * size), held)
 
     def planes(self) -> Iterator[U64]:
         """All sign bits, uint64 [words, n] a block, in order; raises Unfit where a block is damaged."""
@@ -122,9 +124,9 @@ class Files:
                 raise Unfit("the file of sign bits is damaged")
             yield plane
 
-    def _sound(self, data: bytes) -> Records:
+    def _sound(self, data: bytes, count: int) -> Records:
         kind = self.label.layout
-        if len(data) % kind.itemsize:
+        if len(data) != count * kind.itemsize:
             raise Unfit("the file of vectors is cut short")
         found = np.frombuffer(data, kind)
         if not records.sound(found):
@@ -140,14 +142,15 @@ def open_files(folder: Path, model: str, dimension: int) -> Files:
         if getattr(label, field) != value:
             raise Unfit(f"it is of another {field}: {getattr(label, field)}")
     sizes = {"rows": label.count * label.layout.itemsize, "signs": len(label.signs) * label.words * BLOCK * 8}
-    try:
-        opened = {part: os.open(folder / label.file(part), os.O_RDONLY) for part in _parts(label)}
-    except OSError as error:
-        raise Unfit(f"a file cannot be read: {line(error)}") from error
+    opened: dict[Part, int] = {}
     files = Files(label, lambda part, offset, size: os.pread(opened[part], size, offset))
-    for part, handle in opened.items():
-        weakref.finalize(files, os.close, handle)
-        if os.fstat(handle).st_size < sizes[part]:
+    for part in _parts(label):
+        try:
+            opened[part] = os.open(folder / label.file(part), os.O_RDONLY)
+        except OSError as error:
+            raise Unfit(f"a file cannot be read: {line(error)}") from error
+        weakref.finalize(files, os.close, opened[part])
+        if os.fstat(opened[part]).st_size < sizes[part]:
             raise Unfit(f"the file {label.file(part)} is cut short")
     return files
 
