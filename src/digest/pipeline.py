@@ -54,7 +54,7 @@ from digest.types import (
 if TYPE_CHECKING:
     from digest.archive import Archive
     from digest.choose import Chosen, Home
-    from digest.embed import BulkEmbedder
+    from digest.embed import BulkEmbedder, Prepared
     from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
@@ -194,11 +194,14 @@ def embed(store: Store, embedder: BulkEmbedder, progress: Progress | None = None
         if progress:
             progress(count.counts["embedded"], waiting)
 
+    def compute(ready: Future[Prepared]) -> Vectors:
+        return embedder.compute(ready.result())
+
     with ThreadPoolExecutor(1) as preparing, ThreadPoolExecutor(1) as computing:
         begun: deque[tuple[list[bytes], Future[Vectors]]] = deque()
         for batch in store.texts_without_vector(embedder.name, embedder.at_once):
             ready = preparing.submit(embedder.prepare, [text for _, text in batch])
-            computed = computing.submit(lambda ready=ready: embedder.compute(ready.result()))
+            computed = computing.submit(compute, ready)
             begun.append(([text_hash for text_hash, _ in batch], computed))
             if len(begun) > EMBED_AHEAD:
                 keep(*begun.popleft())
