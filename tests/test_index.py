@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import digest.index
-from digest.index import Newest, Stored, VectorIndex, Vectors, open_index
+from digest.index import Newest, Stored, VectorIndex, Vectors, open_index, unfit
 from digest.index.files import BLOCK
 from digest.store import Store
 from stored import NOW, page, paper
@@ -303,6 +303,15 @@ def test_a_damaged_index_is_rebuilt_with_one_line_and_the_same_answers(
     (line,) = caplog.records
     assert (line.message, line.levelname) == ("index rebuilt", "INFO")
     assert line.__dict__["why"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_told_by_who_looks_for_it(tmp_path: Path, damage: str) -> None:
+    archive = Archive(3000)
+    archive.open(tmp_path)
+    assert unfit(tmp_path, archive.vectors()) is None
+    DAMAGES[damage](tmp_path)
+    assert unfit(tmp_path, archive.vectors())
 
 
 @pytest.mark.parametrize("place", [0, 0.2, 0.5, 0.9, 1])

@@ -27,7 +27,7 @@ from digest.index import records, scan
 from digest.index.files import Files, Label, Stored, Unfit, append, build, in_memory, line, open_files
 from digest.index.records import F32, HASH
 
-__all__ = ["EXACT_UP_TO", "Newest", "Stored", "VectorIndex", "Vectors", "open_index"]
+__all__ = ["EXACT_UP_TO", "Newest", "Stored", "VectorIndex", "Vectors", "open_index", "unfit"]
 
 I64 = npt.NDArray[np.int64]
 Candidates = Callable[[F32, int], I64]
@@ -119,6 +119,19 @@ def open_index(folder: Path, vectors: Vectors, *, fast: bool = False) -> VectorI
     memory.
     """
     return VectorIndex(folder, vectors, _current(folder, vectors), fast=fast)
+
+
+def unfit(folder: Path, vectors: Vectors) -> str | None:
+    """Why what lies in ``folder`` cannot be used, which is read through; None where it can, if only as a
+    start."""
+    try:
+        files = open_files(folder, vectors.model, vectors.dimension)
+        for part in (files.chunks(), files.planes()):
+            for _ in part:
+                pass
+    except Unfit as why:
+        return str(why)
+    return None
 
 
 def _current(folder: Path, vectors: Vectors) -> Files:

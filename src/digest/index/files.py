@@ -18,6 +18,7 @@ import os
 import weakref
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -283,7 +284,8 @@ def _sweep(folder: Path) -> None:
     for pattern in ("rows-*", "signs-*", ".*.tmp", "index.faiss"):
         for file in folder.glob(pattern):
             if file.name not in kept:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):  # it is gone, or a folder that somebody made
+                    file.unlink()
 
 
 def line(error: Exception) -> str:

@@ -13,12 +13,14 @@ from digest.types.archive import (
     Facets,
     Hit,
     Results,
+    Run,
     RunReport,
     Stage,
     StageReport,
     Status,
     Window,
 )
+from digest.types.operations import Alarm, Backlog, Check, Health, Level, Room
 from digest.types.papers import (
     AnnounceType,
     Listed,
@@ -98,13 +100,16 @@ from digest.types.trends import (
 )
 
 __all__ = [
+    "Alarm",
     "Amount",
     "AnnounceType",
     "Answer",
+    "Backlog",
     "Beside",
     "Carried",
     "Change",
     "Chat",
+    "Check",
     "Choice",
     "Curve",
     "Days",
@@ -120,6 +125,7 @@ __all__ = [
     "Genre",
     "Group",
     "Hashtag",
+    "Health",
     "Hit",
     "Jump",
     "Key",
@@ -129,6 +135,7 @@ __all__ = [
     "Language",
     "Languages",
     "LeftOut",
+    "Level",
     "Limits",
     "Listed",
     "Mark",
@@ -152,6 +159,8 @@ __all__ = [
     "Results",
     "Review",
     "Rhythm",
+    "Room",
+    "Run",
     "RunReport",
     "SeedKeys",
     "Series",
