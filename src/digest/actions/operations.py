@@ -56,14 +56,12 @@ def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
 def repair(app: App) -> list[str]:
     """Make anew what is made from the papers, the words' index and the index of vectors; what was done,
     in sentences."""
-    from digest.actions.archive import vector_index
-
     with app.alone():
         app.store.rebuild_words()
         done = [f"the words' index was made anew: {app.store.count_papers():,} papers"]
         for file in (app.settings.home / "index").glob("index.*"):
             file.unlink()
-        index = vector_index(app)
+        index = app.index()
         if index is not None:
             done.append(f"the index of vectors was made anew: {len(index):,} vectors")
     return done
@@ -154,11 +152,10 @@ def _model(app: App, stored: int | None) -> Check:
 def _index(app: App) -> Check:
     from digest.index import unfit
 
-    dimension = app.store.model_dimension(app.model)
-    if dimension is None:
+    vectors = app.vectors()
+    if vectors is None:
         return doctor.index(False, None)
-    folder, state = app.settings.home / "index", app.store.vector_state(app.model)
-    return doctor.index(True, unfit(folder, app.model, dimension, state))
+    return doctor.index(True, unfit(app.settings.home / "index", vectors))
 
 
 def _gpu(app: App) -> Check:
