@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
-from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
+from digest.errors import DeliveryError, InputError, StoreError, TryAgain, UsageError, refused
 from digest.types import (
     Language,
     PostState,
@@ -34,12 +34,19 @@ if TYPE_CHECKING:
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
     from digest.crawling import Arxiv
-    from digest.embed import Embedder
+    from digest.embed import F32, Embedder
+    from digest.index import VectorIndex
+    from digest.inverted import WordIndex
     from digest.pipeline import Plan
     from digest.render import Writer
     from digest.sources import Source
-    from digest.store import Store
+    from digest.search import Searcher
+    from digest.store import Reader, Store
     from digest.wording import Words
+
+
+_CATCH_UP = 2_000
+"""So many papers a search adds to the words' index, half a second; a crawl adds what it brought."""
 
 
 class App:
@@ -69,6 +76,63 @@ class App:
 
         self.make_home()
         return self._open.enter_context(Store.open(self.settings.database))
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The archive for searching, without SQLAlchemy; a database that is not there yet, or an older one,
+        is first opened as ``store``. Raises StoreError where the database is in memory."""
+        from digest.store.reader import Reader
+
+        found = Reader.open(self.settings.database)
+        if found is None:
+            _ = self.store
+            found = Reader.open(self.settings.database)
+        if found is None:
+            raise StoreError(f"{self.settings.database}: search needs a database in a file")
+        return self._open.enter_context(found)
+
+    def searcher(
+        self, *, words: bool = True, vectors: bool = True, among: frozenset[int] | None = None
+    ) -> Searcher:
+        """What answers queries by words, by meaning or by both; indexes and model are opened once."""
+        from digest.search import Searcher
+
+        return Searcher(
+            self.reader,
+            self.word_index(_CATCH_UP) if words else None,
+            self.vector_index() if vectors else None,
+            self.model if vectors else "",
+            self._encode,
+            among,
+        )
+
+    def word_index(self, most: int | None = None) -> WordIndex | None:
+        """The words' index as the archive is now, unless that takes more than ``most`` papers: then the
+        database is to be asked."""
+        from digest.inverted import open_words
+
+        return open_words(self.settings.home / "index" / "words", self.reader, most)
+
+    def vector_index(self) -> VectorIndex | None:
+        """The vector index, rebuilt where it does not fit the archive; None where nothing is embedded."""
+        from digest.index import open_index
+
+        dimension = self.reader.model_dimension(self.model)
+        if dimension is None:
+            return None
+        state = self.reader.vector_state(self.model)
+        folder = self.settings.home / "index"
+        return open_index(folder, self.model, dimension, state, lambda: self.store.all_vectors(self.model))
+
+    @cached_property
+    def _encoder(self) -> Embedder:
+        from digest.embed import load_query_encoder
+
+        return load_query_encoder(self.settings.embed.model, self.settings.embed.device)
+
+    def _encode(self, text: str) -> F32:
+        """The vector of a query; the model is loaded with the first one."""
+        return self._encoder.embed([text])[0]
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -316,7 +380,9 @@ class App:
 
         with self.alone():
             sources = [Snapshot(path, announced) for path in files]
-            return self.record("import", [pipeline.crawl(self.store, sources, self.now)])
+            crawled = pipeline.crawl(self.store, sources, self.now)
+            self.word_index()
+            return self.record("import", [crawled])
 
     def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
         """One of the later stages alone."""
@@ -343,10 +409,12 @@ class App:
 
         told = None if self._quiet else Progress(source.name, every=every)
         try:
-            return pipeline.crawl_while_possible(self.store, source, self.now, told)
+            crawled = pipeline.crawl_while_possible(self.store, source, self.now, told)
         finally:
             if told:
                 told.end()
+        self.word_index()
+        return crawled
 
     def _batch_is_missing(self, crawled: StageReport) -> bool:
         """Whether a crawl was put off and the last batch there can be has not come in some other way."""

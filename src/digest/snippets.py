@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from digest.phrases import singular, stem
 from digest.query import Term
@@ -17,29 +18,35 @@ _WORD = re.compile(r"[^\W_]+")
 _SENTENCE_END = re.compile(r"[.?!] ")
 _SPACE = re.compile(r" ")
 Span = tuple[int, int]
+Words = tuple[list[Span], list[str]]
+"""Where the words of a text stand, and their roots."""
 
 
-def found(term: Term, text: str) -> list[Span]:
+def words_of(text: str) -> Words:
+    """A text as its words."""
+    matches = list(_WORD.finditer(text))
+    return [match.span() for match in matches], [_root(match[0]) for match in matches]
+
+
+def found(term: Term, words: Words) -> Iterator[Span]:
     """Where a term stands in a text, whatever the endings of its words: (start, end) in characters."""
-    words = [(match.span(), _root(match[0])) for match in _WORD.finditer(text)]
+    places, roots = words
     wanted = [_root(word) for word in term.words]
-    size = len(wanted)
-    return [
-        (words[at][0][0], words[at + size - 1][0][1])
-        for at in range(len(words) - size + 1)
-        if [root for _, root in words[at : at + size]] == wanted
-    ]
+    for at in range(len(roots) - len(wanted) + 1):
+        if roots[at] == wanted[0] and roots[at : at + len(wanted)] == wanted:
+            yield places[at][0], places[at + len(wanted) - 1][1]
 
 
 def snippet(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]:
     """The passage of the abstract with most of the terms, readable, and where they stand in it; ("", ())
     where the abstract holds none."""
     text = " ".join(readable(paper.abstract).split())
+    words = words_of(text)
     spans = sorted(
         (span, number)
         for number, term in enumerate(terms)
         if term.where in ("any", "abstract")
-        for span in found(term, text)
+        for span in found(term, words)
     )
     if not spans:
         return "", ()
@@ -53,22 +60,25 @@ def snippet(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]
     return before + text[start:end] + after, tuple(marks)
 
 
-def reason(paper: Paper, terms: Sequence[Term], cosine: float | None) -> str:
-    """Why a paper was found, in words: which terms stand where, and how near it is in meaning."""
+def reason(paper: Paper, terms: Sequence[Term], cosine: float | None, *, holds: bool = True) -> str:
+    """Why a paper was found, in words: which terms stand where, and how near it is in meaning.
+    ``holds``: if none is seen here, some form of one stands there all the same."""
     said, held = [], set()
     for place in ("title", "abstract", "authors"):
         text = " ".join(paper.authors) if place == "authors" else getattr(paper, place)
-        here = [term for term in terms if term.where in ("any", place) and found(term, text)]
+        words = words_of(text)
+        here = [term for term in terms if term.where in ("any", place) and any(found(term, words))]
         held.update(here)
         if here:
             said.append(f"{', '.join(dict.fromkeys(term.text for term in here))} in the {place}")
-    if terms and not held:
+    if terms and not held and holds:
         said.append("a form of " + ", ".join(term.text for term in terms[:4]))
     if cosine is not None:
         said.append(f"near in meaning ({cosine:.2f})")
     return "; ".join(said)
 
 
+@lru_cache(maxsize=1 << 16)
 def _root(word: str) -> str:
     return stem(singular(word.lower()))
 

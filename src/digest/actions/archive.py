@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +15,7 @@ from digest.query import Query, as_term, plain, read
 from digest.types import Answer, Hit, Status, Window
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from digest.app import App
-    from digest.index import VectorIndex
     from digest.search import Mode
 
 
@@ -43,22 +38,21 @@ def search_file(
 
 
 def searcher(app: App, mode: Mode, *, expand: bool = False) -> Callable[[str, int, Window], Answer]:
-    """What answers queries; index and model are opened once for all of them."""
-    from digest import search
+    """What answers queries; indexes and model are opened once for all of them."""
     from digest.embed import is_default
 
-    index = vector_index(app) if mode != "words" else None
-    if mode == "vectors" and index is None:
+    asked = app.searcher(words=mode != "vectors", vectors=mode != "words")
+    if mode == "vectors" and not asked.has_vectors:
         raise UsageError("nothing is embedded yet; run: digest embed")
-    encode = _encoder(app)
+    english = asked.has_vectors and is_default(app.settings.embed.model)
 
     def ask(text: str, count: int, window: Window) -> Answer:
         query = read_query(app, text, window)
         keys = _keys_for(app, query) if expand else ()
         wider = replace(query, terms=tuple(dict.fromkeys((*query.terms, *map(as_term, keys)))))
-        answer = search.search(app.store, index, encode, wider, count, mode)
-        foreign = index is not None and _is_foreign(query.meaning) and is_default(app.settings.embed.model)
-        return replace(answer, expanded=keys, notes=(*answer.notes, *([_FOREIGN] if foreign else [])))
+        answer = asked.search(wider, count, mode)
+        foreign = (_FOREIGN,) if english and _is_foreign(query.meaning) else ()
+        return replace(answer, expanded=keys, notes=(*answer.notes, *foreign))
 
     return ask
 
@@ -68,19 +62,12 @@ def ranker(
 ) -> Callable[[str], list[str]]:
     """What gives the ids of the best ``count`` papers for a query, of those ``among`` where given.
     Nothing in the query is syntax."""
-    from digest import search
-
-    index = vector_index(app) if mode != "words" else None
-    encode = _encoder(app)
-    numbers = app.store.paper_numbers(among) if among is not None else {}
-    names = {number: name for name, number in numbers.items()}
-    depth = search.DEPTH if among is None else max(search.DEPTH, app.store.count_papers())
+    only = None if among is None else frozenset(app.reader.numbers(among).values())
+    asked = app.searcher(words=mode != "vectors", vectors=mode != "words", among=only)
 
     def rank(text: str) -> list[str]:
-        found = search.rank(app.store, index, encode, plain(text), mode, depth).fused
-        if among is not None:
-            return [names[number] for number, _ in found if number in names][:count]
-        return [one.id for one in app.store.papers_by_number([number for number, _ in found[:count]])]
+        found = asked.rank(plain(text), mode).fused[:count]
+        return [one.id for one in app.reader.papers([number for number, _ in found])]
 
     return rank
 
@@ -130,50 +117,25 @@ def _keys_for(app: App, query: Query) -> tuple[str, ...]:
     keys: list[str] = []
     for topic in app.topics:
         own = {key.text for key in configured_keys(topic)}
-        own |= {key.text for key in app.store.keys(topic.name, states=ACTIVE)}
+        own |= set(app.reader.keys(topic.name, ACTIVE))
         asked = topic.name in query.window.topics
         if asked or (not query.window.topics and KeyMatcher(tuple(own)).find(query.meaning)):
             keys += sorted(own)
     return tuple(key for key in dict.fromkeys(keys) if not KeyMatcher((key,)).find(query.meaning))
 
 
-def _encoder(app: App) -> Callable[[str], npt.NDArray[np.float32]]:
-    """What gives the vector of a query; the model is loaded with the first one."""
-    from digest.embed import load_query_encoder
-
-    chosen = app.settings.embed
-    loaded = cache(lambda: load_query_encoder(chosen.model, chosen.device))
-
-    def encode(text: str) -> npt.NDArray[np.float32]:
-        vectors: npt.NDArray[np.float32] = loaded().embed([text])
-        return vectors.reshape(-1)
-
-    return encode
-
-
 def similar(app: App, paper: str, count: int, window: Window) -> list[Hit]:
     """Papers near to a paper."""
-    from digest import ids, search
+    from digest import ids
 
     base = ids.parse(paper).base
-    if not app.store.papers([base]):
+    number = app.reader.numbers([base]).get(base)
+    if number is None:
         raise InputError(f"{base} is not in the archive; digest search finds what is")
-    index = vector_index(app)
-    if index is None:
+    asked = app.searcher(words=False, vectors=True)
+    if not asked.has_vectors:
         raise UsageError("nothing is embedded yet; run: digest embed")
-    return search.similar(app.store, index, app.model, base, count, Query(window=window))
-
-
-def vector_index(app: App) -> VectorIndex | None:
-    """The vector index, rebuilt where it does not fit the archive; None where nothing is embedded."""
-    from digest.index import open_index
-
-    dimension = app.store.model_dimension(app.model)
-    if dimension is None:
-        return None
-    folder = app.settings.home / "index"
-    state = app.store.vector_state(app.model)
-    return open_index(folder, app.model, dimension, state, lambda: app.store.all_vectors(app.model))
+    return asked.similar(number, count, Query(window=window))
 
 
 def status(app: App) -> Status:

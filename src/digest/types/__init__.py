@@ -15,6 +15,7 @@ from digest.types.archive import (
     StageReport,
     Status,
     Window,
+    WordChange,
 )
 from digest.types.papers import (
     AnnounceType,
@@ -167,6 +168,7 @@ __all__ = [
     "Version",
     "Window",
     "WindowGenre",
+    "WordChange",
     "Wording",
     "YearShare",
 ]
