@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -504,26 +504,37 @@ class App:
         self.store.put_run(command, report, self.now, exit_code=exit_code)
         return report
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the lock of the digest home, so that only one process changes it; the system lets go
-        of it when the process ends, however it ends."""
-        from filelock import FileLock, Timeout
-
-        self.make_home()
-        path = self.settings.home / "digest.lock"
-        try:
-            with FileLock(path, timeout=0):
-                yield
-        except Timeout:
-            reason = "another digest is at work in this home; try again when it is done"
-            raise TryAgain(f"{path}: {reason}") from None
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the lock of the digest home."""
+        return alone_in(self.settings.home)
 
     def make_home(self) -> None:
-        try:
-            self.settings.home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise refused(error, "choose another --home") from error
+        """The folder of the home, made where it is not there."""
+        make_home(self.settings.home)
+
+
+def make_home(home: Path) -> None:
+    """A folder to be a home; raises DigestError where it cannot be made."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(error, "choose another --home") from error
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Hold the lock of a digest home, so that only one process changes it; the system lets go of it
+    when the process ends, however it ends. Raises TryAgain where another holds it."""
+    from filelock import FileLock, Timeout
+
+    make_home(home)
+    path = home / "digest.lock"
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        reason = "another digest is at work in this home; try again when it is done"
+        raise TryAgain(f"{path}: {reason}") from None
 
 
 def _sample() -> Source:

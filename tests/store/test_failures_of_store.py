@@ -82,6 +82,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "record_delivery": lambda store: store.record_delivery(1, "sent", NOW),
     "set_delivery_state": lambda store: store.set_delivery_state(1, ("failed",), "queued", NOW),
     "recover_deliveries": lambda store: store.recover_deliveries(NOW),
+    "hold_deliveries": lambda store: store.hold_deliveries(["news"], "why", NOW),
     "take_turn": lambda store: store.take_turn("bot", "me", NOW, NOW + timedelta(1)),
     "end_turn": lambda store: store.end_turn("bot", "me"),
     "rest_sender": lambda store: store.rest_sender("bot", NOW),
@@ -108,7 +109,6 @@ READS: dict[str, Callable[[Store], object]] = {
     "papers": lambda store: store.papers(["2605.00001"]),
     "paper_numbers": lambda store: store.paper_numbers(["2605.00001"]),
     "arrivals": lambda store: store.arrivals(["2605.00001"]),
-    "papers_by_number": lambda store: store.papers_by_number([1]),
     "all_papers": lambda store: list(store.all_papers()),
     "papers_by_year": lambda store: store.papers_by_year(DAY),
     "spread_of_years": lambda store: store.spread_of_years(2020, 2026, DAY, 1),
@@ -119,7 +119,6 @@ READS: dict[str, Callable[[Store], object]] = {
     "count_feedback": lambda store: store.count_feedback("unlearning"),
     "posts_with": lambda store: store.posts_with("2605.00001"),
     "merged_into": lambda store: store.merged_into("2605.00001"),
-    "newest_numbers": lambda store: store.newest_numbers(Window(), 1),
     "announced_between": lambda store: store.announced_between(DAY, DAY),
     "listed_between": lambda store: store.listed_between(DAY, None),
     "newest_until": lambda store: store.newest_until(DAY, 1),
@@ -169,8 +168,6 @@ READS: dict[str, Callable[[Store], object]] = {
     "question": lambda store: store.question("7", 1),
     "runs": lambda store: store.runs(),
     "status": lambda store: store.status(MODEL),
-    "search_words": lambda store: store.search_words("paper", 1),
-    "filter_numbers": lambda store: store.filter_numbers([1], Window()),
 }
 
 

@@ -33,7 +33,7 @@ def resolve(app: App, number: int, *, sent: int | None, retry: bool) -> Delivery
     found = _delivery(app, number)
     to: DeliveryState = "sent" if sent is not None else "queued" if retry else "cancelled"
     settled: tuple[DeliveryState, ...] = ("uncertain", "failed")
-    from_states: tuple[DeliveryState, ...] = (*settled, "queued") if to == "cancelled" else settled
+    from_states: tuple[DeliveryState, ...] = settled if to == "queued" else (*settled, "queued")
     receipt = None if sent is None else _receipt(app, found, sent)
     now = app.clock.now()
     if not app.store.set_delivery_state(number, from_states, to, now, receipt=receipt, message=sent):

@@ -62,13 +62,6 @@ class PaperStore(StoreBase):
         with self._reading() as connection:
             return dict(connection.execute(query.where(sqlite.is_one_of(paper.c.id, ids))).all())
 
-    def papers_by_number(self, numbers: Sequence[int]) -> list[Paper]:
-        """The papers with these row numbers in the order asked for, left out where there is none."""
-        query = select(paper).where(sqlite.is_one_of(paper.c.number, numbers))
-        with self._reading() as connection:
-            found = dict(_read(connection, query))
-        return [found[number] for number in numbers if number in found]
-
     def announced_between(self, since: date, until: date) -> list[Paper]:
         """All papers of these days (both included), oldest first; withdrawn ones left out."""
         query = select(paper).where(paper.c.announced.between(since, until), ~paper.c.withdrawn)
