@@ -23,7 +23,6 @@ import zstandard
 
 import road
 from digest import config
-from digest.actions import archive as actions
 from digest.app import App
 from digest.embed import DEFAULT_MODEL, model_name
 from digest.sources.sample import sample

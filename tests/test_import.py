@@ -21,6 +21,7 @@ import pytest
 from digest import pipeline
 from digest.sources.snapshot import Snapshot
 from digest.store import Store
+from stored import found
 
 NOW = datetime(2026, 5, 5, tzinfo=UTC)
 CHILD = {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}

@@ -19,9 +19,11 @@ from sqlalchemy import Column, Table, inspect
 
 from digest.data import data_dir
 from digest.errors import DigestError, NewerDatabase, StoreBusy, StoreError
+from digest.query import read
 from digest.store import Store, migrate, sqlite
 from digest.store.tables import Json, UtcDateTime, metadata
-from digest.types import Evidence, Match, Page, Paper, Version, Window
+from digest.types import Evidence, Match, Page, Paper, Version
+from stored import found, reading
 
 NOW = datetime(2026, 5, 5, tzinfo=UTC)
 PAPER = Paper(

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from digest.inverted import WordIndex
     from digest.pipeline import Plan
     from digest.render import Writer
-    from digest.sources import Source
     from digest.search import Searcher
+    from digest.sources import Source
     from digest.store import Reader, Store
     from digest.wording import Words
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -112,7 +111,7 @@ class WordIndex:
 
     def stems(self, text: str) -> list[str]:
         """A text as the index holds it: small letters, no accents, Porter's stems of English words."""
-        return self._analyzer.analyze(unicodedata.normalize("NFC", text))
+        return self._analyzer.analyze(text)
 
     def _idf(self, stem: str) -> float:
         there = self._searcher.doc_freq("abstract", stem)
@@ -191,18 +190,17 @@ def _follow(folder: Path, source: Texts, change: WordChange) -> None:
     started = time.perf_counter()
     index = tantivy.Index(_schema(), path=str(folder))
     index.register_tokenizer(_ANALYZER, _analyzer())
-    papers = 0
     with index.writer(heap_size=_HEAP, num_threads=1) as writer:
         if not change.after:
             writer.delete_all_documents()
         for number in (_STATE, *change.changed):
-            writer.delete_documents_by_term("number", number)
-        for papers, (number, title, abstract, authors) in enumerate(source.texts(change), start=1):
+            writer.delete_documents_by_query(tantivy.Query.term_query(index.schema, "number", number))
+        for number, title, abstract, authors in source.texts(change):
             writer.add_document(_document(number, title=title, abstract=abstract, authors=authors))
         writer.add_document(_document(_STATE, state=f"{_FORM}:{change.state}"))
         writer.commit()
     seconds = round(time.perf_counter() - started, 2)
-    logger.info("words indexed", extra={"papers": papers, "seconds": seconds})
+    logger.info("words indexed", extra={"after": change.after, "seconds": seconds})
 
 
 def _document(number: int, **texts: str) -> tantivy.Document:

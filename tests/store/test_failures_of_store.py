@@ -21,7 +21,6 @@ from digest.types import (
     Question,
     Review,
     Turn,
-    Window,
     Wording,
 )
 from stored import (

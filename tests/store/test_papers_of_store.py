@@ -16,7 +16,7 @@ from digest.types import (
     Paper,
     Version,
 )
-from stored import DAY, MODEL, NAIVE, NOW, Archive, page, paper, words_are_in_step
+from stored import DAY, MODEL, NAIVE, NOW, Archive, found, page, paper, reading, words_are_in_step
 
 
 def test_a_paper_comes_back_as_it_was_stored(archive: Archive) -> None:
@@ -167,7 +167,7 @@ def test_papers_come_in_the_order_asked_for_and_missing_ones_are_left_out(store:
     assert [one.id for one in store.papers(ids)] == [paper(3).id, paper(1).id]
     numbers = store.paper_numbers(ids)
     assert numbers == {paper(1).id: 1, paper(3).id: 3}
-    assert [one.id for one in store.papers_by_number([4, 99, 2])] == [paper(4).id, paper(2).id]
+    assert [one.id for one in reading(store).papers([4, 99, 2])] == [paper(4).id, paper(2).id]
     assert store.highest_number() == 4
 
 

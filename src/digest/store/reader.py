@@ -95,7 +95,8 @@ class Reader:
             return []
         inside, values = _within(query.window)
         return self._rows(
-            "SELECT paper.number, -paper_word.rank FROM paper_word JOIN paper ON paper.number = paper_word.rowid "
+            "SELECT paper.number, -paper_word.rank "
+            "FROM paper_word JOIN paper ON paper.number = paper_word.rowid "
             f"WHERE paper_word MATCH ? AND paper_word.rank MATCH '{WEIGHTS}' AND {inside} "
             "ORDER BY paper_word.rank LIMIT ?",
             [_expression(query), *values, k],
@@ -164,7 +165,8 @@ class Reader:
         listed = msgspec.json.encode(list(numbers)).decode()
         names = ", ".join(_COLUMNS)
         rows = self._rows(
-            f"SELECT number, told, {names} FROM paper WHERE number IN (SELECT value FROM json_each(?))", [listed]
+            f"SELECT number, told, {names} FROM paper WHERE number IN (SELECT value FROM json_each(?))",
+            [listed],
         )
         found = {row[0]: _paper(row[1], dict(zip(_COLUMNS, row[2:], strict=True))) for row in rows}
         return [found[number] for number in numbers if number in found]
