@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from digest.config import Settings
     from digest.crawling import Arxiv
     from digest.embed import F32, Embedder
-    from digest.index import VectorIndex
+    from digest.index import VectorIndex, Vectors
     from digest.inverted import WordIndex
     from digest.pipeline import Plan
     from digest.render import Writer
@@ -92,15 +92,21 @@ class App:
         return self._open.enter_context(found)
 
     def searcher(
-        self, *, words: bool = True, vectors: bool = True, among: frozenset[int] | None = None
+        self,
+        *,
+        words: bool = True,
+        vectors: bool = True,
+        among: frozenset[int] | None = None,
+        fast: bool = False,
     ) -> Searcher:
-        """What answers queries by words, by meaning or by both; indexes and model are opened once."""
+        """What answers queries by words, by meaning or by both; indexes and model are opened once.
+        ``fast``: for many queries."""
         from digest.search import Searcher
 
         return Searcher(
             self.reader,
             self.word_index(_CATCH_UP) if words else None,
-            self.vector_index() if vectors else None,
+            self.index(fast=fast) if vectors else None,
             self.model if vectors else "",
             self._encode,
             among,
@@ -112,17 +118,6 @@ class App:
         from digest.inverted import open_words
 
         return open_words(self.settings.home / "index" / "words", self.reader, most)
-
-    def vector_index(self) -> VectorIndex | None:
-        """The vector index, rebuilt where it does not fit the archive; None where nothing is embedded."""
-        from digest.index import open_index
-
-        dimension = self.reader.model_dimension(self.model)
-        if dimension is None:
-            return None
-        state = self.reader.vector_state(self.model)
-        folder = self.settings.home / "index"
-        return open_index(folder, self.model, dimension, state, lambda: self.store.all_vectors(self.model))
 
     @cached_property
     def _encoder(self) -> Embedder:
@@ -141,6 +136,28 @@ class App:
 
         chosen = self.settings.embed
         return load_embedder(chosen.model, chosen.device, chosen.batch_size)
+
+    def index(self, *, fast: bool = False) -> VectorIndex | None:
+        """The vector index as the archive is now; None where nothing is embedded. ``fast``: for many
+        queries."""
+        from digest.index import open_index
+
+        vectors = self.vectors()
+        return vectors and open_index(self.settings.home / "index", vectors, fast=fast)
+
+    def vectors(self) -> Vectors | None:
+        """The model's vectors, for the index; None where nothing is embedded."""
+        from digest.index import Newest, Stored, Vectors
+
+        newest = self.reader.newest_vector(self.model)
+        if newest is None:
+            return None
+        dimension = self.reader.model_dimension(self.model) or 0
+
+        def since(number: int) -> Iterator[Stored]:
+            return (Stored(*block) for block in self.store.vectors_since(self.model, number))
+
+        return Vectors(self.model, dimension, Newest(*newest), since)
 
     @property
     def topics(self) -> list[Topic]:
@@ -429,7 +446,9 @@ class App:
         if not self.store.count_without_vector(self.model):
             return StageReport("embed", 0.0, {"embedded": 0})
         with progress("embed", quiet=self._quiet) as step:
-            return pipeline.embed(self.store, self.embedder, step)
+            report = pipeline.embed(self.store, self.embedder, step)
+        self.index()
+        return report
 
     def _match(self) -> StageReport:
         from digest import pipeline

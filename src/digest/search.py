@@ -51,6 +51,9 @@ class Archive(Protocol):
     def vectors(self, name: str, numbers: Sequence[int]) -> tuple[list[int], npt.NDArray[np.float32]]:
         """Vectors by row number."""
 
+    def papers_with_texts(self, texts: Sequence[bytes]) -> list[tuple[int, bytes]]:
+        """Row numbers of papers by the hash of their text."""
+
 
 class Ranked(NamedTuple):
     """Paper numbers with fused scores, best first; those that hold words of the query; the cosines."""
@@ -138,30 +141,38 @@ class Searcher:
         words = self._words
         if words is None:
             return dict(self._archive.words(query, depth))
-        return self._passing(lambda k: dict(words.search(query, k, feedback)), query, depth)
+
+        def best(k: int) -> tuple[dict[int, float], bool]:
+            found = dict(words.search(query, k, feedback))
+            return found, len(found) < k
+
+        return self._passing(best, query, depth)
 
     def _by_meaning(self, vector: FloatVector, query: Query, depth: int) -> dict[int, float]:
         index = self._vectors
         assert index is not None
 
-        def nearest(k: int) -> dict[int, float]:
-            similarities, numbers = index.search(vector[None, :], min(k, len(index)))
-            pairs = zip(numbers[0].tolist(), similarities[0].tolist(), strict=True)
-            return {number: cosine for number, cosine in pairs if number >= 0}
+        def nearest(k: int) -> tuple[dict[int, float], bool]:
+            cosines = index.nearest(vector, min(k, len(index)))
+            numbers = self._archive.papers_with_texts(list(cosines))
+            return {number: cosines[text] for number, text in numbers}, k >= len(index)
 
         return self._passing(nearest, query, depth)
 
     def _passing(
-        self, find: Callable[[int], dict[int, float]], query: Query, wanted: int
+        self, find: Callable[[int], tuple[dict[int, float], bool]], query: Query, wanted: int
     ) -> dict[int, float]:
-        """The best that pass a query's filters: looks deeper until enough have, or there are no more."""
+        """The best that pass a query's filters: looks deeper until enough have, or these are all.
+
+        ``find`` gives so many with their scores, best first, and whether there are no more.
+        """
         depth = wanted + wanted // 10  # a few are withdrawn
         while True:
-            found = find(depth)
+            found, all_there = find(depth)
             passed = self._archive.passing(list(found), query)
             if self._among is not None:
                 passed = [number for number in passed if number in self._among]
-            if len(passed) >= wanted or len(found) < depth:
+            if len(passed) >= wanted or all_there:
                 return {number: found[number] for number in passed[:wanted]}
             depth *= 10
 

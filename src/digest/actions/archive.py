@@ -32,16 +32,18 @@ def search_file(
 ) -> Iterator[tuple[str, Answer]]:
     """The answers to the queries of a file, one JSON object {"query": "..."} a line, each with its query.
     Raises InputError that names the line that is none."""
-    ask = searcher(app, mode, expand=expand)
+    ask = searcher(app, mode, expand=expand, fast=True)
     for text in _queries(file):
         yield text, ask(text, count, window)
 
 
-def searcher(app: App, mode: Mode, *, expand: bool = False) -> Callable[[str, int, Window], Answer]:
-    """What answers queries; indexes and model are opened once for all of them."""
+def searcher(
+    app: App, mode: Mode, *, expand: bool = False, fast: bool = False
+) -> Callable[[str, int, Window], Answer]:
+    """What answers queries; indexes and model are opened once for all of them. ``fast``: they are many."""
     from digest.embed import is_default
 
-    asked = app.searcher(words=mode != "vectors", vectors=mode != "words")
+    asked = app.searcher(words=mode != "vectors", vectors=mode != "words", fast=fast)
     if mode == "vectors" and not asked.has_vectors:
         raise UsageError("nothing is embedded yet; run: digest embed")
     english = asked.has_vectors and is_default(app.settings.embed.model)
@@ -63,7 +65,7 @@ def ranker(
     """What gives the ids of the best ``count`` papers for a query, of those ``among`` where given.
     Nothing in the query is syntax."""
     only = None if among is None else frozenset(app.reader.numbers(among).values())
-    asked = app.searcher(words=mode != "vectors", vectors=mode != "words", among=only)
+    asked = app.searcher(words=mode != "vectors", vectors=mode != "words", among=only, fast=True)
 
     def rank(text: str) -> list[str]:
         found = asked.rank(plain(text), mode).fused[:count]

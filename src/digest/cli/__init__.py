@@ -11,7 +11,19 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, backup, evaluate, export, posts, road, sending, templates, topics, trends
+from digest.cli import (
+    archive,
+    backup,
+    evaluate,
+    export,
+    posts,
+    road,
+    sending,
+    templates,
+    topics,
+    trends,
+    vectors,
+)
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 
@@ -28,6 +40,7 @@ __all__ = [
     "templates",
     "topics",
     "trends",
+    "vectors",
 ]
 
 

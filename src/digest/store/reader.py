@@ -7,7 +7,7 @@ never keeps a writer waiting (WAL). PostgreSQL would get a reader of its own, wi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -195,10 +195,27 @@ class Reader:
         found = self._scalar("SELECT dimension FROM model WHERE name = ?", [name])
         return None if found is None else int(found)
 
-    def vector_state(self, name: str) -> str:
-        """As `Store.vector_state`."""
-        stamps: Mapping[str, str] = dict(self._rows("SELECT name, value FROM stamp", []))
-        return f"{stamps.get('text', '')}.{stamps.get(f'vector:{name}', '')}"
+    def newest_vector(self, name: str) -> tuple[int, bytes] | None:
+        """As `Store.newest_vector`."""
+        rows = self._rows(
+            # + 0: SQLite must go by number and not sort by it
+            "SELECT number, text_hash FROM vector WHERE model + 0 = (SELECT id FROM model WHERE name = ?) "
+            "ORDER BY number DESC LIMIT 1",
+            [name],
+        )
+        return rows[0] if rows else None
+
+    def papers_with_texts(self, texts: Sequence[bytes]) -> list[tuple[int, bytes]]:
+        """Row numbers of the papers that have one of these texts now, in the order of the texts, each with
+        its text's hash."""
+        found: dict[bytes, list[int]] = {}
+        for start in range(0, len(texts), _PARAMETERS):
+            some = texts[start : start + _PARAMETERS]
+            marks = ", ".join("?" * len(some))
+            rows = self._rows(f"SELECT text_hash, number FROM paper WHERE text_hash IN ({marks})", some)
+            for text, number in rows:
+                found.setdefault(text, []).append(number)
+        return [(number, text) for text in texts for number in sorted(found.get(text, ()))]
 
     def vectors(self, name: str, numbers: Sequence[int]) -> tuple[list[int], FloatMatrix]:
         """Those of these row numbers that have a vector, in the order given, and float32 [n, dimension]."""
@@ -241,6 +258,7 @@ def known_revisions(folder: Path) -> list[str]:
     return sorted(file.name.split("_")[0] for file in folder.glob("versions/[0-9]*_*.py"))
 
 
+_PARAMETERS = 10_000  # of one statement; SQLite takes 32,766
 _WORDS = "number, title, abstract, authors"
 _COLUMNS = tuple(name for name in Paper.__struct_fields__ if name != "estimated")
 _MOMENTS = ("submitted", "updated")

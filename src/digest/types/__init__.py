@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from digest.types.archive import (
     Answer,
+    Carried,
     Hit,
     RunReport,
     Stage,
@@ -100,6 +101,7 @@ __all__ = [
     "AnnounceType",
     "Answer",
     "Beside",
+    "Carried",
     "Change",
     "Chat",
     "Choice",
