@@ -87,7 +87,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [texts] = app.store.texts_without_vector(model, len(LINES))
         app.store.add_vectors(model, zip((text_hash for text_hash, _ in texts), rows, strict=True))
         app.stage("match")
-        app.vector_index()
+        app.index()
     return home
 
 

@@ -38,7 +38,8 @@ class Arxiv:
     def gate(self) -> Gate:
         """The gate to arXiv; one of its own for servers on this machine."""
         from digest import __version__
-        from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
+        from digest.sources.gap import LEAST_GAP
+        from digest.sources.polite import Gate, default_state, user_agent
 
         gap = self._settings.arxiv.gap_seconds
         state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")

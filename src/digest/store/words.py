@@ -3,7 +3,7 @@
 The index keeps no copy of the texts (external content). It is kept in step by statements beside
 those that write papers, in their transaction: one INSERT ... SELECT a page is faster than a trigger a row.
 FTS5's tokenizer does not split Han text, so a Chinese query finds only whole runs of characters. What
-changed is noted too, for the index beside the database (`digest.words`).
+changed is noted too, for the index beside the database (`digest.inverted`).
 """
 
 from __future__ import annotations
