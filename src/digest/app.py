@@ -127,7 +127,7 @@ class App:
 
     def _encode(self, text: str) -> F32:
         """The vector of a query; the model is loaded with the first one."""
-        return self._encoder.embed([text])[0]
+        return self._encoder.embed([text]).reshape(-1)
 
     @cached_property
     def embedder(self) -> Embedder:
