@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from botapi import BotApi
+    from newsroom import Command
+    from outbox import Office
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -39,6 +47,104 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the reference data (../shared) is not here")
     return folder
+
+
+@pytest.fixture
+def api() -> Iterator[BotApi]:
+    """A strict loopback Bot API whose clock shows noon."""
+    from botapi import BotApi
+    from outbox import NOON
+
+    with BotApi() as api:
+        api.clock(NOON.timestamp())
+        yield api
+
+
+@pytest.fixture
+def chat(api: BotApi) -> int:
+    """A channel of the server."""
+    return api.chat("channel")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """A store, the server, and a Telegram channel between them that does not wait long for an answer."""
+    from digest.channels import telegram
+    from outbox import office
+
+    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
+    with office(tmp_path, api) as made:
+        yield made
+
+
+@pytest.fixture
+def a_draft(desk: Office) -> int:
+    """A post of two parts that waits for approval."""
+    return desk.write("<b>one</b>", "two", state="draft")
+
+
+@pytest.fixture
+def home(tmp_path: Path, api: BotApi, chat: int) -> Path:
+    """A digest home whose posts go to the server's channel."""
+    from newsroom import newsroom
+
+    return newsroom(tmp_path, api, chat)
+
+
+@pytest.fixture
+def digest(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """The command line, in this process."""
+    from newsroom import command_line
+
+    with command_line(capsys, monkeypatch) as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a file or folder of a name once, even where several workers want it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    def make(name: str, maker: Callable[[Path], None]) -> Path:
+        with FileLock(folder / f"{name}.lock"):
+            if not (folder / name).exists():
+                maker(folder / name)
+        return folder / name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def vectors(once: Callable[..., Path]) -> Path:
+    """The file of the sample's vectors."""
+    import road
+
+    return once("sample.npy", road.embed_sample)
+
+
+@pytest.fixture(scope="session")
+def sample_home(once: Callable[..., Path], vectors: Path) -> Path:
+    """A home with all stages done over the sample on Friday, 2026-07-03, to be copied."""
+    import road
+
+    return once("sample_home", lambda home: road.all_stages(home, vectors))
+
+
+@pytest.fixture(scope="session")
+def page(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page over a home with the sample and one paper that means harm."""
+    import shutil
+
+    import web
+
+    home = tmp_path_factory.mktemp("page") / "home"
+    shutil.copytree(sample_home, home)
+    web.add_harm(home)
+    with web.serving(
+        home, web.FRIDAY, program=[sys.executable, "-m", "digest", "--home", str(home)]
+    ) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -35,18 +34,6 @@ Made = Callable[..., App]
 Best = dict[str, list[str]]
 Fork = Callable[..., int]
 Unbroken = tuple[list[str], tuple[object, ...]]
-
-
-@pytest.fixture(scope="session")
-def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of the sample's vectors, made once even where several workers want it."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    file = folder / "sample.npy"
-    with FileLock(folder / "sample.lock"):
-        if not file.exists():
-            road.embed_sample(file)
-    return file
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
 from digest.errors import DeliveryError, InputError, StoreError, TryAgain, UsageError, refused
+from digest.kept import Kept
 from digest.types import (
     Language,
     PostState,
@@ -56,6 +58,7 @@ class App:
         self.settings = settings
         self.now = now
         self.clock = Clock()
+        self.kept = Kept()
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -67,6 +70,12 @@ class App:
     ) -> None:
         self._open.close()
 
+    def at(self, now: datetime) -> Self:
+        """The same program acting as if it were another time, over the parts that are made by now."""
+        other = copy(self)
+        other.now = now
+        return other
+
     # The parts, each made when it is first needed.
 
     @cached_property
@@ -77,10 +86,13 @@ class App:
         self.make_home()
         return self._open.enter_context(Store.open(self.settings.database))
 
-    @cached_property
+    @property
     def reader(self) -> Reader:
-        """The archive for searching, without SQLAlchemy; a database that is not there yet, or an older one,
-        is first opened as ``store``. Raises StoreError where the database is in memory."""
+        """The archive for searching, without SQLAlchemy. Raises StoreError where it is in memory."""
+        return self.kept.get("reader", None, self._open_reader)
+
+    def _open_reader(self) -> Reader:
+        """A database that is not there yet, or an older one, is first opened as ``store``."""
         from digest.store.reader import Reader
 
         found = Reader.open(self.settings.database)
@@ -119,15 +131,13 @@ class App:
 
         return open_words(self.settings.home / "index" / "words", self.reader, most)
 
-    @cached_property
-    def _encoder(self) -> Embedder:
-        from digest.embed import load_query_encoder
-
-        return load_query_encoder(self.settings.embed.model, self.settings.embed.device)
-
     def _encode(self, text: str) -> F32:
         """The vector of a query; the model is loaded with the first one."""
-        return self._encoder.embed([text]).reshape(-1)
+        from digest.embed import load_query_encoder
+
+        chosen = self.settings.embed
+        encoder = self.kept.get("encoder", None, lambda: load_query_encoder(chosen.model, chosen.device))
+        return encoder.embed([text]).reshape(-1)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -143,7 +153,10 @@ class App:
         from digest.index import open_index
 
         vectors = self.vectors()
-        return vectors and open_index(self.settings.home / "index", vectors, fast=fast)
+        if vectors is None:
+            return None
+        folder = self.settings.home / "index"
+        return self.kept.get(f"index {fast}", vectors.newest, lambda: open_index(folder, vectors, fast=fast))
 
     def vectors(self) -> Vectors | None:
         """The model's vectors, for the index; None where nothing is embedded."""
@@ -282,6 +295,7 @@ class App:
             lookback=self.settings.lookback_days,
             state=state,
             channels={topic.name: self.channels_of(topic, topic.languages) for topic in self.topics},
+            applause=self.settings.telegram.applause,
         )
 
     def channels_of(
@@ -405,7 +419,7 @@ class App:
         """One of the later stages alone."""
         with self.alone():
             if name == "write":
-                wrote, posts = self._write()
+                wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
             done = stages[name]()
@@ -455,33 +469,42 @@ class App:
 
         return pipeline.match(self.store, self.plan, self.now)
 
-    def _write(self) -> tuple[list[StageReport], list[int]]:
-        """The roundups that are due, then the posts of series."""
+    def _write(self, *, again: bool = False) -> tuple[list[StageReport], list[int]]:
+        """The roundups that are due, then the posts of series; ``again``: those of today that were rejected,
+        too. A run leaves them alone, or it would bring back what a person has just refused."""
         from digest import pipeline
 
-        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words)
+        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words, again=again)
         reports = [wrote]
         for topic in self.topics:
             for one in topic.series:
                 if one.genre != "roundup":
-                    report, ids = self._write_series(topic, one, one.genre)
+                    report, ids = self._write_series(topic, one, one.genre, again=again)
                     reports += [report] if report.notes else []
                     posts += ids
         return reports, posts
 
-    def _write_series(self, topic: Topic, one: Series, genre: WindowGenre) -> tuple[StageReport, list[int]]:
+    def _write_series(
+        self, topic: Topic, one: Series, genre: WindowGenre, *, again: bool
+    ) -> tuple[StageReport, list[int]]:
         from digest import series
 
         day = new_york_day(self.now)
         first = series.newest(one, day)
         there = self.store.posts(topic=topic.name, genre=genre, since=first, until=day)
-        slot = series.due(one, day, {post.slot for post in there})
+        slot = series.due(one, day, {post.slot for post in there if not (again and post.state == "rejected")})
         if slot is None:
             return StageReport("write", 0.0, {}), []
-        return self.write_window(topic, genre, series.window(one, slot), topic.languages)
+        return self.write_window(topic, genre, series.window(one, slot), topic.languages, again=again)
 
     def write_window(
-        self, topic: Topic, genre: WindowGenre, window: tuple[date, date], languages: Sequence[Language]
+        self,
+        topic: Topic,
+        genre: WindowGenre,
+        window: tuple[date, date],
+        languages: Sequence[Language],
+        *,
+        again: bool = False,
     ) -> tuple[StageReport, list[int]]:
         """A post about a window of days, in these languages. A listing is a page, and no message."""
         from digest import windows
@@ -499,6 +522,8 @@ class App:
             channels,
             now=self.now,
             trend=trend,
+            words=self.words,
+            again=again,
         )
 
     def _trend(self, topic: Topic) -> Trend | None:
@@ -506,7 +531,7 @@ class App:
         from digest import terms
 
         try:
-            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now))
+            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now), beside=True)
         except (InputError, UsageError):
             return None
 
@@ -564,7 +589,7 @@ def _sample() -> Source:
 
 def _exit_code(done: StageReport) -> int:
     """75 where something is to be sent again later, 1 where a person must look at what was sent."""
-    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed"}:
+    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed", "held"}:
         return DeliveryError.exit_code
     return TryAgain.exit_code if done.counts.get("queued") else 0
 

@@ -35,6 +35,8 @@ UNNAMED_SHARE, LEAST_UNNAMED = 0.01, 10
 POOL = 3000
 """At least so many of the newest papers are counted to tell how far looks can be believed."""
 LIKED_WEIGHT, DISLIKED_WEIGHT = 3.0, 10.0
+APPLAUDED_WEIGHT = 0.5
+"""What readers' applause adds: a sixth of a like, for who reacts to a message need not mean each paper."""
 SHOWN = 3
 
 
@@ -45,15 +47,16 @@ def match(
     candidates: Collection[str],
     liked: Collection[str] = (),
     disliked: Collection[str] = (),
+    applauded: Collection[str] = (),
 ) -> list[Match]:
     """The candidates that belong to a topic, best first.
 
-    ``keys`` may hold keys in any state, active ones count; ``candidates``, ``liked`` and
-    ``disliked`` are ids, those not in the archive are passed over. A topic with no paper of its own
-    in the archive matches nothing.
+    ``keys`` may hold keys in any state, active ones count; ``candidates``, ``liked``, ``disliked`` and
+    ``applauded`` (weakly liked) are ids, those not in the archive are passed over. A topic with no paper
+    of its own in the archive matches nothing.
     """
     mentions = find_mentions(topic, keys, archive)
-    labels = _labels(topic, mentions, archive, liked, disliked)
+    labels = _labels(topic, mentions, archive, liked, disliked, applauded)
     rows = [row for row in archive.rows(candidates) if _may_match(archive.papers[row], topic)]
     rows = [row for row in rows if not mentions.excluded[row] and archive.papers[row].id not in set(disliked)]
     if not rows or not labels.own.any():
@@ -97,7 +100,7 @@ def judged(topic: Topic, keys: Sequence[Key], archive: Archive) -> Judged:
     """All papers of an archive, judged without feedback. Raises ValueError where no paper is the
     topic's own."""
     mentions = find_mentions(topic, keys, archive)
-    labels = _labels(topic, mentions, archive, (), ())
+    labels = _labels(topic, mentions, archive)
     if not labels.own.any():
         raise ValueError(f"no paper of the archive is {topic.name}'s own")
     ranking = rank(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive))
@@ -119,20 +122,30 @@ def _in_categories(paper: Paper, topic: Topic) -> bool:
 
 
 def _labels(
-    topic: Topic, mentions: Mentions, archive: Archive, liked: Collection[str], disliked: Collection[str]
+    topic: Topic,
+    mentions: Mentions,
+    archive: Archive,
+    liked: Collection[str] = (),
+    disliked: Collection[str] = (),
+    applauded: Collection[str] = (),
 ) -> Labels:
-    """The topic's own papers: those that hold an active key, those a person named or liked.
+    """The topic's own papers: those that hold an active key, those a person named or liked, and with
+    little weight those that readers applauded.
 
     A lone mention in an abstract teaches little: where there are enough others it is left out.
     """
     inside = np.array([_in_categories(paper, topic) for paper in archive.papers], dtype=bool)
     own = mentions.named & inside
     chosen, refused = archive.rows((*topic.seed_papers, *liked)), archive.rows(disliked)
-    own[chosen] = True
+    praised = archive.rows(applauded)
+    praise = own[praised] + APPLAUDED_WEIGHT
+    own[praised] = own[chosen] = True
     own[refused] = False
     weight = np.where(mentions.off & ~own, DISLIKED_WEIGHT, 1.0)
+    weight[praised] = praise
     weight[chosen], weight[refused] = LIKED_WEIGHT, DISLIKED_WEIGHT
     typical = np.minimum(1, np.where(own, mentions.evidence, 0) / IN_TITLE)
+    typical[praised] = np.maximum(typical[praised], REPEATED / IN_TITLE)
     typical[chosen] = 1
     lone = own & (typical < REPEATED / IN_TITLE)
     if (own & ~lone).sum() >= FEW:

@@ -94,16 +94,26 @@ class Searcher:
     def search(self, query: Query, k: int = 10, mode: Mode = "both") -> Answer:
         """The ``k`` best papers for a query, best first. A query of filters alone lists what they let
         through, newest first."""
-        if not query.terms and not query.meaning:
-            return self._listed(query, k)
-        found = self.rank(query, mode, max(DEPTH, k))
-        papers = self._archive.papers([number for number, _ in found.fused[:k]])
+        return self.answer(query, self.found(query, mode, max(DEPTH, k)), 0, k, mode)
+
+    def found(self, query: Query, mode: Mode, depth: int = DEPTH) -> Ranked:
+        """All that a search finds."""
+        if query.terms or query.meaning:
+            return self.rank(query, mode, depth)
+        return Ranked([(number, 1.0) for number in self._archive.newest(query, depth)], frozenset(), {})
+
+    def answer(self, query: Query, found: Ranked, skip: int, k: int, mode: Mode = "both") -> Answer:
+        """``k`` papers of what was found, after so many."""
+        chosen = found.fused[skip : skip + k]
+        papers = self._archive.papers([number for number, _ in chosen])
         terms = () if mode == "vectors" else query.terms
         hits = tuple(
             hit(paper, score, terms, found.near.get(number), holds=number in found.matched)
-            for (number, score), paper in zip(found.fused, papers, strict=False)
+            for (number, score), paper in zip(chosen, papers, strict=False)
         )
-        return Answer(hits, (*query.notes, *_unmet(query, hits)))
+        if not query.terms and not query.meaning:
+            hits = tuple(replace(one, why="passes the filters") for one in hits)
+        return Answer(hits, (*query.notes, *_unmet(query, found)))
 
     def rank(self, query: Query, mode: Mode, depth: int = DEPTH) -> Ranked:
         """The best ``depth`` papers of each side, fused."""
@@ -185,11 +195,6 @@ class Searcher:
         cosines = (vectors @ vector).tolist() if there else []
         return {**near, **dict(zip(there, cosines, strict=True))}
 
-    def _listed(self, query: Query, k: int) -> Answer:
-        found = self._archive.papers(self._archive.newest(query, k))
-        hits = (replace(hit(one, 1.0, (), None, holds=False), why="passes the filters") for one in found)
-        return Answer(tuple(hits), query.notes)
-
 
 def fuse(words: Mapping[int, float], cosines: Mapping[int, float]) -> list[tuple[int, float]]:
     """Fuse BM25 scores and cosines; with one side alone, its own order. A paper without a vector counts as
@@ -208,6 +213,7 @@ def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None,
     """One answer, with the reason it is there and the passage that shows it. ``holds``: some form of the
     terms is known to stand in it."""
     snippet, marks = snippets.snippet(paper, terms)
+    held = snippets.places(paper, terms, holds=holds)
     return Hit(
         id=paper.id,
         version=paper.version,
@@ -216,15 +222,17 @@ def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None,
         published=paper.submitted,
         categories=paper.categories,
         score=round(score, 4),
-        why=snippets.reason(paper, terms, cosine, holds=holds),
+        why=snippets.reason(held, cosine),
         url=ids.abs_url(paper.id),
         snippet=snippet,
         marks=marks,
+        held=held,
+        cosine=cosine,
     )
 
 
-def _unmet(query: Query, hits: Sequence[Hit]) -> tuple[str, ...]:
-    if hits or not query.must:
+def _unmet(query: Query, found: Ranked) -> tuple[str, ...]:
+    if found.fused or not query.must:
         return ()
     wanted = ", ".join(f'"{term.text}"' for term in query.must)
     return (f"no paper holds {wanted} to the letter; without quotation marks and fields more is found",)

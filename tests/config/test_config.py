@@ -83,7 +83,7 @@ def test_the_default_file_is_short_and_every_setting_shown_as_a_comment_is_right
     assert max(map(len, text.splitlines())) <= 110
     (tmp_path / "home" / "templates").mkdir(parents=True)
     shown = re.compile(r"^# (?=\w+ = |\[)", re.MULTILINE)
-    assert len(shown.findall(text)) == 36
+    assert len(shown.findall(text)) == 37
     found = load(tmp_path, shown.sub("", text))
     assert found.contact == "you@example.org"
     assert found.posts.templates == tmp_path / "home" / "templates"
@@ -178,6 +178,13 @@ def test_paths_are_relative_to_the_digest_home(tmp_path: Path, database: str, ex
     found = load(tmp_path, f'database = "{database}"\n[channels.c]\ntype="file"\nfolder="~/posts"\n')
     assert found.database == expected.format(home=tmp_path / "home", user=tmp_path)
     assert found.channels["c"].folder == tmp_path / "posts"
+
+
+def test_the_environment_gives_settings_of_a_table_that_no_file_has(tmp_path: Path) -> None:
+    found = load(
+        tmp_path, "", {"DIGEST_WRITER_URL": "http://localhost:8000/v1", "DIGEST_WRITER_MODEL": "any"}
+    )
+    assert (found.writer.url, found.writer.model) == ("http://localhost:8000/v1", "any")
 
 
 def test_the_home_is_the_one_given_else_the_variable_else_the_users_data_folder(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from digest.errors import InputError, UsageError
 from digest.query import Query, as_term, plain, read
-from digest.types import Answer, Hit, Status, Window
+from digest.types import Answer, Hit, Results, Status, Window
 
 if TYPE_CHECKING:
     from digest.app import App
-    from digest.search import Mode
+    from digest.search import Mode, Searcher
 
 
 def search(
@@ -41,22 +41,47 @@ def searcher(
     app: App, mode: Mode, *, expand: bool = False, fast: bool = False
 ) -> Callable[[str, int, Window], Answer]:
     """What answers queries; indexes and model are opened once for all of them. ``fast``: they are many."""
-    from digest.embed import is_default
+    asked = _searcher(app, mode, fast=fast)
 
+    def ask(text: str, count: int, window: Window) -> Answer:
+        query, keys = _read_wider(app, text, window, expand=expand)
+        return _told(app, asked.search(query, count, mode), query, keys, asked)
+
+    return ask
+
+
+def results(
+    app: App, text: str, window: Window, page: int, size: int, mode: Mode = "both", *, expand: bool = False
+) -> Results:
+    """A page of what a search finds, with the facets of all of it."""
+    asked = _searcher(app, mode, fast=True)
+    query, keys = _read_wider(app, text, window, expand=expand)
+    found = asked.found(query, mode)
+    answer = _told(app, asked.answer(query, found, (page - 1) * size, size, mode), query, keys, asked)
+    facets = app.store.facets([number for number, _ in found.fused])
+    return Results(answer=answer, total=len(found.fused), facets=facets)
+
+
+def _searcher(app: App, mode: Mode, *, fast: bool) -> Searcher:
     asked = app.searcher(words=mode != "vectors", vectors=mode != "words", fast=fast)
     if mode == "vectors" and not asked.has_vectors:
         raise UsageError("nothing is embedded yet; run: digest embed")
-    english = asked.has_vectors and is_default(app.settings.embed.model)
+    return asked
 
-    def ask(text: str, count: int, window: Window) -> Answer:
-        query = read_query(app, text, window)
-        keys = _keys_for(app, query) if expand else ()
-        wider = replace(query, terms=tuple(dict.fromkeys((*query.terms, *map(as_term, keys)))))
-        answer = asked.search(wider, count, mode)
-        foreign = (_FOREIGN,) if english and _is_foreign(query.meaning) else ()
-        return replace(answer, expanded=keys, notes=(*answer.notes, *foreign))
 
-    return ask
+def _read_wider(app: App, text: str, window: Window, *, expand: bool) -> tuple[Query, tuple[str, ...]]:
+    """A query, read, and the keys that were added to it."""
+    query = read_query(app, text, window)
+    keys = _keys_for(app, query) if expand else ()
+    return replace(query, terms=tuple(dict.fromkeys((*query.terms, *map(as_term, keys))))), keys
+
+
+def _told(app: App, answer: Answer, query: Query, keys: tuple[str, ...], asked: Searcher) -> Answer:
+    """An answer with what is to be said of how it came about."""
+    from digest.embed import is_default
+
+    foreign = asked.has_vectors and _is_foreign(query.meaning) and is_default(app.settings.embed.model)
+    return replace(answer, expanded=keys, notes=(*answer.notes, *([_FOREIGN] if foreign else [])))
 
 
 def ranker(

@@ -1,15 +1,16 @@
-"""Pictures: a roundup's card, a topic's map."""
+"""Pictures: a roundup's card, a topic's map; one put before a post's text."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
-from digest.types import Language, Topic
+from digest.types import Draft, Language, Part, Post, Topic
 
 if TYPE_CHECKING:
     from digest import cards
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 DAYS = 28
 """So many days before a post its card shows."""
+
+_KINDS = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg"}
 
 
 def card(app: App, number: int, file: Path, *, dark: bool = False) -> Path:
@@ -88,6 +91,63 @@ def topic_map(
         points=tuple(cards.Point(of_group.get(choice.paper), choice.silent) for choice in shown),
     )
     return cards.draw_map(made, places, file, language, dark=dark)
+
+
+def illustrate(app: App, number: int, file: Path | None, caption: str | None = None) -> Post:
+    """Put a picture before a post's text, in the place of one that stands there; without a file, take it
+    away. The picture is kept under its content, so what was approved is what is posted. Raises InputError
+    for a caption or a file that Telegram would not take."""
+    from digest.actions.posts import find
+    from digest.editing import body
+    from digest.markup import blocks, escape
+
+    post = find(app, number)
+    text = tuple(part for part in post.parts if part.picture is None)
+    given = caption or f"<b>{escape(app.topic(post.topics[0]).title(post.language))}</b>"
+    parts = text if file is None else (_captioned(given, _kept(app, file)), *text)
+    if parts == post.parts:
+        return post
+    new = Draft(
+        topics=post.topics,
+        slot=post.slot,
+        genre=post.genre,
+        language=post.language,
+        choices=tuple(app.store.choices(number)),
+        parts=parts,
+        updates=tuple(app.store.updates_of(number)),
+    )
+    written = app.store.as_written(number) or blocks(body(text))
+    what = "the picture was taken away" if file is None else "a picture was put before it"
+    if not app.store.put_version(number, post.version, new, written, app.now, by=app.person, what=what):
+        raise UsageError(
+            f"post {number} has been rejected, or something of it has been sent: nothing was done"
+        )
+    return find(app, number)
+
+
+def _captioned(html: str, picture: str) -> Part:
+    from digest.markup import CAPTION_LIMIT, check, parse, utf16_length
+
+    check(html)
+    made = parse(html)
+    if (units := utf16_length(made.text)) > CAPTION_LIMIT:
+        raise InputError(f"the caption has {units} characters; there is room for {CAPTION_LIMIT}")
+    return Part(html, made.text, made.entities, picture)
+
+
+def _kept(app: App, file: Path) -> str:
+    """A copy of a picture in the digest home; its path there."""
+    from digest.channels.messages import PHOTO_BYTES
+
+    content = file.read_bytes()
+    kind = next((ending for magic, ending in _KINDS.items() if content.startswith(magic)), None)
+    if kind is None or len(content) > PHOTO_BYTES:
+        raise InputError(f"{file}: a picture is a PNG or JPEG of at most 10 MB")
+    name = f"pictures/{sha256(content).hexdigest()[:16]}{kind}"
+    kept = app.settings.home / name
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(content)
+    return name
 
 
 def _day(day: date, language: Language) -> str:

@@ -188,10 +188,10 @@ def _bases(given: Sequence[str]) -> list[str]:
 
 
 def siblings(app: App, number: int) -> list[Post]:
-    """The same post in the other languages."""
+    """The same post in the other languages, as far as it was not rejected."""
     post = find(app, number)
     same = app.store.posts(topic=post.topics[0], genre=post.genre, since=post.slot, until=post.slot)
-    return [one for one in same if one.id != number]
+    return [one for one in same if one.language != post.language and one.state != "rejected"]
 
 
 def _open(app: App, number: int) -> Post:
@@ -214,6 +214,9 @@ def _revised(
     app: App, post: Post, papers: Sequence[str], text: str, *, by: str | None, as_listed: bool
 ) -> Edited:
     """The post with these papers and this text, joined with what the template writes, as its next version."""
+    if any(part.picture for part in post.parts):
+        how = f"digest posts picture {post.id} --none takes it away; put it back after that"
+        raise UsageError(f"post {post.id} has a picture, and is edited without it: {how}")
     from digest.editing import body, revise
     from digest.markup import blocks
 
@@ -246,7 +249,9 @@ def _fresh(app: App, post: Post, choices: Sequence[Choice]) -> tuple[str, ...]:
 
     topic = app.topic(post.topics[0])
     updates = app.store.updates_of(post.id)
-    draft = pipeline.draft(app.store, app.writer, topic, post.slot, post.language, choices, updates)
+    draft = pipeline.draft(
+        app.store, app.writer, topic, post.slot, post.language, choices, updates, words=app.words
+    )
     return blocks(body(draft.parts))
 
 
@@ -374,7 +379,8 @@ def write(
     with app.alone():
         stages, posts = [], []
         for topic in wanted:
-            report, ids = app.write_window(topic, genre, (first, last), languages or topic.languages)
+            days = (first, last)
+            report, ids = app.write_window(topic, genre, days, languages or topic.languages, again=True)
             stages.append(report)
             posts += ids
         return app.record("write", stages, posts)

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from digest import mentions, terms, yields
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.phrases import normalise
 from digest.pipeline import configured_keys, known_keys
-from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Recall, Topic
+from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Post, Recall, Topic
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield
 
@@ -151,38 +153,50 @@ def why(app: App, paper: str) -> list[Why]:
     found = app.store.papers([base])
     if not found:
         raise InputError(f"{base} is not in the archive; digest search finds what is")
-    matches = {one.topic: one for one in app.store.matches_of(base)}
+    store = app.store
+    known = _Known(
+        matches={one.topic: one for one in store.matches_of(base)},
+        posts=store.posts_with(base),
+        feedback=store.feedback_of(base),
+        merged_into=store.merged_into(base),
+        scored=_scored(app, found[0]),
+    )
     return [
-        told(found[0], topic, known_keys(app.store, topic), _record(app, found[0], topic, matches))
+        told(found[0], topic, known_keys(store, topic), _record(app, found[0], topic, known))
         for topic in app.topics
     ]
 
 
-def _record(app: App, paper: Paper, topic: Topic, matches: Mapping[str, Match]) -> Record:
-    store = app.store
-    posts = store.posts_with(paper.id)
-    elsewhere = [(name, one.score) for name, one in matches.items() if name != topic.name]
+class _Known(Struct, frozen=True):
+    """What is stored of a paper, whatever the topic."""
+
+    matches: Mapping[str, Match]
+    posts: Sequence[Post]
+    feedback: Sequence[Feedback]
+    merged_into: str | None
+    scored: tuple[date, date] | None
+
+
+def _record(app: App, paper: Paper, topic: Topic, known: _Known) -> Record:
+    elsewhere = [(name, one.score) for name, one in known.matches.items() if name != topic.name]
     floors = {each.name: each.floor for each in app.topics}
     return Record(
-        match=matches.get(topic.name),
-        feedback=tuple(each for each in store.feedback_of(paper.id) if each.topic == topic.name),
-        holding=tuple(post for post in posts if post.topics[0] == topic.name),
+        match=known.matches.get(topic.name),
+        feedback=tuple(each for each in known.feedback if each.topic == topic.name),
+        holding=tuple(post for post in known.posts if post.topics[0] == topic.name),
         candidate=_candidate(app, paper, topic),
         elsewhere=tuple((name, score) for name, score in elsewhere if score >= floors.get(name, 1.0)),
-        merged_into=store.merged_into(paper.id),
-        scored=_scored(app, paper),
+        merged_into=known.merged_into,
+        scored=known.scored,
     )
 
 
 def _candidate(app: App, paper: Paper, topic: Topic) -> Posted | None:
     """The first post of the topic that could have held the paper."""
-    posts = app.store.posts(topic=topic.name, genre="roundup", since=paper.announced)
-    if not posts:
+    first = app.store.first_post(topic.name, "roundup", paper.announced)
+    if first is None:
         return None
-    first = min(posts, key=lambda post: (post.slot, post.id))
-    matches = {one: app.store.matches_of(one) for one in first.papers}
-    scores = {one: each.score for one, found in matches.items() for each in found if each.topic == topic.name}
-    return Posted(post=first, scores=scores)
+    return Posted(post=first, scores=app.store.scores(topic.name, first.papers))
 
 
 def _scored(app: App, paper: Paper) -> tuple[date, date] | None:

@@ -86,6 +86,7 @@ MODULES = {
     "export": ("export",),
     "posts": ("posts",),
     "road": ("init", "run", "crawl", "backfill", "import", "embed", "match", "write", "deliver"),
+    "serve": ("serve",),
     "sending": ("outbox", "channel", "review"),
     "templates": ("template",),
     "topics": ("keys", "feedback", "topic", "why"),

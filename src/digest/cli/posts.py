@@ -98,6 +98,29 @@ def posts_card(context: click.Context, number: int, png: Path, dark: bool) -> No
         show(context, {"path": str(made)}, lambda: f"wrote {made}")
 
 
+@posts.command("picture")
+@click.argument("number", metavar="ID", type=int)
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--caption", metavar="HTML", help="What it says below, instead of the topic's title.")
+@click.option("--none", "away", is_flag=True, help="Take the picture away.")
+@click.pass_context
+def posts_picture(
+    context: click.Context, number: int, file: Path | None, caption: str | None, away: bool
+) -> None:
+    """Put a picture (PNG or JPEG) before a post's text; Telegram gets it as a photo with a caption.
+
+    What was approved has to be approved again.
+    """
+    from digest.actions import pictures
+    from digest.report import posts as report
+
+    if away is (file is not None):
+        raise UsageError("say which picture, or --none")
+    with opened(context) as app:
+        found = pictures.illustrate(app, number, file, caption)
+        show(context, found, lambda: report.posts([found]))
+
+
 @posts.command("edit")
 @click.argument("number", metavar="ID", type=int)
 @click.option("--drop", multiple=True, metavar="PAPER", help="Take a paper out (again for more).")

@@ -169,7 +169,7 @@ def _put(data: dict[str, Any], path: KeyPath, value: Any) -> None:
     *tables, key = path
     table: Any = data
     for name in tables:
-        table = table[name]
+        table = table.setdefault(name, {})
     if isinstance(table, dict):  # else the file gave no table: that is told
         table[key] = value
 
@@ -178,7 +178,9 @@ def _value(text: str, kind: Any) -> Any:
     """The text of a variable as a value of TOML; text that is none stays, and is told as a mistake."""
     try:
         return (
-            msgspec.convert(text, bare, strict=False) if (bare := bare_kind(kind)) in (int, float) else text
+            msgspec.convert(text, bare, strict=False)
+            if (bare := bare_kind(kind)) in (int, float, bool)
+            else text
         )
     except msgspec.ValidationError:
         return text

@@ -38,7 +38,8 @@ class PostStore(StoreBase):
         """Store drafts with parts and queued deliveries, all together or none; the ids of the new posts.
 
         ``channels`` are the channels' names by language, ``seen`` is the highest paper number the drafts
-        were chosen from. A draft that is stored already (topic, slot, genre, language) is left as it is.
+        were chosen from. A draft that is stored already (topic, slot, genre, language), and not rejected, is
+        left as it is.
         """
         with self._writing() as connection:
             written = (_add(connection, one, state, seen, now) for one in drafts)
@@ -105,6 +106,13 @@ class PostStore(StoreBase):
         """One post."""
         with self._reading() as connection:
             return next(iter(read_posts(connection, post.c.id == id_)), None)
+
+    def first_post(self, topic: str, genre: str, since: date) -> Post | None:
+        """The first post of a topic for this day or later."""
+        query = select(post.c.id).where(post.c.topic == topic, post.c.genre == genre, post.c.slot >= since)
+        first = query.order_by(post.c.slot, post.c.id).limit(1).scalar_subquery()
+        with self._reading() as connection:
+            return next(iter(read_posts(connection, post.c.id == first)), None)
 
     def choices(self, id_: int) -> list[Choice]:
         """Why a post's papers were chosen, in their order."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -33,11 +33,12 @@ _PRAGMAS = ("query_only=ON", "cache_size=-65536", "mmap_size=0")
 
 
 class Reader:
-    """An open database, read; a context manager. One thread at a time may ask."""
+    """An open database, read; a context manager. Threads may share it: they ask in turn."""
 
     def __init__(self, connection: sqlite3.Connection, file: Path | None) -> None:
         self.file = file
         self._connection = connection
+        self._turn = Lock()
 
     @classmethod
     def open(cls, url: str, busy_timeout: float = 5.0) -> Self | None:
@@ -235,17 +236,12 @@ class Reader:
         return there, flat.reshape(len(there), -1) if there else np.empty((0, 0), np.float32)
 
     def _rows(self, query: str, values: Sequence[object]) -> list[Any]:
-        with self._asking():
+        with self._turn, one_line_errors(self.file, readonly=True):
             return self._connection.execute(query, values).fetchall()
 
     def _scalar(self, query: str, values: Sequence[object] = ()) -> Any:
         rows = self._rows(query, values)
         return rows[0][0] if rows else None
-
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        with one_line_errors(self.file, readonly=True):
-            yield
 
 
 def newest_revision() -> str:

@@ -8,6 +8,7 @@ changed is noted too, for the index beside the database (`digest.inverted`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,13 +16,31 @@ from sqlalchemy import ColumnElement, Connection, Select, column, literal_column
 
 from digest.store import sqlite
 from digest.store.base import StoreBase, random_word
-from digest.store.tables import paper, word_change
+from digest.store.tables import match, paper, word_change
+from digest.types import Facets
 
 _index = table("paper_word", column("rowid"), column("rank"))
 
 
 class WordStore(StoreBase):
     """What is written of the words; `digest.store.reader` searches them."""
+
+    def facets(self, numbers: Sequence[int]) -> Facets:
+        """What the papers with these row numbers are; the most of each first, years newest first."""
+        here = sqlite.is_one_of(paper.c.number, numbers)
+        topics = select(match.c.topic, match.c.paper, match.c.silent).where(
+            sqlite.is_one_of(match.c.paper, numbers)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(select(paper.c.announced, paper.c.categories).where(here)).all()
+            matched = connection.execute(topics).all()
+        years = Counter(row.announced.year for row in rows)
+        return Facets(
+            topics=dict(Counter(row.topic for row in matched).most_common()),
+            years=dict(sorted(years.items(), reverse=True)),
+            categories=dict(Counter(code for row in rows for code in row.categories.split()).most_common()),
+            silent=len({row.paper for row in matched if row.silent}),
+        )
 
     def rebuild_words(self) -> None:
         """Make the words' index anew from the papers; needed only after the file was repaired by hand."""

@@ -56,7 +56,9 @@ class Carried(Struct, frozen=True):
 
 class Hit(Struct, frozen=True, kw_only=True):
     """One answer of a search. ``why`` says in words how it was found; ``snippet`` is the passage of the
-    abstract that answers best, with ``marks`` as (start, end) in characters of it."""
+    abstract that answers best, with ``marks`` as (start, end) in characters of it. ``held`` are the terms
+    by where they stand (title, abstract, authors; form: held in another form), ``cosine`` is the nearness
+    in meaning."""
 
     id: str
     version: int
@@ -69,6 +71,8 @@ class Hit(Struct, frozen=True, kw_only=True):
     url: str
     snippet: str = ""
     marks: tuple[tuple[int, int], ...] = ()
+    held: Mapping[str, tuple[str, ...]] = {}
+    cosine: float | None = None
 
 
 class Answer(Struct, frozen=True):
@@ -77,6 +81,24 @@ class Answer(Struct, frozen=True):
     hits: tuple[Hit, ...]
     notes: tuple[str, ...] = ()
     expanded: tuple[str, ...] = ()
+
+
+class Facets(Struct, frozen=True, kw_only=True):
+    """How many papers of some there are by topic, by year of their announcement, by category, and how many
+    are silent about a topic of theirs."""
+
+    topics: Mapping[str, int]
+    years: Mapping[int, int]
+    categories: Mapping[str, int]
+    silent: int
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """A page of answers to a query, how many there are on all, and what these are."""
+
+    answer: Answer
+    total: int
+    facets: Facets
 
 
 class Window(Struct, frozen=True):
