@@ -49,7 +49,7 @@ def tab(
     )
     page = context.new_page()
     errors: list[str] = []
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda said: errors.append(said.text) if _is_wrong(said) else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: (errors.append(dialog.message), dialog.dismiss()))
     own = (f"{address}/", "about:", "data:")
@@ -59,6 +59,18 @@ def tab(
     finally:
         context.close()
     assert errors == [], errors
+
+
+def _is_wrong(said: Any) -> bool:
+    """Whether the console tells of an error; that a page came with a status of its own is none."""
+    told = "the server responded with a status of "
+    return said.type == "error" and not any(f"{told}{status}" in said.text for status in (409, 422))
+
+
+def overflows(page: Any) -> bool:
+    """Whether something reaches over the right edge of the page."""
+    wide: int = page.evaluate("document.documentElement.scrollWidth")
+    return wide > page.viewport_size["width"]
 
 
 def violations(page: Any) -> list[str]:

@@ -48,6 +48,7 @@ def test_another_picture_takes_the_place_of_the_first_and_none_takes_it_away(
         [post] = store.posts()
         assert [part.text for part in post.parts] == ["explainable AI", "one", "two"]
         assert (home / str(post.parts[0].picture)).read_bytes() == png(9, 9)
+    assert f"[picture: {post.parts[0].picture}]\nexplainable AI" in digest(home, "posts", "show", "1").stdout
     source = card.with_suffix(".txt")
     source.write_text(digest(home, "posts", "edit", "1", "--source").stdout)
     said = digest(home, "posts", "edit", "1", "--from", str(source)).stderr

@@ -41,11 +41,11 @@ def test_words_have_all_plural_forms_and_the_same_values_in_every_language(langu
 
 @pytest.mark.parametrize("language", ["ru", "zh"])
 def test_no_word_was_left_in_english(language: Language) -> None:
-    alphabet = {"ru": "[а-яё]", "zh": "[\u4e00-\u9fff]"}[language]
-    bare = {"PDF", "Hugging Face", "{genre}, {day}", "{genre}，{day}", "“{text}”", "«{text}»"}
+    alphabet = {"ru": "[А-яё]", "zh": "[\u4e00-\u9fff]"}[language]
     for name, said in words(language).names().items():
         for text in said.values() if isinstance(said, dict) else [said]:
-            assert re.search(alphabet, text) or text in bare, name
+            bare = re.sub(r"\{\w+\}|\b[A-Z]\w*\b", "", text)  # names, such as PDF, are the same everywhere
+            assert re.search(alphabet, text) or not re.search("[a-z]", bare), name
 
 
 def test_numbers_choose_the_form_and_are_written_as_the_language_does() -> None:

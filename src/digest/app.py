@@ -54,11 +54,16 @@ _CATCH_UP = 2_000
 class App:
     """The program over one set of settings, acting as if it were ``now``."""
 
-    def __init__(self, settings: Settings, now: datetime, *, quiet: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, now: datetime, *, quiet: bool = False, config: Path | None = None
+    ) -> None:
         self.settings = settings
+        self.config = config
         self.now = now
         self.clock = Clock()
         self.kept = Kept()
+        self.readonly = False
+        """Set before the archive is first needed: it is then neither made nor upgraded nor changed."""
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -76,6 +81,17 @@ class App:
         other.now = now
         return other
 
+    def add_topic(self, topic: Topic) -> Path:
+        """Write a topic into the configuration, and go on with it; store and model stay as they are."""
+        from digest import config
+
+        home = self.settings.home
+        file = config.add_topic(config.find_config(self.config, home, os.environ), home, os.environ, topic)
+        self.settings = config.load(file, home, os.environ)
+        for name in ("plan", "writer"):
+            self.__dict__.pop(name, None)
+        return file
+
     # The parts, each made when it is first needed.
 
     @cached_property
@@ -83,8 +99,9 @@ class App:
         """The archive, brought to the newest schema."""
         from digest.store import Store
 
-        self.make_home()
-        return self._open.enter_context(Store.open(self.settings.database))
+        if not self.readonly:
+            self.make_home()
+        return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @property
     def reader(self) -> Reader:
@@ -228,15 +245,17 @@ class App:
     def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
         from digest.channels.quiet import QuietHours
         from digest.channels.telegram import TelegramChannel
+        from digest.schedule import Rule, times
 
         assert chosen.chat is not None
-        hours, zone = chosen.quiet_hours, chosen.time_zone
+        hours, zone, at = chosen.quiet_hours, chosen.time_zone, chosen.post_at
         return TelegramChannel(
             name,
             self.bot,
             chosen.chat,
             thread=chosen.thread,
             quiet=QuietHours.parse(hours, zone) if hours and zone else None,
+            times=Rule(times(at), zone) if at and zone else None,
             probe=self.settings.telegram.on_uncertain == "probe",
             rich=chosen.format == "rich",
             home=self.settings.home,

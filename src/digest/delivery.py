@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from digest import followup
 from digest.channels import Channel, RemoteChannel, Seen, Sender
@@ -33,6 +34,7 @@ from digest.errors import (
     Uncertain,
 )
 from digest.pipeline import Counting
+from digest.stopping import STOP
 from digest.store import Store
 from digest.types import (
     Delivery,
@@ -100,19 +102,28 @@ def deliver(store: Store, channels: Sequence[Channel], clock: Clock) -> StageRep
 
 
 def _send_all(store: Store, channel: Channel, clock: Clock, count: Counting) -> None:
-    while delivery := store.claim_delivery(channel.name, clock.now()):
-        try:
-            receipt = channel.send(_post(store, delivery), delivery.part)
-        except (DeliveryError, StoreError) as error:  # a damaged post must not hold up the others
-            state = state_after(error)
-            store.record_delivery(delivery.id, state, clock.now(), error=str(error))
-            count.notes.append(f"{_named(delivery)} {state}: {error}")
-            count.add(state)
-            if state == "queued":
-                return
-        else:
-            store.record_delivery(delivery.id, "sent", clock.now(), receipt=receipt)
-            count.add("sent")
+    going = True
+    while going:
+        with STOP.held():
+            going = _send_next(store, channel, clock, count)
+
+
+def _send_next(store: Store, channel: Channel, clock: Clock, count: Counting) -> bool:
+    """Whether there was a part, and it did not have to be queued again."""
+    delivery = store.claim_delivery(channel.name, clock.now())
+    if delivery is None:
+        return False
+    try:
+        receipt = channel.send(_post(store, delivery), delivery.part)
+    except (DeliveryError, StoreError) as error:  # a damaged post must not hold up the others
+        state = state_after(error)
+        store.record_delivery(delivery.id, state, clock.now(), error=str(error))
+        count.notes.append(f"{_named(delivery)} {state}: {error}")
+        count.add(state)
+        return state != "queued"
+    store.record_delivery(delivery.id, "sent", clock.now(), receipt=receipt)
+    count.add("sent")
+    return True
 
 
 def state_after(error: DeliveryError | StoreError) -> DeliveryState:
@@ -291,13 +302,23 @@ class _Round:
 
     def _send(self, channel: RemoteChannel) -> None:
         while self._store.is_waiting(channel.name, self._clock.now()) and self._ready(channel):
-            now = self._clock.now()
-            delivery = self._store.claim_delivery(
-                channel.name, now, self._claim(channel, now), begun=_is_quiet(channel, now)
-            )
+            with STOP.held():
+                delivery = self._send_next(channel)
             if delivery is None:
                 return
+            if _is_last(self._store, delivery):  # its poll comes before the next post
+                followup.plan(self._store, channel, self._clock.now(), delivery.post)
+                self._follow(channel)
+
+    def _send_next(self, channel: RemoteChannel) -> Delivery | None:
+        """The part that was tried; None where none may go."""
+        now = self._clock.now()
+        delivery = self._store.claim_delivery(
+            channel.name, now, self._claim(channel, now), **may_begin(channel, now)
+        )
+        if delivery is not None:
             self._send_one(channel, delivery)
+        return delivery
 
     def _claim(self, channel: RemoteChannel, now: datetime) -> Turn:
         return Turn(
@@ -344,9 +365,6 @@ class _Round:
                 delivery.id, "sent", now, receipt=receipt, message=message, rest=now + PACE
             )
             self._count.add("sent")
-            if _is_last(self._store, delivery):  # its poll comes before the next post
-                followup.plan(self._store, channel, now, delivery.post)
-                self._follow(channel)
 
     def _not_sent(self, channel: RemoteChannel, delivery: Delivery, error: DeliveryError) -> None:
         """Write down that a part was not, or may not have been, sent, and what follows from it for the
@@ -389,10 +407,11 @@ class _Round:
                 return
             now = self._clock.now()
             kinds = _QUIETLY if _is_quiet(channel, now) else _FOLLOWING
-            one = self._store.claim_followup(channel.name, kinds, now, self._claim(channel, now))
-            if one is None:
-                return
-            self._follow_one(channel, one)
+            with STOP.held():
+                one = self._store.claim_followup(channel.name, kinds, now, self._claim(channel, now))
+                if one is None:
+                    return
+                self._follow_one(channel, one)
 
     def _follow_one(self, channel: RemoteChannel, one: FollowUp) -> None:
         try:
@@ -523,6 +542,19 @@ def _post(store: Store, delivery: Delivery | FollowUp) -> Post:
 
 def _is_last(store: Store, delivery: Delivery) -> bool:
     return delivery.part == len(_post(store, delivery).parts) - 1
+
+
+class MayBegin(TypedDict):
+    """Which posts may be claimed for a channel: see `Store.claim_delivery`."""
+
+    begun: bool
+    before: datetime | None
+
+
+def may_begin(channel: RemoteChannel, now: datetime) -> MayBegin:
+    """Which posts the hours of a channel let out now."""
+    before = channel.times.last(now) if channel.times else None
+    return MayBegin(begun=_is_quiet(channel, now), before=before)
 
 
 def _is_quiet(channel: RemoteChannel, now: datetime) -> bool:

@@ -230,6 +230,17 @@ def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[
     return _propose(store, plan, [topic], now)
 
 
+def backtest(
+    store: Store, plan: Plan, topic: Topic, now: datetime, days: int
+) -> tuple[list[Match], list[Key]]:
+    """What a topic would have found in the last days with the keys of its configuration alone, best first,
+    and the keys that would have been proposed. Nothing is stored."""
+    archive = _Archive(store, replace(plan, topics=(topic,), lookback=days), new_york_day(now))
+    keys = configured_keys(topic)
+    found = sorted(archive.match(topic, keys), key=lambda one: (-one.score, one.paper))
+    return found, archive.propose(topic, keys) if found else []
+
+
 def configured_keys(topic: Topic) -> list[Key]:
     """The keys that the configuration gives a topic; one given twice is a seed key."""
     from digest.phrases import normalise
@@ -367,7 +378,8 @@ class _Archive:
         yield from self._window
         yield from self._store.newest_until(self._day, BACKGROUND)
         for topic in self._plan.topics:
-            phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
+            known = self._store.keys(topic.name, states=ACTIVE) or configured_keys(topic)
+            phrases = [key.text for key in known]
             yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
             told = (*self._opinions[topic.name], *self.applauded[topic.name])
             yield from self._store.papers((*topic.seed_papers, *told))

@@ -75,6 +75,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "put_matches": lambda store: store.put_matches("unlearning", [match(1)], "f"),
     "add_posts": lambda store: add(store, draft(1)),
     "set_post_state": lambda store: store.set_post_state(1, ("draft",), "approved", NOW),
+    "put_off": lambda store: store.put_off(1, NOW, NOW, by="me"),
     "put_version": lambda store: store.put_version(1, 1, draft(1), (), NOW, by="me", what="text"),
     "put_wording": lambda store: store.put_wording("k", Wording("tell", "en", "m", "a", "b", None)),
     "claim_delivery": lambda store: store.claim_delivery("news", NOW),
@@ -143,6 +144,8 @@ READS: dict[str, Callable[[Store], object]] = {
     "scores": lambda store: store.scores("unlearning", ["2605.00001"]),
     "first_post": lambda store: store.first_post("unlearning", "roundup", DAY),
     "facets": lambda store: store.facets([1, 2]),
+    "slots": lambda store: store.slots(DAY, 10),
+    "published_mark": lambda store: store.published_mark(),
     "last_post": lambda store: store.last_post("unlearning", "roundup", DAY),
     "turn": lambda store: store.turn("xai", "roundup", DAY),
     "wording": lambda store: store.wording("k"),
@@ -157,6 +160,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "updates": lambda store: store.updates("xai", "roundup", DAY),
     "updates_of": lambda store: store.updates_of(1),
     "deliveries": lambda store: store.deliveries(),
+    "next_due": lambda store: store.next_due("news", NOW, before=NOW),
     "is_waiting": lambda store: store.is_waiting("news", NOW),
     "sender_rests": lambda store: store.sender_rests("bot", NOW),
     "chat": lambda store: store.chat("-1"),
@@ -171,6 +175,12 @@ READS: dict[str, Callable[[Store], object]] = {
     "paper_reactions": lambda store: store.paper_reactions("xai"),
     "question": lambda store: store.question("7", 1),
     "runs": lambda store: store.runs(),
+    "runs_since": lambda store: store.runs_since("run", NOW),
+    "last_runs": lambda store: store.last_runs(),
+    "damage": lambda store: store.damage(),
+    "journal": lambda store: store.journal(),
+    "backlog": lambda store: store.backlog(MODEL),
+    "paused": lambda store: store.paused(),
     "status": lambda store: store.status(MODEL),
 }
 
@@ -184,7 +194,12 @@ def used(archive: Archive) -> Archive:
 
 
 def test_every_public_method_stands_in_one_of_the_two_lists() -> None:
-    public = {name for name in dir(Store) if not name.startswith("_")} - {"open", "close"}
+    public = {name for name in dir(Store) if not name.startswith("_")} - {
+        "open",
+        "close",
+        "schema",
+        "sqlite_version",
+    }
     assert public == WRITES.keys() | READS.keys()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.query import Query, as_term, plain, read
 from digest.types import Answer, Hit, Results, Status, Window
@@ -165,9 +166,33 @@ def similar(app: App, paper: str, count: int, window: Window) -> list[Hit]:
     return asked.similar(number, count, Query(window=window))
 
 
+def make_ready(app: App) -> None:
+    """Load what searching needs, so that the first search does not wait for it."""
+    app.searcher(fast=True).rank(plain("ready"), "both")
+
+
 def status(app: App) -> Status:
     """What the archive holds, what waits, and how the last runs went."""
-    return replace(app.store.status(app.model), arxiv=app.arxiv.status(app.now), reactions=_reactions(app))
+    found = app.store.status(app.model)
+    arxiv = app.arxiv.status(app.now)
+    return replace(found, arxiv=arxiv, reactions=_reactions(app), wants=tuple(_wants(app)))
+
+
+def _wants(app: App) -> Iterator[str]:
+    """What wants a person now, in sentences; the doctor says the rest."""
+    from digest import doctor
+    from digest.crawling import newest_batch
+
+    store = app.store
+    checks = [
+        *doctor.backlog(app.now, store.backlog(app.model)),
+        *doctor.paused(store.paused()),
+        doctor.batch(new_york_day(app.now), newest_batch(store, app.now)),
+        doctor.last_run(app.now, store.last_runs().get("run")),
+    ]
+    for one in checks:
+        if one.level == "wrong" or (one.level == "note" and one.name == "backlog"):
+            yield f"{one.text} → {one.advice.removeprefix('then: ')}"
 
 
 def _reactions(app: App, posts: int = 5) -> tuple[str, ...]:

@@ -8,11 +8,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.types import Draft, Language, Part, Post, Topic
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from digest import cards
     from digest.app import App
 
@@ -26,7 +31,7 @@ def card(app: App, number: int, file: Path, *, dark: bool = False) -> Path:
     """Draw a post's card: how many papers of its topic there were day by day, and which it shows."""
     from digest import cards
     from digest.actions.posts import find
-    from digest.render import short_title
+    from digest.render import long_day, short_title
     from digest.text import readable
 
     post = find(app, number)
@@ -34,7 +39,7 @@ def card(app: App, number: int, file: Path, *, dark: bool = False) -> Path:
     made = cards.Card(
         title=topic.title(post.language),
         term=topic.term,
-        slot=_day(post.slot, post.language),
+        slot=long_day(post.slot, post.language),
         days=_days(app, topic, post.slot),
         papers=tuple(readable(short_title(paper.title)) for paper in app.store.papers(post.papers)),
     )
@@ -53,6 +58,15 @@ def _days(app: App, topic: Topic, until: date) -> tuple[cards.Day, ...]:
     return tuple(Day(day, count[day, False], count[day, True]) for day in days)
 
 
+class Mapped(Struct, frozen=True):
+    """A topic's map: what it shows, where (float64[n, 2] within 0 and 1), and each point's paper."""
+
+    map: cards.Map
+    places: NDArray[np.float64]
+    papers: tuple[str, ...]
+    titles: tuple[str, ...]
+
+
 def topic_map(
     app: App,
     name: str,
@@ -65,32 +79,46 @@ def topic_map(
 ) -> Path:
     """Draw a map of a topic's papers of some days: like ones near each other, groups in colours, silent
     ones marked."""
+    from digest import cards
+
+    made = mapped(app, name, since, until, language)
+    return cards.draw_map(made.map, made.places, file, language, dark=dark)
+
+
+def mapped(app: App, name: str, since: date, until: date | None, language: Language) -> Mapped:
+    """A map of a topic's papers of some days. Raises InputError where there are too few."""
     import numpy as np
 
     from digest import cards, windows
+    from digest.render import long_day
+    from digest.text import readable
 
     topic = app.topic(name)
     last = min(until or new_york_day(app.now), new_york_day(app.now))
     if since > last:
         raise UsageError(f"--since {since} is later than {'--until' if until else 'today'}")
-    found, _ = windows.gather(app.store, app.plan, topic, since, last)
+    found, papers = windows.gather(app.store, app.plan, topic, since, last)
     if not found.choices:
         raise InputError(f"no papers of {name} from {since} to {last}; digest match finds them")
     embedded, vectors = app.store.vectors(app.model, [choice.paper for choice in found.choices])
     row = dict(zip(embedded, vectors, strict=True))
     shown = [choice for choice in found.choices if choice.paper in row]
     rows = [row[choice.paper] for choice in shown]
-    places = cards.layout(np.stack(rows) if rows else np.empty((0, 1), np.float32))
     of_group = {paper: at for at, group in reversed(list(enumerate(found.groups))) for paper in group.papers}
     made = cards.Map(
         title=topic.title(language),
         term=topic.term,
-        since=_day(since, language),
-        until=_day(last, language),
+        since=long_day(since, language),
+        until=long_day(last, language),
         groups=tuple(group.name for group in found.groups),
         points=tuple(cards.Point(of_group.get(choice.paper), choice.silent) for choice in shown),
     )
-    return cards.draw_map(made, places, file, language, dark=dark)
+    return Mapped(
+        made,
+        cards.layout(np.stack(rows) if rows else np.empty((0, 1), np.float32)),
+        tuple(choice.paper for choice in shown),
+        tuple(readable(papers[choice.paper].title) for choice in shown),
+    )
 
 
 def illustrate(app: App, number: int, file: Path | None, caption: str | None = None) -> Post:
@@ -148,13 +176,3 @@ def _kept(app: App, file: Path) -> str:
     kept.parent.mkdir(exist_ok=True)
     kept.write_bytes(content)
     return name
-
-
-def _day(day: date, language: Language) -> str:
-    from babel.dates import format_date
-
-    from digest.render.environment import LOCALES
-
-    return (
-        str(format_date(day, "long", locale=LOCALES[language])).removesuffix("\u202fг.").removesuffix(" г.")
-    )

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from digest.days import Gap, gap, new_york_day
-from digest.types import Delivery, Match, Paper, Pause, Post, Topic
+from digest.types import Delivery, Match, Paper, Pause, Post, Run, Topic
 
 if TYPE_CHECKING:
     from digest.app import App
-    from digest.store import Run
 
 DAYS = 21
 """How many days are counted before the one that is shown."""

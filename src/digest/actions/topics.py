@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from digest.app import App
 
 PERSON = "human"
+
+DAYS = 30
+"""So many days a topic is tried on before it is saved."""
+FLOOR = 0.5
+"""The floor of a topic that is made of a few words."""
 
 
 def keys(app: App, topic: str, *, everything: bool) -> list[Key]:
@@ -94,6 +100,52 @@ def _find_key(topic: Topic, keys: Sequence[Key], text: str) -> Key:
             f"{topic.name} has no key {text!r}{hint} (digest keys list {topic.name} --all shows them)"
         )
     return by_normal[wanted]
+
+
+class Backtest(Struct, frozen=True):
+    """What a topic would have found in the last days until ``day``: the matches that reach its floor, best
+    first, with their papers, the keys that would have been proposed, of how many papers, and the seed papers
+    that the archive does not hold."""
+
+    day: date
+    matches: tuple[Match, ...]
+    papers: Mapping[str, Paper]
+    proposed: tuple[Key, ...]
+    held: int
+    missing: tuple[str, ...]
+
+
+def backtest(app: App, topic: Topic) -> Backtest:
+    """What a topic that is not configured yet would have found in the last month. Nothing is stored.
+    Raises UsageError where a topic has its name."""
+    from digest import pipeline
+
+    check_new(app, topic)
+    matches, proposed = pipeline.backtest(app.store, app.plan, topic, app.now, DAYS)
+    found = [one for one in matches if one.score >= topic.floor]
+    day = new_york_day(app.now)
+    here = {paper.id for paper in app.store.papers(topic.seed_papers)}
+    return Backtest(
+        day=day,
+        matches=tuple(found),
+        papers={paper.id: paper for paper in app.store.papers([one.paper for one in found])},
+        proposed=tuple(proposed),
+        held=sum(app.store.day_counts(day - timedelta(days=DAYS - 1), day).values()),
+        missing=tuple(one for one in topic.seed_papers if one not in here),
+    )
+
+
+def add(app: App, topic: Topic) -> Path:
+    """Write a new topic into the configuration, and go on with it. Gives the file. Raises UsageError where a
+    topic has its name, or the file cannot be written."""
+    check_new(app, topic)
+    return app.add_topic(topic)
+
+
+def check_new(app: App, topic: Topic) -> None:
+    """Raises UsageError where a topic has this one's name."""
+    if topic.name in app.settings.topics:
+        raise UsageError(f"there is a topic {topic.name!r}: give this one another name")
 
 
 def overview(app: App, topic: str) -> Overview:

@@ -35,6 +35,14 @@ def check(channel: TelegramChannel, sample: Part) -> list[Finding]:
     return found
 
 
+def rights(channel: TelegramChannel) -> list[Finding]:
+    """Whether the bot may post to a channel; nothing is sent."""
+    try:
+        return [Finding(channel.name, True, text) for text in list(_steps(channel))[-1:]]
+    except DeliveryError as error:
+        return [Finding(channel.name, False, str(error))]
+
+
 def _steps(channel: TelegramChannel) -> Iterator[str]:
     bot = channel.sender
     yield f"the bot is @{bot.username}, and Telegram accepts its token"

@@ -34,6 +34,7 @@ from digest.errors import (
     TryAgain,
     Uncertain,
 )
+from digest.schedule import Rule
 from digest.types import Part, Post
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ class TelegramChannel:
         *,
         thread: int | None = None,
         quiet: QuietHours | None = None,
+        times: Rule | None = None,
         probe: bool = True,
         rich: bool = False,
         home: Path = Path(),
@@ -237,6 +239,7 @@ class TelegramChannel:
         self.address = self.chat = address
         self.thread = thread
         self.quiet = quiet
+        self.times = times
         self.can_look = probe and sender.editor_chat is not None
         self.rich = rich
         self.home = home

@@ -14,12 +14,14 @@ import click
 
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
+from digest.stopping import STOP, Ended
 
 __all__ = ["cli", "main"]
 
 
 def main() -> None:
     """Run the command line; every error a user can mend is one line and an exit code."""
+    STOP.listen()
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -32,6 +34,8 @@ def main() -> None:
         _fail(_as_line(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except Ended as ended:
+        _fail("stopped; what was done is stored, and the same command goes on from there", ended.exit_code)
     except BrokenPipeError:
         _forget_output()
         sys.exit(141)

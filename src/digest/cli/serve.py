@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import datetime
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace
 
 from digest.cli.base import as_of, cli, opened
-from digest.errors import UsageError
+from digest.errors import DigestError, UsageError
+
+if TYPE_CHECKING:
+    from digest.app import App
 
 
 @cli.command()
@@ -53,6 +59,7 @@ def serve(
         options = ["--as-of", as_of.isoformat()] if as_of else []
         with listening, work.Jobs(_program(context), app.clock.now, options) as jobs:
             page = web.build(app, known, hosts, jobs, now=as_of, https=chosen.https)
+            Thread(target=_make_ready, args=(app,)).start()
             server.serve(page, listening, _told)
 
 
@@ -63,6 +70,14 @@ def _program(context: click.Context) -> list[str]:
     for name in ("home", "config"):
         program += [f"--{name}", str(given[name])] if given.get(name) else []
     return program
+
+
+def _make_ready(app: App) -> None:
+    """Load what the first search needs, while nobody waits for it; what is wrong is told by that search."""
+    from digest.actions import archive
+
+    with suppress(DigestError):
+        archive.make_ready(app)
 
 
 def _told(address: str) -> None:

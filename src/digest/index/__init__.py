@@ -26,7 +26,7 @@ from digest.index import records, scan
 from digest.index.files import Files, Label, Stored, Unfit, append, build, in_memory, line, open_files
 from digest.index.records import F32, HASH
 
-__all__ = ["EXACT_UP_TO", "Newest", "Stored", "VectorIndex", "Vectors", "open_index"]
+__all__ = ["EXACT_UP_TO", "Newest", "Stored", "VectorIndex", "Vectors", "open_index", "unfit"]
 
 I64 = npt.NDArray[np.int64]
 Candidates = Callable[[F32, int], I64]
@@ -118,6 +118,15 @@ def open_index(folder: Path, vectors: Vectors, *, fast: bool = False) -> VectorI
     memory.
     """
     return VectorIndex(folder, vectors, _current(folder, vectors), fast=fast)
+
+
+def unfit(folder: Path, vectors: Vectors) -> str | None:
+    """Why what lies in the folder is not the index as it should be now; None where it is."""
+    try:
+        files = open_files(folder, vectors.model, vectors.dimension)
+    except Unfit as why:
+        return str(why)
+    return None if _is_new(files.label, vectors) else "it lacks the newest vectors"
 
 
 def _current(folder: Path, vectors: Vectors) -> Files:

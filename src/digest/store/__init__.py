@@ -12,15 +12,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from digest.store.database import Store
+    from digest.store.database import Store, size_of
     from digest.store.papers import Added
     from digest.store.reader import Reader
-    from digest.store.runs import Run
     from digest.store.words import fts_quote
 
-__all__ = ["Added", "Reader", "Run", "Store", "fts_quote"]
+__all__ = ["Added", "Reader", "Store", "fts_quote", "size_of"]
 
-_HOME = {"Store": "database", "Added": "papers", "Reader": "reader", "Run": "runs", "fts_quote": "words"}
+_HOME = {
+    "Store": "database",
+    "Added": "papers",
+    "Reader": "reader",
+    "fts_quote": "words",
+    "size_of": "database",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -50,7 +50,7 @@ class VectorStore(StoreBase):
         """How many texts wait to be embedded by a model, known or not: all, or those of papers announced
         since a day."""
         with self._reading() as connection:
-            waiting = select(func.count(paper.c.text_hash.distinct())).where(_without_vector(name))
+            waiting = select(func.count(paper.c.text_hash.distinct())).where(without_vector(name))
             if since is not None:
                 waiting = waiting.where(paper.c.announced >= since)
             return connection.scalar(waiting) or 0
@@ -136,7 +136,7 @@ class VectorStore(StoreBase):
             return f"{read_stamp(connection, TEXTS)}.{read_stamp(connection, _stamp(name))}"
 
     def _waiting(self, name: str, size: int, after: ColumnElement[bool] | None) -> Sequence[Row[Any]]:
-        query = select(paper).where(_without_vector(name)).limit(size)
+        query = select(paper).where(without_vector(name)).limit(size)
         query = query.order_by(paper.c.announced.desc(), paper.c.number)
         with self._reading() as connection:
             return connection.execute(query if after is None else query.where(after)).all()
@@ -161,7 +161,7 @@ def _of_model(name: str) -> ColumnElement[bool]:
     return vector.c.model + 0 == id_of(name)  # + 0: SQLite must go by number and not sort by it
 
 
-def _without_vector(name: str) -> ColumnElement[bool]:
+def without_vector(name: str) -> ColumnElement[bool]:
     of_model = select(vector.c.text_hash).where(vector.c.model == id_of(name))
     return ~of_model.where(vector.c.text_hash == paper.c.text_hash).exists()
 

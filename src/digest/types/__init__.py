@@ -13,6 +13,7 @@ from digest.types.archive import (
     Facets,
     Hit,
     Results,
+    Run,
     RunReport,
     Stage,
     StageReport,
@@ -20,6 +21,7 @@ from digest.types.archive import (
     Window,
     WordChange,
 )
+from digest.types.operations import Alarm, Backlog, Check, Health, Level, Room
 from digest.types.papers import (
     AnnounceType,
     Listed,
@@ -99,13 +101,16 @@ from digest.types.trends import (
 )
 
 __all__ = [
+    "Alarm",
     "Amount",
     "AnnounceType",
     "Answer",
+    "Backlog",
     "Beside",
     "Carried",
     "Change",
     "Chat",
+    "Check",
     "Choice",
     "Curve",
     "Days",
@@ -121,6 +126,7 @@ __all__ = [
     "Genre",
     "Group",
     "Hashtag",
+    "Health",
     "Hit",
     "Jump",
     "Key",
@@ -130,6 +136,7 @@ __all__ = [
     "Language",
     "Languages",
     "LeftOut",
+    "Level",
     "Limits",
     "Listed",
     "Mark",
@@ -153,6 +160,8 @@ __all__ = [
     "Results",
     "Review",
     "Rhythm",
+    "Room",
+    "Run",
     "RunReport",
     "SeedKeys",
     "Series",

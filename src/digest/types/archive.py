@@ -28,11 +28,28 @@ class RunReport(Struct, frozen=True, kw_only=True):
     posts: tuple[int, ...] = ()
     exit_code: int = 0
 
+    @property
+    def seconds(self) -> float:
+        """How long the stages took together."""
+        return sum(stage.seconds for stage in self.stages)
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One run of a command: as of when, begun and finished when, what it did, how it ended."""
+
+    id: int
+    command: str
+    as_of: datetime
+    started: datetime
+    finished: datetime
+    report: RunReport | None
+    exit_code: int
+
 
 class Status(Struct, frozen=True, kw_only=True):
     """What the archive holds (name to figure), posts and deliveries by state, the last runs in words,
     how far arXiv was read and whether it may be asked (name to words), and readers' reactions to the
-    last posts (in words)."""
+    last posts (in words); ``wants``: what wants a person, and the command for it."""
 
     archive: Mapping[str, str | int]
     posts: Mapping[str, int]
@@ -40,6 +57,7 @@ class Status(Struct, frozen=True, kw_only=True):
     runs: tuple[str, ...]
     arxiv: Mapping[str, str] = {}
     reactions: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
 
 
 class Carried(Struct, frozen=True):

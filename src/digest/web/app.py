@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from digest.text import readable
-from digest.web import door, jobs, papers, search, today
+from digest.web import door, health, jobs, outbox, papers, posts, public, search, today, topics, trends
 from digest.web.guard import Guard, Hosts
 from digest.web.visit import Site, get, nothing, threads
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from digest.web.access import Access
     from digest.web.work import Jobs
 
-GROUPS: tuple[ModuleType, ...] = (today, search, papers, jobs, door)
+GROUPS: tuple[ModuleType, ...] = (
+    today, search, papers, posts, outbox, topics, trends, jobs, public, health, door,
+)  # fmt: skip
 """The groups of pages. Each has ROUTES, and MENU, its address, where the menu shows it by the word
 ``layout.menu_<name of the module>``."""
 
@@ -37,6 +39,9 @@ _FOLDER = Path(__file__).parent
 _STATIC: Mapping[str, str] = {
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "desk.css": "text/css",
+    "desk.js": "text/javascript",
+    "keys.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 

@@ -24,6 +24,7 @@ from digest.errors import Changed, DigestError, InputError, TryAgain, UsageError
 from digest.types import Language
 from digest.web.access import COOKIE, LASTS, Access, Session, new_session
 from digest.web.guard import SAFE, local_path
+from digest.web.pieces import Works
 from digest.web.words import LANGUAGES, Words, words
 from digest.web.work import Jobs
 
@@ -52,11 +53,13 @@ class Site:
         https: bool,
     ) -> None:
         self.app = app
+        _ = app.store, app.plan, app.arxiv, app.writer  # made once: a visit has a copy of the program
         self.jobs = jobs
         self.access = access
         self.templates = templates
         self.https = https
         self.notes = Notes()
+        self.works = Works()
         self.clock = Clock()
         self._now = now
 
@@ -194,12 +197,18 @@ def _answer(page: Page, request: Request, body: bytes, *, open_to_all: bool) -> 
     return answer
 
 
+_ONCE_MORE = (
+    '<!doctype html><html lang="en"><meta http-equiv="refresh" content="0"><title>digest</title>'
+    '<link rel="icon" href="data:,">'
+)
+
+
 def _again(request: Request) -> Response:
     """To a browser that followed a link of another site, and so has kept its cookie back: ask for the same
     again, now from here (SameSite=Strict, RFC 6265bis, 5.5)."""
     if request.method not in SAFE:
         raise HTTPException(403)
-    return HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0"><title>digest</title>')
+    return HTMLResponse(_ONCE_MORE)
 
 
 def _for_whom(page: Page, visit: Visit, *, open_to_all: bool) -> Response:
