@@ -19,6 +19,7 @@ from digest.store import Store
 from digest.types import Paper, StageReport
 from loopback.world import World
 from replay import Asked, LoopbackArxiv
+from stored import reading
 
 SPEED = 5000.0
 GAP = 50.0
@@ -119,7 +120,7 @@ class Crawler:
     def papers(self) -> dict[str, Paper]:
         """All papers of the archive. Its database holds each id once; that is counted too."""
         with self.store() as store:
-            found = store.papers_by_number(range(1, store.highest_number() + 1))
+            found = reading(store).papers(range(1, store.highest_number() + 1))
             assert len(found) == store.count_papers() == len({paper.id for paper in found})
             return {paper.id: paper for paper in found}
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from digest.store import Store
+from digest.query import read
+from digest.store import Reader, Store
 from digest.store.papers import text_hash
 from digest.types import (
     Choice,
@@ -53,6 +54,18 @@ def paper(number: int = 1, **changes: Any) -> Paper:
         versions=(Version(1, NOW - timedelta(days=1)),),
     )
     return replace(usual, **changes)
+
+
+def reading(store: Store) -> Reader:
+    """A reader of the same database, in a file or in memory."""
+    with store._reading() as connection:
+        raw = connection.connection.driver_connection
+    return Reader(raw, store.file)
+
+
+def found(store: Store, text: str, k: int = 9) -> list[int]:
+    """The row numbers of the best papers for a query."""
+    return [number for number, _ in reading(store).words(read(text), k)]
 
 
 def page(*papers: Paper, cursor: str | None = "here") -> Page:

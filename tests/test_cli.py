@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
+
+from digest.cli import cli
+from digest.cli.base import MODULES
 
 HEAVY = tuple("torch sentence_transformers sklearn scipy faiss sqlalchemy alembic numpy jinja2".split())
 
@@ -31,6 +36,19 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("LOADED []\n")
+
+
+def test_a_module_has_the_commands_that_it_is_said_to_have() -> None:
+    for module, names in MODULES.items():
+        import_module(f"digest.cli.{module}")
+        there = {name for name, one in cli.commands.items() if _module(one) == f"digest.cli.{module}"}
+        assert there == set(names)
+    assert set(cli.commands) == set(cli.list_commands(click.Context(cli)))
+
+
+def _module(command: click.Command) -> str:
+    assert command.callback is not None
+    return command.callback.__module__
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:

@@ -21,6 +21,7 @@ import pytest
 from digest import pipeline
 from digest.sources.snapshot import Snapshot
 from digest.store import Store
+from stored import found
 
 NOW = datetime(2026, 5, 5, tzinfo=UTC)
 CHILD = {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
@@ -85,7 +86,7 @@ def content(store: Store) -> tuple[object, ...]:
         check = "INSERT INTO paper_word(paper_word, rank) VALUES ('integrity-check', 1)"
         raw.execute(check)  # fails where a word is missing or left over
         papers = raw.execute("SELECT * FROM paper ORDER BY number").fetchall()
-    return papers, store.search_words("seldom", 99), store.search_words("again", 9)
+    return papers, found(store, "seldom", 99), found(store, "again")
 
 
 def test_it_does_not_matter_how_many_lines_are_stored_at_a_time(
@@ -120,9 +121,9 @@ def test_the_next_snapshot_brings_what_is_new_and_what_has_changed(store: Store,
     records[7] = record(7, abstract="Rewritten.", versions=versions)
     counts = load(store, write(tmp_path / "june.jsonl", [*records, record(300)]))
     assert (counts["new"], counts["newer"], counts["unchanged"]) == (1, 1, 299)
-    assert len(store.search_words("everywhere", 999)) == 300
-    assert [number for number, _ in store.search_words("rewritten", 9)] == [8]
-    assert store.search_words("w7", 9) == []
+    assert len(found(store, "everywhere", 999)) == 300
+    assert found(store, "rewritten") == [8]
+    assert found(store, "w7") == []
 
 
 def test_of_many_bad_lines_the_first_hundred_are_told_and_all_are_counted(
@@ -164,7 +165,7 @@ def test_an_import_killed_at_any_moment_goes_on_and_search_never_misses_a_paper(
         run_until(file, snapshot, papers=share)
         with Store.open(f"sqlite:///{file}") as store:
             seen.append(store.count_papers())
-            assert len(store.search_words("everywhere", 9_999)) == seen[-1]
+            assert len(found(store, "everywhere", 9_999)) == seen[-1]
     assert seen == sorted(seen)
     assert 0 < seen[0] < 3_999, "no kill fell into the middle"
     with Store.open(f"sqlite:///{file}") as store:

@@ -19,9 +19,11 @@ from sqlalchemy import Column, Table, inspect
 
 from digest.data import data_dir
 from digest.errors import DigestError, NewerDatabase, StoreBusy, StoreError
+from digest.query import read
 from digest.store import Store, migrate, sqlite
 from digest.store.tables import Json, UtcDateTime, metadata
-from digest.types import Evidence, Match, Page, Paper, Version, Window
+from digest.types import Evidence, Match, Page, Paper, Version
+from stored import found, reading
 
 NOW = datetime(2026, 5, 5, tzinfo=UTC)
 PAPER = Paper(
@@ -226,8 +228,8 @@ def test_an_archive_of_the_first_version_keeps_its_papers(tmp_path: Path) -> Non
         )
         assert (kept.updated, kept.categories) == (kept.versions[1].submitted, ("cs.LG", "cs.CV"))
         assert without.versions == ()
-        assert [number for number, _ in store.search_words("whatever", 9)] == [1]
-        assert store.filter_numbers([1, 2], Window(categories=("cs.CV",))) == [1]
+        assert found(store, "whatever") == [1]
+        assert reading(store).passing([1, 2], read("cat:cs.CV")) == [1]
 
 
 def test_a_newer_database_is_refused_and_left_alone(file: Path, tmp_path: Path) -> None:

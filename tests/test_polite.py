@@ -23,12 +23,12 @@ from hypothesis import strategies as st
 from answers import Behaviour, Server, Time, http, serving
 from digest.errors import ConfigError, Deferred, DigestError, InputError, NotAnAnswer
 from digest.sources import polite
+from digest.sources.gap import is_loopback
 from digest.sources.polite import (
     Gate,
     GateState,
     backoff,
     default_state,
-    is_loopback,
     retry_after,
     user_agent,
 )

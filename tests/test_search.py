@@ -7,25 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digest.inverted import open_words
 from digest.query import read
-from digest.search import expression, fuse, search
-from digest.store import Store
+from digest.search import MEANING, Searcher, fuse
+from digest.store import Reader, Store
 from digest.types import Page, Paper
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("concept-bottleneck x", '("concept bottleneck" OR "x")'),
-        ('shap "a bottleneck"', '("shap" OR "a bottleneck") AND "a bottleneck"'),
-        ("lime -ti:fruit -pie", '(("lime")) NOT (title : "fruit" OR "pie")'),
-        ("ti:lime", '(title : "lime") AND title : "lime"'),
-        ("NEAR(cats) OR x* ^d", '("NEAR cats" OR "x" OR "d")'),
-    ],
-)
-def test_a_query_is_an_expression_of_quoted_words(text: str, wanted: str) -> None:
-    assert expression(read(text)) == wanted
-
 
 HOSTILE = [
     "'; DROP TABLE paper; --", '"', '""', '"""', '" OR "', "*", "a*", "^a", "a AND", "NOT", "NOT a",
@@ -37,28 +23,32 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
+@pytest.fixture(scope="module", params=["in the database", "beside it"])
+def searcher(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
     day = datetime(2026, 5, 1, tzinfo=UTC)
     paper = Paper(
         id="2605.00001", version=1, title="A cat", abstract="of a title", authors=("Ann Roe",),
         categories=("cs.LG",), submitted=day, updated=day, announced=date(2026, 5, 1), announce_type="new",
     )  # fmt: skip
-    with Store.open("sqlite://") as store:
+    home = tmp_path_factory.mktemp("home")
+    url = f"sqlite:///{home}/d.db"
+    with Store.open(url) as store:
         store.add_papers("test", Page((paper,), None), day)
-        yield store
+    with Reader.open(url) or pytest.fail("not ours") as reader:
+        words = open_words(home / "index", reader) if request.param == "beside it" else None
+        yield Searcher(reader, words, None, "", lambda _: pytest.fail("asked"))
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
-def test_no_query_is_an_error(store: Store, number: int) -> None:
+def test_no_query_is_an_error(searcher: Searcher, number: int) -> None:
     for before, after in (("", ""), ("cat ", ""), ("", " cat"), ('"', '"')):
-        answer = search(store, None, lambda _: pytest.fail("asked"), read(before + HOSTILE[number] + after))
+        answer = searcher.search(read(before + HOSTILE[number] + after))
         assert all(hit.id == "2605.00001" for hit in answer.hits)
 
 
 @given(st.text(alphabet=st.characters() | st.sampled_from('"-:()*^ ')))
-def test_no_text_at_all_is_an_error(store: Store, text: str) -> None:
-    search(store, None, lambda _: pytest.fail("asked"), read(text))
+def test_no_text_at_all_is_an_error(searcher: Searcher, text: str) -> None:
+    searcher.search(read(text))
 
 
 @pytest.mark.parametrize(
@@ -70,26 +60,38 @@ def test_no_text_at_all_is_an_error(store: Store, text: str) -> None:
         ("id:2605.00001 dog", 0), ("id:2605.00001 -cat", 0), ("-cat", 0),
     ],
 )  # fmt: skip
-def test_filters_hold_for_every_kind_of_query(store: Store, text: str, hits: int) -> None:
-    assert len(search(store, None, lambda _: pytest.fail("asked"), read(text)).hits) == hits
+def test_filters_hold_for_every_kind_of_query(searcher: Searcher, text: str, hits: int) -> None:
+    assert len(searcher.search(read(text)).hits) == hits
 
 
-def test_a_phrase_that_nobody_wrote_is_told(store: Store) -> None:
-    answer = search(store, None, lambda _: pytest.fail("asked"), read('"cat of the"'))
+def test_a_phrase_that_nobody_wrote_is_told(searcher: Searcher) -> None:
+    answer = searcher.search(read('"cat of the"'))
     assert answer.notes == (
         'no paper holds "cat of the" to the letter; without quotation marks and fields more is found',
     )
 
 
-def test_first_on_both_sides_scores_one_and_comes_first() -> None:
-    fused = fuse([[7, 8], [7, 9]])
-    assert fused[0] == (7, 1.0)
+def test_first_on_both_sides_comes_first() -> None:
+    fused = fuse({7: 30.0, 8: 15.0}, {7: 0.5, 9: 0.25})
+    assert fused[0] == (7, pytest.approx(1 - MEANING + MEANING * 0.5))
     assert {number for number, _ in fused} == {7, 8, 9}
 
 
+def test_words_that_single_out_a_paper_outweigh_a_little_more_nearness() -> None:
+    assert [number for number, _ in fuse({1: 30.0, 2: 10.0}, {1: 0.5, 2: 0.7})] == [1, 2]
+    assert [number for number, _ in fuse({1: 30.0, 2: 29.0}, {1: 0.5, 2: 0.7})] == [2, 1]
+
+
 def test_a_side_without_answers_takes_nothing_away() -> None:
-    assert fuse([[3, 4], []]) == [(3, 1.0), (4, round(61 / 62, 4))]
+    assert fuse({3: 9.0, 4: 4.5}, {}) == [(3, 1.0), (4, 0.5)]
+    assert fuse({}, {3: 0.5, 4: 0.25}) == [(3, 0.5), (4, 0.25)]
+    assert fuse({}, {}) == []
+
+
+def test_a_paper_without_a_vector_counts_as_the_least_near() -> None:
+    scores = dict(fuse({1: 10.0, 2: 10.0, 3: 1.0}, {2: 0.2, 3: 0.8}))
+    assert scores[1] == scores[2]
 
 
 def test_equal_scores_stand_in_the_order_of_numbers() -> None:
-    assert [number for number, _ in fuse([[5], [2]])] == [2, 5]
+    assert [number for number, _ in fuse({5: 2.0, 2: 2.0}, {})] == [2, 5]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.query import Term
-from digest.snippets import LENGTH, found, places, reason, snippet
+from digest.snippets import LENGTH, found, places, reason, snippet, words_of
 from digest.types import Paper
 
 ABSTRACT = (
@@ -26,8 +26,8 @@ def paper(abstract: str = ABSTRACT) -> Paper:
 
 def test_words_are_found_whatever_their_endings() -> None:
     text = "Erased concepts, and erasing a concept"
-    assert [text[a:b] for a, b in found(Term(("erase", "concept")), text)] == ["Erased concepts"]
-    assert [text[a:b] for a, b in found(Term(("concepts",)), text)] == ["concepts", "concept"]
+    assert [text[a:b] for a, b in found(Term(("erase", "concept")), words_of(text))] == ["Erased concepts"]
+    assert [text[a:b] for a, b in found(Term(("concepts",)), words_of(text))] == ["concepts", "concept"]
 
 
 def test_the_passage_holds_most_of_the_terms_and_marks_them() -> None:
@@ -46,6 +46,7 @@ def test_the_reason_says_what_stands_where() -> None:
     said = reason(places(paper(), [Term(("concept",)), Term(("roe",), "authors")]), 0.512)
     assert said == "concept in the title; concept in the abstract; roe in the authors; near in meaning (0.51)"
     assert reason(places(paper(), [Term(("unlearnable",))]), None) == "a form of unlearnable"
+    assert reason(places(paper(), [Term(("shapley",))], holds=False), 0.25) == "near in meaning (0.25)"
 
 
 @given(st.text(), st.integers(0, 40))

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
-from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
+from digest.errors import DeliveryError, InputError, StoreError, TryAgain, UsageError, refused
 from digest.kept import Kept
 from digest.types import (
     Language,
@@ -36,13 +36,19 @@ if TYPE_CHECKING:
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
     from digest.crawling import Arxiv
-    from digest.embed import BulkEmbedder
+    from digest.embed import F32, BulkEmbedder
     from digest.index import VectorIndex, Vectors
+    from digest.inverted import WordIndex
     from digest.pipeline import Plan
     from digest.render import Writer
+    from digest.search import Searcher
     from digest.sources import Source
-    from digest.store import Store
+    from digest.store import Reader, Store
     from digest.wording import Words
+
+
+_CATCH_UP = 2_000
+"""So many papers a search adds to the words' index, half a second; a crawl adds what it brought."""
 
 
 class App:
@@ -97,6 +103,59 @@ class App:
             self.make_home()
         return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
+    @property
+    def reader(self) -> Reader:
+        """The archive for searching, without SQLAlchemy. Raises StoreError where it is in memory."""
+        return self.kept.get("reader", None, self._open_reader)
+
+    def _open_reader(self) -> Reader:
+        """A database that is not there yet, or an older one, is first opened as ``store``."""
+        from digest.store.reader import Reader
+
+        found = Reader.open(self.settings.database)
+        if found is None:
+            _ = self.store
+            found = Reader.open(self.settings.database)
+        if found is None:
+            raise StoreError(f"{self.settings.database}: search needs a database in a file")
+        return self._open.enter_context(found)
+
+    def searcher(
+        self,
+        *,
+        words: bool = True,
+        vectors: bool = True,
+        among: frozenset[int] | None = None,
+        fast: bool = False,
+    ) -> Searcher:
+        """What answers queries by words, by meaning or by both; indexes and model are opened once.
+        ``fast``: for many queries."""
+        from digest.search import Searcher
+
+        return Searcher(
+            self.reader,
+            self.word_index(_CATCH_UP) if words else None,
+            self.index(fast=fast) if vectors else None,
+            self.model if vectors else "",
+            self._encode,
+            among,
+        )
+
+    def word_index(self, most: int | None = None) -> WordIndex | None:
+        """The words' index as the archive is now, unless that takes more than ``most`` papers: then the
+        database is to be asked."""
+        from digest.inverted import open_words
+
+        return open_words(self.settings.home / "index" / "words", self.reader, most)
+
+    def _encode(self, text: str) -> F32:
+        """The vector of a query; the model is loaded with the first one."""
+        from digest.embed import load_query_encoder
+
+        chosen = self.settings.embed
+        encoder = self.kept.get("encoder", None, lambda: load_query_encoder(chosen.model, chosen.device))
+        return encoder.embed([text]).reshape(-1)
+
     @cached_property
     def embedder(self) -> BulkEmbedder:
         """The embedding model on its device; OpenVINO is for the CPU only."""
@@ -126,10 +185,10 @@ class App:
         """The model's vectors, for the index; None where nothing is embedded."""
         from digest.index import Newest, Stored, Vectors
 
-        newest = self.store.newest_vector(self.model)
+        newest = self.reader.newest_vector(self.model)
         if newest is None:
             return None
-        dimension = self.store.model_dimension(self.model) or 0
+        dimension = self.reader.model_dimension(self.model) or 0
 
         def since(number: int) -> Iterator[Stored]:
             return (Stored(*block) for block in self.store.vectors_since(self.model, number))
@@ -377,7 +436,9 @@ class App:
 
         with self.alone():
             sources = [Snapshot(path, announced) for path in files]
-            return self.record("import", [pipeline.crawl(self.store, sources, self.now)])
+            crawled = pipeline.crawl(self.store, sources, self.now)
+            self.word_index()
+            return self.record("import", [crawled])
 
     def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
         """One of the later stages alone."""
@@ -404,10 +465,12 @@ class App:
 
         told = None if self._quiet else Progress(source.name, every=every)
         try:
-            return pipeline.crawl_while_possible(self.store, source, self.now, told)
+            crawled = pipeline.crawl_while_possible(self.store, source, self.now, told)
         finally:
             if told:
                 told.end()
+        self.word_index()
+        return crawled
 
     def _batch_is_missing(self, crawled: StageReport) -> bool:
         """Whether a crawl was put off and the last batch there can be has not come in some other way."""

@@ -42,7 +42,8 @@ class Arxiv:
 
     def _new_gate(self, patience: float = 120.0) -> Gate:
         from digest import __version__
-        from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
+        from digest.sources.gap import LEAST_GAP
+        from digest.sources.polite import Gate, default_state, user_agent
 
         gap = self._settings.arxiv.gap_seconds
         state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Literal
+from unicodedata import normalize
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -75,7 +76,8 @@ class Query(Struct, frozen=True, kw_only=True):
 def read(text: str, window: Window | None = None) -> Query:
     """Read a query. ``window`` holds filters given by other means; those of the text come on top."""
     reading = _Reading(window or Window())
-    clean = " ".join(text.encode(errors="ignore").decode().replace("\0", " ").split())
+    text = normalize("NFC", text.encode(errors="ignore").decode())  # as papers are kept
+    clean = " ".join(text.replace("\0", " ").split())
     if len(clean) > LONGEST:
         reading.notes.append(f"only the first {LONGEST:,} characters were read")
         clean = clean[:LONGEST].rsplit(" ", 1)[0]

@@ -1,12 +1,16 @@
-"""Search of the archive: words (BM25) and vectors (cosine), fused by reciprocal rank.
+"""Search of the archive: words (BM25) and vectors (cosine), fused by their scores.
 
-Reciprocal rank fusion: Cormack, Clarke, Buettcher, SIGIR 2009; k = 60 as in the paper.
+A paper's score is (1 - w) times its BM25 score, divided by that of the best, plus w times its cosine,
+for the best of both sides; the cosine of a paper that only the words found is looked up. So a query whose
+words single out few papers goes by its words, and one whose words tell little by its meaning. What the best
+of this first answer say in their abstracts then ranks beside the query's own words, once.
+On 131 queries reciprocal ranks (Cormack, Clarke, Buettcher, SIGIR 2009) did worse: docs/quality.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,76 +18,41 @@ from msgspec.structs import replace
 
 from digest import ids, snippets
 from digest.query import Query, Term
-from digest.types import Answer, Hit, Paper, Results
+from digest.types import Answer, Hit, Paper
 
 if TYPE_CHECKING:
     from digest.index import VectorIndex
-    from digest.store import Store
+    from digest.inverted import WordIndex
 
 Mode = Literal["words", "vectors", "both"]
 FloatVector = npt.NDArray[np.float32]
 
 DEPTH = 200  # answers taken from each side before they are fused
-RRF_K = 60
+MEANING = 0.4  # the share of the cosine
+FEEDBACK = 10  # papers of the first answer whose abstracts are looked at
+MOST_TERMS = 8  # of a query that is still widened by feedback
 
 
-def search(
-    store: Store,
-    index: VectorIndex | None,
-    encode: Callable[[str], FloatVector],
-    query: Query,
-    k: int = 10,
-    mode: Mode = "both",
-) -> Answer:
-    """The ``k`` best papers for a query, best first.
+class Archive(Protocol):
+    """What is asked of the database (`digest.store.Reader`)."""
 
-    ``index`` is None where nothing is embedded: then words alone are asked. A query of filters alone
-    lists what they let through, newest first.
-    """
-    return _answer(store, query, _found(store, index, encode, query, mode, k), 0, k)
+    def words(self, query: Query, k: int) -> list[tuple[int, float]]:
+        """The best papers by BM25, with their scores."""
 
+    def passing(self, numbers: Sequence[int], query: Query) -> list[int]:
+        """Those that pass a query's filters."""
 
-def results(
-    store: Store,
-    index: VectorIndex | None,
-    encode: Callable[[str], FloatVector],
-    query: Query,
-    page: int,
-    size: int,
-    mode: Mode = "both",
-) -> Results:
-    """The same page by page, numbered from 1, with the facets of all that was found."""
-    found = _found(store, index, encode, query, mode, DEPTH)
-    return Results(
-        answer=_answer(store, query, found, (page - 1) * size, size),
-        total=len(found.fused),
-        facets=store.facets([number for number, _ in found.fused]),
-    )
+    def newest(self, query: Query, limit: int) -> list[int]:
+        """The newest that pass a query's filters."""
 
+    def papers(self, numbers: Sequence[int]) -> list[Paper]:
+        """Papers by row number."""
 
-def _found(
-    store: Store,
-    index: VectorIndex | None,
-    encode: Callable[[str], FloatVector],
-    query: Query,
-    mode: Mode,
-    depth: int,
-) -> Ranked:
-    if query.terms or query.meaning:
-        return rank(store, index, encode, query, mode)
-    return Ranked([(number, 1.0) for number in _listed(store, query, depth)], frozenset(), {})
+    def vectors(self, name: str, numbers: Sequence[int]) -> tuple[list[int], npt.NDArray[np.float32]]:
+        """Vectors by row number."""
 
-
-def _answer(store: Store, query: Query, found: Ranked, skip: int, k: int) -> Answer:
-    chosen = found.fused[skip : skip + k]
-    papers = store.papers_by_number([number for number, _ in chosen])
-    hits = tuple(
-        hit(paper, score, query.terms if number in found.matched else (), found.near.get(number))
-        for (number, score), paper in zip(chosen, papers, strict=False)
-    )
-    if not query.terms and not query.meaning:
-        hits = tuple(replace(one, why="passes the filters") for one in hits)
-    return Answer(hits, (*query.notes, *_unmet(query, found)))
+    def papers_with_texts(self, texts: Sequence[bytes]) -> list[tuple[int, bytes]]:
+        """Row numbers of papers by the hash of their text."""
 
 
 class Ranked(NamedTuple):
@@ -91,100 +60,160 @@ class Ranked(NamedTuple):
 
     fused: list[tuple[int, float]]
     matched: frozenset[int]
-    near: dict[int, float]
+    near: Mapping[int, float]
 
 
-def rank(
-    store: Store,
-    index: VectorIndex | None,
-    encode: Callable[[str], FloatVector],
-    query: Query,
-    mode: Mode,
-    depth: int = DEPTH,
-) -> Ranked:
-    """The best ``depth`` papers of each side, fused."""
-    words: list[tuple[int, float]] = []
-    if query.terms and mode != "vectors":
-        words = store.search_words(expression(query), depth, query.window)
-    near: dict[int, float] = {}
-    if index is not None and mode != "words" and query.meaning:
-        near = neighbours(store, index, encode(query.meaning), query, depth)
-    fused = fuse([[number for number, _ in words], list(near)])
-    if query.ids:
-        asked = set(store.paper_numbers(query.ids).values())
-        fused = [(number, score) for number, score in fused if number in asked]
-    return Ranked(fused, frozenset(number for number, _ in words), near)
+class Searcher:
+    """What answers queries: the database, the indexes beside it, and what encodes a query.
 
-
-def similar(store: Store, index: VectorIndex, model: str, paper_id: str, k: int, query: Query) -> list[Hit]:
-    """The ``k`` papers nearest to a paper that pass a query's filters, itself left out."""
-    _, vectors = store.vectors(model, [paper_id])
-    if not len(vectors):
-        return []
-    own = store.paper_numbers([paper_id])[paper_id]
-    near = neighbours(store, index, vectors[0], query)
-    near.pop(own, None)
-    best = list(near.items())[:k]
-    papers = store.papers_by_number([number for number, _ in best])
-    return [hit(paper, cosine, (), cosine) for (_, cosine), paper in zip(best, papers, strict=True)]
-
-
-def neighbours(
-    store: Store, index: VectorIndex, vector: FloatVector, query: Query, wanted: int = DEPTH
-) -> dict[int, float]:
-    """Paper numbers by cosine similarity, nearest first, those that pass the query's filters only.
-
-    Looks deeper until enough have passed: most filters let every tenth paper through or more.
+    ``words`` is None where the database is to find words, ``vectors`` where nothing is embedded. Of
+    ``among``, where given, are the only papers that are found.
     """
-    depth = wanted
-    while True:
-        found = index.nearest(vector, min(depth, len(index)))
-        near = {number: found[text] for number, text in store.papers_with_texts(list(found))}
-        passed = store.filter_numbers(list(near), query.window, holding(query), without(query))
-        if len(passed) >= wanted or depth >= len(index):
-            return {number: near[number] for number in passed[:wanted]}
-        depth *= 10
+
+    def __init__(
+        self,
+        archive: Archive,
+        words: WordIndex | None,
+        vectors: VectorIndex | None,
+        model: str,
+        encode: Callable[[str], FloatVector],
+        among: frozenset[int] | None = None,
+    ) -> None:
+        self._archive = archive
+        self._words = words
+        self._vectors = vectors
+        self._model = model
+        self._encode = encode
+        self._among = among
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether meaning can be searched."""
+        return self._vectors is not None
+
+    def search(self, query: Query, k: int = 10, mode: Mode = "both") -> Answer:
+        """The ``k`` best papers for a query, best first. A query of filters alone lists what they let
+        through, newest first."""
+        return self.answer(query, self.found(query, mode, max(DEPTH, k)), 0, k, mode)
+
+    def found(self, query: Query, mode: Mode, depth: int = DEPTH) -> Ranked:
+        """All that a search finds."""
+        if query.terms or query.meaning:
+            return self.rank(query, mode, depth)
+        return Ranked([(number, 1.0) for number in self._archive.newest(query, depth)], frozenset(), {})
+
+    def answer(self, query: Query, found: Ranked, skip: int, k: int, mode: Mode = "both") -> Answer:
+        """``k`` papers of what was found, after so many."""
+        chosen = found.fused[skip : skip + k]
+        papers = self._archive.papers([number for number, _ in chosen])
+        terms = () if mode == "vectors" else query.terms
+        hits = tuple(
+            hit(paper, score, terms, found.near.get(number), holds=number in found.matched)
+            for (number, score), paper in zip(chosen, papers, strict=False)
+        )
+        if not query.terms and not query.meaning:
+            hits = tuple(replace(one, why="passes the filters") for one in hits)
+        return Answer(hits, (*query.notes, *_unmet(query, found)))
+
+    def rank(self, query: Query, mode: Mode, depth: int = DEPTH) -> Ranked:
+        """The best ``depth`` papers of each side, fused."""
+        words = self._by_words(query, depth) if mode != "vectors" else {}
+        if self._vectors is None or mode == "words" or not query.meaning:
+            return Ranked(fuse(words, {}), frozenset(words), {})
+        vector = self._encode(query.meaning)
+        near = self._by_meaning(vector, query, depth)
+        cosines = self._with_cosines(near, words, vector)
+        fused = fuse(words, cosines)
+        if mode == "both" and self._words and words and len(query.terms) <= MOST_TERMS:
+            best = self._archive.papers([number for number, _ in fused[:FEEDBACK]])
+            wider = self._by_words(query, depth, self._words.relevance_model(best))
+            cosines = self._with_cosines(cosines, wider, vector)
+            fused = fuse(wider, cosines)
+        return Ranked(fused, frozenset(words), cosines)
+
+    def similar(self, number: int, k: int, query: Query) -> list[Hit]:
+        """The ``k`` papers nearest to a paper that pass a query's filters, itself left out."""
+        _, vectors = self._archive.vectors(self._model, [number])
+        if not len(vectors):
+            return []
+        near = self._by_meaning(vectors[0], query, max(DEPTH, k + 1))
+        near.pop(number, None)
+        best = list(near.items())[:k]
+        papers = self._archive.papers([found for found, _ in best])
+        return [
+            hit(paper, cosine, (), cosine, holds=False)
+            for (_, cosine), paper in zip(best, papers, strict=True)
+        ]
+
+    def _by_words(
+        self, query: Query, depth: int, feedback: Mapping[str, float] | None = None
+    ) -> dict[int, float]:
+        words = self._words
+        if words is None:
+            return dict(self._archive.words(query, depth))
+
+        def best(k: int) -> tuple[dict[int, float], bool]:
+            found = dict(words.search(query, k, feedback))
+            return found, len(found) < k
+
+        return self._passing(best, query, depth)
+
+    def _by_meaning(self, vector: FloatVector, query: Query, depth: int) -> dict[int, float]:
+        index = self._vectors
+        assert index is not None
+
+        def nearest(k: int) -> tuple[dict[int, float], bool]:
+            cosines = index.nearest(vector, min(k, len(index)))
+            numbers = self._archive.papers_with_texts(list(cosines))
+            return {number: cosines[text] for number, text in numbers}, k >= len(index)
+
+        return self._passing(nearest, query, depth)
+
+    def _passing(
+        self, find: Callable[[int], tuple[dict[int, float], bool]], query: Query, wanted: int
+    ) -> dict[int, float]:
+        """The best that pass a query's filters: looks deeper until enough have, or these are all.
+
+        ``find`` gives so many with their scores, best first, and whether there are no more.
+        """
+        depth = wanted + wanted // 10  # a few are withdrawn
+        while True:
+            found, all_there = find(depth)
+            passed = self._archive.passing(list(found), query)
+            if self._among is not None:
+                passed = [number for number in passed if number in self._among]
+            if len(passed) >= wanted or all_there:
+                return {number: found[number] for number in passed[:wanted]}
+            depth *= 10
+
+    def _with_cosines(
+        self, near: Mapping[int, float], others: Mapping[int, float], vector: FloatVector
+    ) -> dict[int, float]:
+        """The cosines of the nearest and of others that have a vector."""
+        numbers = [number for number in others if number not in near]
+        there, vectors = self._archive.vectors(self._model, numbers)
+        cosines = (vectors @ vector).tolist() if there else []
+        return {**near, **dict(zip(there, cosines, strict=True))}
 
 
-def expression(query: Query) -> str:
-    """The FTS5 expression of a query: any of its terms, all that must be there, none of the rest
-    (https://sqlite.org/fts5.html#full_text_query_syntax). Each term is a string of bare words, so
-    nothing in a query can be read as syntax."""
-    wanted = " OR ".join(map(_string, query.terms))
-    held = " AND ".join([f"({wanted})", *map(_string, query.must)])
-    return f"({held}) NOT ({without(query)})" if query.without else held
+def fuse(words: Mapping[int, float], cosines: Mapping[int, float]) -> list[tuple[int, float]]:
+    """Fuse BM25 scores and cosines; with one side alone, its own order. A paper without a vector counts as
+    the least near; at most 1."""
+    best = max(words.values(), default=0.0) or 1.0
+    share = 0.0 if not cosines else 1.0 if not words else MEANING
+    least = min(cosines.values(), default=0.0)
+    scores = {
+        number: (1 - share) * words.get(number, 0.0) / best + share * cosines.get(number, least)
+        for number in {**words, **cosines}
+    }
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
-def holding(query: Query) -> str:
-    """What a paper found by its meaning must hold too, as an FTS5 expression; "" for anything."""
-    return " AND ".join(map(_string, query.must))
-
-
-def without(query: Query) -> str:
-    """What no paper found may hold, as an FTS5 expression; "" for nothing."""
-    return " OR ".join(map(_string, query.without))
-
-
-def _string(term: Term) -> str:
-    words = " ".join(term.words)
-    return f'"{words}"' if term.where == "any" else f'{term.where} : "{words}"'
-
-
-def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
-    """Fuse rankings by reciprocal rank; scores are scaled so that first everywhere is 1."""
-    scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, number in enumerate(ranking, start=1):
-            scores[number] = scores.get(number, 0.0) + 1 / (RRF_K + rank)
-    best = sum(1 for ranking in rankings if ranking) / (RRF_K + 1) or 1
-    ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    return [(number, round(score / best, 4)) for number, score in ordered]
-
-
-def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None) -> Hit:
-    """One answer, with the reason it is there and the passage that shows it."""
+def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None, *, holds: bool) -> Hit:
+    """One answer, with the reason it is there and the passage that shows it. ``holds``: some form of the
+    terms is known to stand in it."""
     snippet, marks = snippets.snippet(paper, terms)
-    held = snippets.places(paper, terms)
+    held = snippets.places(paper, terms, holds=holds)
     return Hit(
         id=paper.id,
         version=paper.version,
@@ -200,14 +229,6 @@ def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None)
         held=held,
         cosine=cosine,
     )
-
-
-def _listed(store: Store, query: Query, k: int) -> list[int]:
-    """What a query of filters alone lets through."""
-    if not query.ids:
-        return store.newest_numbers(query.window, k, without(query))
-    numbers = list(store.paper_numbers(query.ids).values())
-    return store.filter_numbers(numbers, query.window, without=without(query))[:k]
 
 
 def _unmet(query: Query, found: Ranked) -> tuple[str, ...]:

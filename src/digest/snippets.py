@@ -18,29 +18,35 @@ _WORD = re.compile(r"[^\W_]+")
 _SENTENCE_END = re.compile(r"[.?!] ")
 _SPACE = re.compile(r" ")
 Span = tuple[int, int]
+Words = tuple[list[Span], list[str]]
+"""Where the words of a text stand, and their roots."""
 
 
-def found(term: Term, text: str) -> list[Span]:
+def words_of(text: str) -> Words:
+    """A text as its words."""
+    matches = list(_WORD.finditer(text))
+    return [match.span() for match in matches], [_root(match[0]) for match in matches]
+
+
+def found(term: Term, words: Words) -> Iterator[Span]:
     """Where a term stands in a text, whatever the endings of its words: (start, end) in characters."""
-    words = [(match.span(), _root(match[0])) for match in _WORD.finditer(text)]
+    spans, roots = words
     wanted = [_root(word) for word in term.words]
-    size = len(wanted)
-    return [
-        (words[at][0][0], words[at + size - 1][0][1])
-        for at in range(len(words) - size + 1)
-        if [root for _, root in words[at : at + size]] == wanted
-    ]
+    for at in range(len(roots) - len(wanted) + 1):
+        if roots[at] == wanted[0] and roots[at : at + len(wanted)] == wanted:
+            yield spans[at][0], spans[at + len(wanted) - 1][1]
 
 
 def snippet(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]:
     """The passage of the abstract with most of the terms, readable, and where they stand in it; ("", ())
     where the abstract holds none."""
     text = " ".join(readable(paper.abstract).split())
+    words = words_of(text)
     spans = sorted(
         (span, number)
         for number, term in enumerate(terms)
         if term.where in ("any", "abstract")
-        for span in found(term, text)
+        for span in found(term, words)
     )
     if not spans:
         return "", ()
@@ -52,16 +58,17 @@ def snippet(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]
     return before + text[start:end] + after, tuple(marks)
 
 
-def places(paper: Paper, terms: Sequence[Term]) -> dict[str, tuple[str, ...]]:
+def places(paper: Paper, terms: Sequence[Term], *, holds: bool = True) -> dict[str, tuple[str, ...]]:
     """Which terms stand in title, abstract and authors; under ``form`` those that none of these holds as
-    they were given, where none is held."""
+    they were given, where none is held and yet it is known (``holds``) that some form of one is."""
     held: dict[str, tuple[str, ...]] = {}
     for place in ("title", "abstract", "authors"):
         text = " ".join(paper.authors) if place == "authors" else getattr(paper, place)
-        here = [term.text for term in terms if term.where in ("any", place) and found(term, text)]
+        words = words_of(text)
+        here = [term.text for term in terms if term.where in ("any", place) and any(found(term, words))]
         if here:
             held[place] = tuple(dict.fromkeys(here))
-    if terms and not held:
+    if terms and not held and holds:
         held["form"] = tuple(term.text for term in terms[:4])
     return held
 

@@ -21,7 +21,6 @@ from digest.types import (
     Question,
     Review,
     Turn,
-    Window,
     Wording,
 )
 from stored import (
@@ -110,7 +109,6 @@ READS: dict[str, Callable[[Store], object]] = {
     "papers": lambda store: store.papers(["2605.00001"]),
     "paper_numbers": lambda store: store.paper_numbers(["2605.00001"]),
     "arrivals": lambda store: store.arrivals(["2605.00001"]),
-    "papers_by_number": lambda store: store.papers_by_number([1]),
     "all_papers": lambda store: list(store.all_papers()),
     "papers_by_year": lambda store: store.papers_by_year(DAY),
     "spread_of_years": lambda store: store.spread_of_years(2020, 2026, DAY, 1),
@@ -121,7 +119,6 @@ READS: dict[str, Callable[[Store], object]] = {
     "count_feedback": lambda store: store.count_feedback("unlearning"),
     "posts_with": lambda store: store.posts_with("2605.00001"),
     "merged_into": lambda store: store.merged_into("2605.00001"),
-    "newest_numbers": lambda store: store.newest_numbers(Window(), 1),
     "announced_between": lambda store: store.announced_between(DAY, DAY),
     "listed_between": lambda store: store.listed_between(DAY, None),
     "newest_until": lambda store: store.newest_until(DAY, 1),
@@ -186,8 +183,6 @@ READS: dict[str, Callable[[Store], object]] = {
     "backlog": lambda store: store.backlog(MODEL),
     "paused": lambda store: store.paused(),
     "status": lambda store: store.status(MODEL),
-    "search_words": lambda store: store.search_words("paper", 1),
-    "filter_numbers": lambda store: store.filter_numbers([1], Window()),
 }
 
 

@@ -16,7 +16,7 @@ from digest.types import (
     Paper,
     Version,
 )
-from stored import DAY, MODEL, NAIVE, NOW, Archive, page, paper, words_are_in_step
+from stored import DAY, MODEL, NAIVE, NOW, Archive, found, page, paper, reading, words_are_in_step
 
 
 def test_a_paper_comes_back_as_it_was_stored(archive: Archive) -> None:
@@ -96,7 +96,7 @@ def test_a_higher_version_replaces_the_text_and_keeps_the_day_of_the_first_sight
     assert (stored.title, stored.version, stored.updated) == ("Better", 2, NOW)
     assert (stored.announced, stored.announce_type) == (DAY, "new")
     assert (stored.doi, stored.comments) == ("10.1/1", None)
-    assert [number for number, _ in store.search_words("better", 9)] == [1]
+    assert found(store, "better") == [1]
 
 
 def test_a_lower_version_never_overwrites(store: Store) -> None:
@@ -125,7 +125,7 @@ def test_the_same_version_may_bring_a_cross_list_references_and_a_withdrawal(sto
     added = store.add_papers("oai", page(later), NOW)
     assert added.changed == (later.id,)
     assert store.papers([later.id]) == [replace(later, title="Kept", updated=paper().updated)]
-    assert store.search_words("kept", 9) == []  # withdrawn
+    assert found(store, "kept") == []  # withdrawn
 
 
 def test_a_source_that_tells_less_erases_nothing(store: Store) -> None:
@@ -167,7 +167,7 @@ def test_papers_come_in_the_order_asked_for_and_missing_ones_are_left_out(store:
     assert [one.id for one in store.papers(ids)] == [paper(3).id, paper(1).id]
     numbers = store.paper_numbers(ids)
     assert numbers == {paper(1).id: 1, paper(3).id: 3}
-    assert [one.id for one in store.papers_by_number([4, 99, 2])] == [paper(4).id, paper(2).id]
+    assert [one.id for one in reading(store).papers([4, 99, 2])] == [paper(4).id, paper(2).id]
     assert store.highest_number() == 4
 
 
@@ -249,7 +249,7 @@ def test_an_update_that_breaks_half_way_leaves_paper_and_words_as_they_were(stor
     with pytest.raises(Exception, match="zone"):
         store.add_papers("oai", page(paper(1, version=2, title="Later"), later), NOW)
     assert store.papers([paper(1).id]) == [paper(1)]
-    assert store.search_words("later", 9) == []
+    assert found(store, "later") == []
     words_are_in_step(store)
 
 

@@ -16,12 +16,8 @@ from digest.query import Query, as_term, plain, read
 from digest.types import Answer, Hit, Results, Status, Window
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from digest.app import App
-    from digest.index import VectorIndex
-    from digest.search import Mode
+    from digest.search import Mode, Searcher
 
 
 def search(
@@ -45,15 +41,12 @@ def search_file(
 def searcher(
     app: App, mode: Mode, *, expand: bool = False, fast: bool = False
 ) -> Callable[[str, int, Window], Answer]:
-    """What answers queries; index and model are opened once for all of them. ``fast``: they are many."""
-    from digest import search
-
-    index = _index_for(app, mode, fast=fast)
-    encode = _encoder(app)
+    """What answers queries; indexes and model are opened once for all of them. ``fast``: they are many."""
+    asked = _searcher(app, mode, fast=fast)
 
     def ask(text: str, count: int, window: Window) -> Answer:
         query, keys = _read_wider(app, text, window, expand=expand)
-        return _told(app, search.search(app.store, index, encode, query, count, mode), query, keys, index)
+        return _told(app, asked.search(query, count, mode), query, keys, asked)
 
     return ask
 
@@ -62,19 +55,19 @@ def results(
     app: App, text: str, window: Window, page: int, size: int, mode: Mode = "both", *, expand: bool = False
 ) -> Results:
     """A page of what a search finds, with the facets of all of it."""
-    from digest import search
-
-    index = _index_for(app, mode, fast=True)
+    asked = _searcher(app, mode, fast=True)
     query, keys = _read_wider(app, text, window, expand=expand)
-    found = search.results(app.store, index, _encoder(app), query, page, size, mode)
-    return replace(found, answer=_told(app, found.answer, query, keys, index))
+    found = asked.found(query, mode)
+    answer = _told(app, asked.answer(query, found, (page - 1) * size, size, mode), query, keys, asked)
+    facets = app.store.facets([number for number, _ in found.fused])
+    return Results(answer=answer, total=len(found.fused), facets=facets)
 
 
-def _index_for(app: App, mode: Mode, *, fast: bool = False) -> VectorIndex | None:
-    index = app.index(fast=fast) if mode != "words" else None
-    if mode == "vectors" and index is None:
+def _searcher(app: App, mode: Mode, *, fast: bool) -> Searcher:
+    asked = app.searcher(words=mode != "vectors", vectors=mode != "words", fast=fast)
+    if mode == "vectors" and not asked.has_vectors:
         raise UsageError("nothing is embedded yet; run: digest embed")
-    return index
+    return asked
 
 
 def _read_wider(app: App, text: str, window: Window, *, expand: bool) -> tuple[Query, tuple[str, ...]]:
@@ -84,11 +77,11 @@ def _read_wider(app: App, text: str, window: Window, *, expand: bool) -> tuple[Q
     return replace(query, terms=tuple(dict.fromkeys((*query.terms, *map(as_term, keys))))), keys
 
 
-def _told(app: App, answer: Answer, query: Query, keys: tuple[str, ...], index: VectorIndex | None) -> Answer:
+def _told(app: App, answer: Answer, query: Query, keys: tuple[str, ...], asked: Searcher) -> Answer:
     """An answer with what is to be said of how it came about."""
     from digest.embed import is_default
 
-    foreign = index is not None and _is_foreign(query.meaning) and is_default(app.settings.embed.model)
+    foreign = asked.has_vectors and _is_foreign(query.meaning) and is_default(app.settings.embed.model)
     return replace(answer, expanded=keys, notes=(*answer.notes, *([_FOREIGN] if foreign else [])))
 
 
@@ -97,19 +90,12 @@ def ranker(
 ) -> Callable[[str], list[str]]:
     """What gives the ids of the best ``count`` papers for a query, of those ``among`` where given.
     Nothing in the query is syntax."""
-    from digest import search
-
-    index = app.index(fast=True) if mode != "words" else None
-    encode = _encoder(app)
-    numbers = app.store.paper_numbers(among) if among is not None else {}
-    names = {number: name for name, number in numbers.items()}
-    depth = search.DEPTH if among is None else max(search.DEPTH, app.store.count_papers())
+    only = None if among is None else frozenset(app.reader.numbers(among).values())
+    asked = app.searcher(words=mode != "vectors", vectors=mode != "words", among=only, fast=True)
 
     def rank(text: str) -> list[str]:
-        found = search.rank(app.store, index, encode, plain(text), mode, depth).fused
-        if among is not None:
-            return [names[number] for number, _ in found if number in names][:count]
-        return [one.id for one in app.store.papers_by_number([number for number, _ in found[:count]])]
+        found = asked.rank(plain(text), mode).fused[:count]
+        return [one.id for one in app.reader.papers([number for number, _ in found])]
 
     return rank
 
@@ -159,44 +145,30 @@ def _keys_for(app: App, query: Query) -> tuple[str, ...]:
     keys: list[str] = []
     for topic in app.topics:
         own = {key.text for key in configured_keys(topic)}
-        own |= {key.text for key in app.store.keys(topic.name, states=ACTIVE)}
+        own |= set(app.reader.keys(topic.name, ACTIVE))
         asked = topic.name in query.window.topics
         if asked or (not query.window.topics and KeyMatcher(tuple(own)).find(query.meaning)):
             keys += sorted(own)
     return tuple(key for key in dict.fromkeys(keys) if not KeyMatcher((key,)).find(query.meaning))
 
 
-def _encoder(app: App) -> Callable[[str], npt.NDArray[np.float32]]:
-    """What gives the vector of a query; the model is loaded with the first one."""
-    from digest.embed import load_query_encoder
-
-    chosen = app.settings.embed
-
-    def encode(text: str) -> npt.NDArray[np.float32]:
-        loaded = app.kept.get("encoder", None, lambda: load_query_encoder(chosen.model, chosen.device))
-        vectors: npt.NDArray[np.float32] = loaded.embed([text])
-        return vectors.reshape(-1)
-
-    return encode
-
-
 def similar(app: App, paper: str, count: int, window: Window) -> list[Hit]:
     """Papers near to a paper."""
-    from digest import ids, search
+    from digest import ids
 
     base = ids.parse(paper).base
-    if not app.store.papers([base]):
+    number = app.reader.numbers([base]).get(base)
+    if number is None:
         raise InputError(f"{base} is not in the archive; digest search finds what is")
-    index = app.index()
-    if index is None:
+    asked = app.searcher(words=False, vectors=True)
+    if not asked.has_vectors:
         raise UsageError("nothing is embedded yet; run: digest embed")
-    return search.similar(app.store, index, app.model, base, count, Query(window=window))
+    return asked.similar(number, count, Query(window=window))
 
 
 def make_ready(app: App) -> None:
     """Load what searching needs, so that the first search does not wait for it."""
-    if app.index(fast=True) is not None:
-        _encoder(app)("ready")
+    app.searcher(fast=True).rank(plain("ready"), "both")
 
 
 def status(app: App) -> Status:

@@ -56,11 +56,13 @@ def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
 def repair(app: App) -> list[str]:
     """Make anew what is made from the papers, the words' index and the index of vectors; what was done,
     in sentences."""
+    import shutil
+
     with app.alone():
         app.store.rebuild_words()
+        shutil.rmtree(app.settings.home / "index", ignore_errors=True)
+        app.word_index()
         done = [f"the words' index was made anew: {app.store.count_papers():,} papers"]
-        for file in (app.settings.home / "index").glob("index.*"):
-            file.unlink()
         index = app.index()
         if index is not None:
             done.append(f"the index of vectors was made anew: {len(index):,} vectors")

@@ -1,6 +1,7 @@
 """The command line: options to calls, results to text. Results go to stdout, messages to stderr.
 
-One module for each group of commands; ``base`` holds what they share.
+One module for each group of commands; ``base`` holds what they share, and says which module has which
+command: only that one is imported.
 """
 
 from __future__ import annotations
@@ -11,44 +12,11 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import (
-    archive,
-    backup,
-    evaluate,
-    export,
-    operations,
-    posts,
-    road,
-    sending,
-    serve,
-    site,
-    templates,
-    topics,
-    trends,
-    vectors,
-)
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 from digest.stopping import STOP, Ended
 
-__all__ = [
-    "archive",
-    "backup",
-    "cli",
-    "evaluate",
-    "export",
-    "main",
-    "operations",
-    "posts",
-    "road",
-    "sending",
-    "serve",
-    "site",
-    "templates",
-    "topics",
-    "trends",
-    "vectors",
-]
+__all__ = ["cli", "main"]
 
 
 def main() -> None:

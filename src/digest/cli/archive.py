@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date, datetime
 from pathlib import Path
@@ -61,6 +62,7 @@ def search(
     from digest.actions import archive
     from digest.report import archive as report
 
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # to begin more costs 80 CPU-milliseconds
     if bool(query) == bool(queries):
         raise UsageError("say what to search for, or --queries FILE")
     with opened(context) as app:

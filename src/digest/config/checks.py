@@ -196,7 +196,7 @@ def _check_polls(data: dict[str, Any]) -> Iterator[Mistake]:
 
 
 def _check_gap(path: KeyPath, gap: float, arxiv: dict[str, Any]) -> Iterator[Mistake]:
-    from digest.sources.polite import LEAST_GAP, is_loopback
+    from digest.sources.gap import LEAST_GAP, is_loopback
 
     urls = [url for name, url in arxiv.items() if name.endswith("_url") and isinstance(url, str)]
     if 0 <= gap < LEAST_GAP and not all(map(is_loopback, urls)):

@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from digest.index import records, scan
 from digest.index.files import Files, Label, Stored, Unfit, append, build, in_memory, line, open_files
@@ -151,6 +150,8 @@ def _rebuilt(folder: Path, vectors: Vectors, why: str) -> Files:
 
 def _locked(folder: Path, vectors: Vectors, act: Callable[[], Files]) -> Files:
     """Do what changes the files while nobody else does; where they cannot be changed, in memory."""
+    from filelock import FileLock, Timeout  # 10 CPU-milliseconds, and most searches change nothing
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "index.lock", timeout=_LOCK_SECONDS):

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 from threading import Timer
@@ -29,6 +28,7 @@ import msgspec
 from msgspec.structs import replace
 
 from digest.errors import ConfigError, Deferred, InputError, NotAnAnswer, refused
+from digest.sources.gap import LEAST_GAP, is_loopback
 
 if TYPE_CHECKING:
     import httpx
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
-
-LEAST_GAP = 3.0
-"""Seconds between requests that arXiv asks for."""
 
 _TRIES = 5
 _TRIES_TO_REACH, _REACH_SECONDS = 3, 10.0  # where no connection comes about, nothing was asked
@@ -65,15 +62,6 @@ def default_state(name: str = "arxiv-gate") -> Path:
     given = os.environ.get("XDG_STATE_HOME", "")
     base = Path(given) if Path(given).is_absolute() else Path("~/.local/state").expanduser()
     return base / "digest" / f"{name}.json"
-
-
-def is_loopback(url: str) -> bool:
-    """Does the address stay on this machine?"""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 # --- what is remembered between requests, and what follows from it; pure ---------------------------

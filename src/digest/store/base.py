@@ -94,9 +94,14 @@ def known_numbers(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 def renew_stamp(connection: Connection, name: str) -> None:
     """Mark what is named as changed. A random word and no counter: after a backup was put back, a
     counter may reach the same value again with other content."""
-    value = uuid4().hex
+    value = random_word()
     new = sqlite.insert(stamp).values(name=name, value=value)
     connection.execute(new.on_conflict_do_update(["name"], set_={"value": value}))
+
+
+def random_word() -> str:
+    """A word that was never there before."""
+    return uuid4().hex
 
 
 def read_stamp(connection: Connection, name: str) -> str:

@@ -16,20 +16,11 @@ from sqlalchemy import Connection, Engine, inspect, text
 from digest.data import data_dir
 from digest.errors import DigestError, NewerDatabase, OlderDatabase, StoreError
 from digest.store import copies, sqlite
+from digest.store.reader import known_revisions
 from digest.store.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-
-def known_revisions(folder: Path) -> list[str]:
-    """The revisions of a migrations folder, oldest first."""
-    return sorted(file.name.split("_")[0] for file in folder.glob("versions/[0-9]*_*.py"))
-
-
-def newest_revision() -> str:
-    """The revision that this version of the program works with."""
-    return known_revisions(data_dir("migrations"))[-1]
 
 
 def bring_up_to_date(

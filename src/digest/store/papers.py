@@ -62,13 +62,6 @@ class PaperStore(StoreBase):
         with self._reading() as connection:
             return dict(connection.execute(query.where(sqlite.is_one_of(paper.c.id, ids))).all())
 
-    def papers_by_number(self, numbers: Sequence[int]) -> list[Paper]:
-        """The papers with these row numbers in the order asked for, left out where there is none."""
-        query = select(paper).where(sqlite.is_one_of(paper.c.number, numbers))
-        with self._reading() as connection:
-            found = dict(_read(connection, query))
-        return [found[number] for number in numbers if number in found]
-
     def announced_between(self, since: date, until: date) -> list[Paper]:
         """All papers of these days (both included), oldest first; withdrawn ones left out."""
         query = select(paper).where(paper.c.announced.between(since, until), ~paper.c.withdrawn)
@@ -255,7 +248,9 @@ def _add(connection: Connection, papers: Sequence[Paper]) -> Added:
     new = [one for id_, one in after.items() if id_ not in stored]
     changed = [(number, old, after[id_]) for id_, (number, old) in stored.items() if after[id_] != old]
     _insert(connection, new)
-    _update(connection, changed)
+    rewritten = _update(connection, changed)
+    if new or rewritten:
+        words.note(connection, _highest(connection), rewritten)
     newer = tuple(one.id for _, old, one in changed if one.version > old.version)
     others = tuple(one.id for _, old, one in changed if one.version == old.version)
     return Added(tuple(p.id for p in new), newer, others, len(papers) - len(new) - len(changed))
@@ -272,9 +267,10 @@ def _insert(connection: Connection, papers: Sequence[Paper]) -> None:
     renew_stamp(connection, TEXTS)
 
 
-def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]]) -> None:
+def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]]) -> list[int]:
+    """Write changed papers; gives the numbers of those whose words are others now."""
     if not changed:
-        return
+        return []
     words_changed = [number for number, old, new in changed if _words(old) != _words(new)]
     words.remove(connection, words_changed)  # FTS5 must be given the old text to forget it
     given = {"row": [number for number, _, _ in changed], **_columns([new for _, _, new in changed])}
@@ -287,6 +283,7 @@ def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]])
         connection.execute(now.where(sqlite.is_one_of(paper.c.number, announced)))
     if announced or any(old.text != new.text for _, old, new in changed):
         renew_stamp(connection, TEXTS)
+    return words_changed
 
 
 def _words(one: Paper) -> tuple[str, str, tuple[str, ...]]:

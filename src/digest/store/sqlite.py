@@ -21,10 +21,11 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
+from digest.errors import StoreError
+from digest.store.refusals import one_line_errors
 
 T = TypeVar("T")
 
@@ -131,49 +132,3 @@ def _raw(connection: Connection) -> sqlite3.Connection:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("digest_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def one_line_errors(file: Path | None, *, readonly: bool = False) -> Iterator[None]:
-    """Turn what a user can do something about into a DigestError of one line; bugs pass untouched."""
-    try:
-        yield
-    except DBAPIError as exc:
-        if isinstance(exc.orig, sqlite3.Error) and (known := _explain(exc.orig, file, readonly)):
-            raise known from exc
-        raise
-    except sqlite3.Error as exc:
-        if known := _explain(exc, file, readonly):
-            raise known from exc
-        raise
-    except msgspec.DecodeError as exc:
-        raise StoreError(
-            f"{file}: holds what was not written by digest ({exc}): put a backup in its place"
-        ) from exc
-
-
-def _explain(exc: sqlite3.Error, file: Path | None, readonly: bool) -> DigestError | None:
-    """The error of ours for one of SQLite's (https://www.sqlite.org/rescode.html); None for a bug."""
-    code = getattr(exc, "sqlite_errorcode", 0)
-    primary = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
-    if primary == sqlite3.SQLITE_READONLY and readonly:
-        return StoreError(f"{file}: was opened for reading only")
-    if primary not in _MEANING:
-        return None
-    kind, meaning = _MEANING[primary]
-    return kind(f"{file or 'the database in memory'}: {meaning.format(exc)}")
-
-
-_NOT_OURS = "may not be written: check who owns the file and its folder"
-_MEANING: dict[int, tuple[type[DigestError], str]] = {
-    sqlite3.SQLITE_BUSY: (StoreBusy, "another process is writing: try again in a moment"),
-    sqlite3.SQLITE_LOCKED: (StoreBusy, "another process is writing: try again in a moment"),
-    sqlite3.SQLITE_FULL: (TryAgain, "the disk is full, this step was not stored: make room and run again"),
-    sqlite3.SQLITE_NOTADB: (StoreError, "is not a database of digest: name another file"),
-    sqlite3.SQLITE_CORRUPT: (StoreError, "is damaged ({}): put a backup in its place"),
-    sqlite3.SQLITE_CANTOPEN: (StoreError, "cannot be opened: check that its folder is there and is yours"),
-    sqlite3.SQLITE_READONLY: (StoreError, _NOT_OURS),
-    sqlite3.SQLITE_PERM: (StoreError, _NOT_OURS),
-    sqlite3.SQLITE_AUTH: (StoreError, _NOT_OURS),
-    sqlite3.SQLITE_IOERR: (StoreError, "the disk failed ({}): check it, then run again"),
-}

@@ -150,6 +150,17 @@ paper = Table(
 # A random word, written anew whenever what it names has changed (see Store.vector_state).
 stamp = Table("stamp", metadata, _text("name", primary_key=True), _text("value"))
 
+# Each transaction that changed the words of papers: a random word (see `renew_stamp`), the row number of
+# the last paper there was then, and the numbers of those papers that were there before.
+word_change = Table(
+    "word_change",
+    metadata,
+    _number("number", primary_key=True),
+    _text("stamp"),
+    _number("highest"),
+    Column("changed", Json(tuple[int, ...]), nullable=False),
+)
+
 model = Table(
     "model", metadata, _number("id", primary_key=True), _text("name", unique=True), _number("dimension")
 )

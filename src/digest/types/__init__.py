@@ -19,6 +19,7 @@ from digest.types.archive import (
     StageReport,
     Status,
     Window,
+    WordChange,
 )
 from digest.types.operations import Alarm, Backlog, Check, Health, Level, Room
 from digest.types.papers import (
@@ -182,6 +183,7 @@ __all__ = [
     "Version",
     "Window",
     "WindowGenre",
+    "WordChange",
     "Wording",
     "YearShare",
 ]

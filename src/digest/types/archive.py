@@ -130,3 +130,12 @@ class Window(Struct, frozen=True):
     not_topics: tuple[str, ...] = field(default_factory=tuple)
     not_categories: tuple[str, ...] = field(default_factory=tuple)
     silent: bool = False
+
+
+class WordChange(Struct, frozen=True):
+    """What of the papers' words changed since a state: the state now, the row number of the last paper
+    there was then (0: all is new), and the row numbers until it whose words are others."""
+
+    state: str
+    after: int
+    changed: tuple[int, ...] = ()

@@ -18,7 +18,7 @@ from digest.actions import archive
 from digest.errors import UsageError
 from digest.query import as_term
 from digest.snippets import found as spans_of
-from digest.snippets import merged
+from digest.snippets import merged, words_of
 from digest.text import readable
 from digest.types import Answer, Facets, Hit, Results, Window
 from digest.web.visit import Visit, get
@@ -161,7 +161,9 @@ def _choice(asked: Asked, field: str, name: str, label: str, count: int | None) 
 def titled(hit: Hit) -> Markup:
     """The title of an answer, with the words that were found in it."""
     title = readable(hit.title)
-    spans = sorted(span for text in hit.held.get("title", ()) for span in spans_of(as_term(text), title))
+    spans = sorted(
+        span for text in hit.held.get("title", ()) for span in spans_of(as_term(text), words_of(title))
+    )
     return marked(title, tuple(merged([(span, 0) for span in spans])))
 
 
