@@ -98,7 +98,9 @@ def test_where_nothing_is_near_enough_torch_embeds_and_says_so(
 ) -> None:
     monkeypatch.setattr(openvino, "ENOUGH", 1.1)
     assert openvino.load(plain, folder, lambda _: texts(6)) is plain
-    (warning,) = [line for line in caplog.records if line.levelname == "WARNING"]
+    (warning,) = [
+        line for line in caplog.records if (line.name, line.levelname) == ("digest.openvino", "WARNING")
+    ]
     assert warning.message == "openvino is not near enough to full precision: torch embeds"
 
 

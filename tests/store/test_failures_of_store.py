@@ -134,6 +134,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "vectors": lambda store: store.vectors(MODEL, ["2605.00001"]),
     "newest_vector": lambda store: store.newest_vector(MODEL),
     "vectors_since": lambda store: list(store.vectors_since(MODEL, 0)),
+    "some_texts": lambda store: store.some_texts(3),
     "papers_with_texts": lambda store: store.papers_with_texts([b"1" * 16]),
     "vector_state": lambda store: store.vector_state(MODEL),
     "keys": lambda store: store.keys("unlearning"),
