@@ -30,6 +30,7 @@ from digest.types import (
     FollowUp,
     Key,
     KeyEvidence,
+    LeftOut,
     Match,
     Neighbour,
     Page,
@@ -650,6 +651,22 @@ def test_a_paper_withdrawn_since_is_no_match(store: Store) -> None:
     assert store.matches("unlearning", DAY, DAY, 0) == []
 
 
+def test_why_a_paper_was_left_out_is_kept_until_it_is_decided_anew(store: Store) -> None:
+    store.add_papers("oai", page(*map(paper, range(1, 4))), NOW)
+    ids = [paper(n).id for n in (1, 2, 3)]
+    later = DAY + timedelta(days=1)
+    out = [LeftOut(ids[0], "disliked"), LeftOut(ids[1], "withdrawn")]
+    store.put_matches("unlearning", [match(3)], "f", scored=ids, left_out=out, day=DAY)
+    assert store.left_out(ids[0]) == {"unlearning": (DAY, "disliked")}
+    store.put_left_out("unlearning", DAY, [LeftOut(ids[2], "over the limit")])
+    store.put_matches("unlearning", [match(1), match(3)], "g", scored=ids, left_out=out[1:], day=later)
+    assert store.left_out(ids[0]) == {}
+    assert store.left_out(ids[1]) == {"unlearning": (later, "withdrawn")}
+    assert store.left_out(ids[2]) == {"unlearning": (DAY, "over the limit")}
+    store.put_left_out("unlearning", later, [LeftOut(ids[2], "posted before")])
+    assert store.left_out(ids[2]) == {"unlearning": (later, "posted before")}
+
+
 # Posts
 
 
@@ -912,6 +929,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "propose_keys": lambda store: store.propose_keys([key()], NOW),
     "decide_key": lambda store: store.decide_key("xai", "a", "a", "active", by="a", reason="", now=NOW),
     "put_matches": lambda store: store.put_matches("unlearning", [match(1)], "f"),
+    "put_left_out": lambda store: store.put_left_out("unlearning", DAY, [LeftOut(paper(1).id, "w")]),
     "add_posts": lambda store: add(store, draft(1)),
     "set_post_state": lambda store: store.set_post_state(1, ("draft",), "approved", NOW),
     "put_version": lambda store: store.put_version(1, 1, draft(1), (), NOW, by="me", what="text"),
@@ -978,6 +996,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "fit_fingerprint": lambda store: store.fit_fingerprint("unlearning"),
     "matches": lambda store: store.matches("unlearning", DAY, DAY, 0),
     "matches_of": lambda store: store.matches_of("2605.00001"),
+    "left_out": lambda store: store.left_out("2605.00001"),
     "last_post": lambda store: store.last_post("unlearning", "roundup", DAY),
     "turn": lambda store: store.turn("xai", "roundup", DAY),
     "wording": lambda store: store.wording("k"),

@@ -170,6 +170,7 @@ def _record(app: App, paper: Paper, topic: Topic, matches: Mapping[str, Match]) 
         candidate=_candidate(app, paper, topic),
         elsewhere=tuple((name, score) for name, score in elsewhere if score >= floors.get(name, 1.0)),
         merged_into=store.merged_into(paper.id),
+        left_out=store.left_out(paper.id).get(topic.name),
         scored=_scored(app, paper),
     )
 
