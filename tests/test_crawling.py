@@ -286,6 +286,39 @@ def test_a_wrong_backfill_is_told_in_one_line(digest: Machine, words: tuple[str,
     assert said in done.err
 
 
+# --- single papers ------------------------------------------------------------------------------------
+
+
+def test_single_papers_are_fetched_by_their_ids_and_are_no_news(digest: Machine) -> None:
+    old = Announcement(date(2003, 1, 6), record("cs/0301001", date(2003, 1, 6)))
+    with arxiv(digest, *batch(date(2024, 5, 14), 2, version=3), old) as loopback:
+        done = digest("papers", "fetch", "2405.14001v1", "arXiv:cs/0301001", "--as-of", "2026-05-12")
+        assert [request.query["id_list"] for request in loopback.requests] == ["2405.14001,cs/0301001"]
+    assert (done.code, "new 2" in done.out) == (0, True), done.err
+    listed = digest("papers", "list", "--json").report
+    assert [(one["id"], one["version"]) for one in listed] == [("cs/0301001", 1), ("2405.14001", 3)]
+    with digest.store() as store:
+        assert store.day_counts(date(2026, 5, 1), date(2026, 5, 12)) == {}
+
+
+def test_what_cannot_be_fetched_is_named_and_the_rest_is_stored(digest: Machine) -> None:
+    with arxiv(digest, *batch(date(2024, 5, 14), 1)):
+        done = digest("papers", "fetch", "2405.14001", "2405.99999", "nonsense", "--as-of", "2026-05-12")
+    assert done.code == 65
+    assert "skipped api: 2405.99999: arXiv has no such paper" in done.out
+    assert "skipped api: nonsense: " in done.out
+    assert "new 1 · newer 0 · unchanged 0 · skipped 2" in done.out
+
+
+def test_a_fetch_that_is_throttled_ends_with_75(digest: Machine) -> None:
+    faults = Ending()
+    faults.good = 0
+    with arxiv(digest, *batch(date(2024, 5, 14), 1), faults=faults):
+        done = digest("papers", "fetch", "2405.14001", "nonsense", "--as-of", "2026-05-12")
+    assert done.code == 75
+    assert "too many requests" in done.out
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

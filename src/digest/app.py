@@ -298,8 +298,15 @@ class App:
             source = self.arxiv.backfill(wanted, keys, since, until)
             return self._record_crawl("backfill", self._read(source, every=0.0))
 
-    def _record_crawl(self, command: str, crawled: StageReport) -> RunReport:
-        exit_code = TryAgain.exit_code if "deferred" in crawled.counts else 0
+    def fetch(self, wanted: Sequence[str]) -> RunReport:
+        """The papers with these ids, asked of arXiv; it ends with 65 where one of them is not to be had."""
+        with self.alone():
+            crawled = self._read(self.arxiv.lookup(wanted))
+            missing = InputError.exit_code if crawled.counts["skipped"] else 0
+            return self._record_crawl("papers fetch", crawled, missing)
+
+    def _record_crawl(self, command: str, crawled: StageReport, read: int = 0) -> RunReport:
+        exit_code = TryAgain.exit_code if "deferred" in crawled.counts else read
         return self.record(command, [crawled], exit_code=exit_code)
 
     def import_files(self, files: Sequence[Path], announced: date | None) -> RunReport:

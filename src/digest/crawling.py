@@ -17,7 +17,7 @@ from digest.types import Page, StageReport, Topic
 
 if TYPE_CHECKING:
     from digest.config import Settings
-    from digest.sources.api import Api, Backfill
+    from digest.sources.api import Api, Backfill, Lookup
     from digest.sources.oai import Check, Oai
     from digest.sources.polite import Gate
     from digest.sources.rss import Rss
@@ -99,6 +99,12 @@ class Arxiv:
         asked = tuple(sorted(dict.fromkeys(keys)))
         url = self._settings.arxiv.api_url
         return Backfill(self._named_gate(), url, topic.name, asked, topic.categories, since, until)
+
+    def lookup(self, wanted: Sequence[str]) -> Lookup:
+        """The papers with these ids."""
+        from digest.sources.api import Lookup
+
+        return Lookup(self._named_gate(), self._settings.arxiv.api_url, tuple(wanted))
 
     def _named_gate(self) -> Gate:
         if self._settings.contact is None:

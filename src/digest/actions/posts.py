@@ -285,7 +285,7 @@ def _chosen(app: App, post: Post, topic: Topic, paper: str) -> Choice:
 
     found = next(iter(app.store.papers([paper])), None)
     if found is None:
-        raise InputError(f"{paper} is not in the archive: digest backfill or digest import brings it")
+        raise InputError(f"{paper} is not in the archive: digest papers fetch {paper} brings it")
     if found.withdrawn:
         raise InputError(f"{paper} was withdrawn: it cannot be posted")
     _not_posted(app, post, paper)

@@ -136,6 +136,23 @@ def papers_list(
         show(context, found, lambda: report.papers(found))
 
 
+@papers.command("fetch")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@as_of
+@click.pass_context
+def papers_fetch(context: click.Context, ids: tuple[str, ...], as_of: datetime | None) -> None:
+    """Ask arXiv for single papers by their ids, such as 2107.05580 or cs/0301001.
+
+    They are searched and learnt from, and can be added to a post; none is news.
+    """
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        done = app.fetch(ids)
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
+
+
 @cli.command()
 @as_of
 @click.pass_context
