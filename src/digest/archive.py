@@ -125,6 +125,12 @@ class Archive:
         return np.argsort([crc32(paper.id.encode()) for paper in self.papers], kind="stable")
 
     @cached_property
+    def newest(self) -> Rows:
+        """The rows, newest announcement first."""
+        days = np.array([paper.announced.toordinal() for paper in self.papers], dtype=np.int64)
+        return np.lexsort((np.arange(len(days)), -days))
+
+    @cached_property
     def _learned(self) -> tuple[csr_matrix, Vocabulary]:
         from sklearn.feature_extraction.text import TfidfVectorizer
 

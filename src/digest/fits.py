@@ -30,6 +30,8 @@ MOST_FEEDBACK = 20
 GROWN = 1.25
 """An archive so many times as large as the one the weights were fitted on is another one."""
 
+MEANING = "meaning"
+
 Arrays = Mapping[str, Any]
 
 
@@ -141,7 +143,8 @@ def _fitted_arrays(fitted: Fitted) -> dict[str, Any]:
     else:
         parts = {"data": own.rows.data, "indices": own.rows.indices, "indptr": own.rows.indptr}
         arrays |= {f"own_{name}": part for name, part in parts.items()}
-    for name, way in fitted.linear.items():
+    ways = fitted.linear if fitted.meaning is None else {**fitted.linear, MEANING: fitted.meaning}
+    for name, way in ways.items():
         arrays |= {f"weights.{name}": way.weights, f"bias.{name}": way.bias}
     return arrays | {f"background.{name}": each for name, each in fitted.background.items()}
 
@@ -169,10 +172,14 @@ def _fitted(arrays: Arrays, features: int) -> Fitted:
     else:
         parts = (arrays["own_data"], arrays["own_indices"], arrays["own_indptr"])
         rows = csr_matrix(parts, shape=(len(ids), features))
+    weights = _under(arrays, "weights.").items()
+    ways = {name: Linear(each, arrays[f"bias.{name}"]) for name, each in weights}
+    meaning = ways.pop(MEANING, None)
     return Fitted(
         arrays["hidden"],
         int(arrays["folds"]),
-        {name: Linear(each, arrays[f"bias.{name}"]) for name, each in _under(arrays, "weights.").items()},
+        ways,
+        meaning,
         Own(ids, arrays["own_folds"], rows, embedded),
         _under(arrays, "background."),
         arrays["marks"],

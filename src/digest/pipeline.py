@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from digest.store import Store
     from digest.wording import Words
 
-# Ranking learns from the newest papers and from all that hold a key; more costs time, not quality:
-# the rankers are strongly regularised and the seeds are what they learn from.
+# Ranking learns from the newest papers and from those that hold a key, spread over all years; more cost time
+# and add nothing (docs/quality.md): the rankers are strongly regularised.
 BACKGROUND = 20_000
 SEED_LIMIT = 3_000
 EMBED_BATCH = 256
@@ -423,11 +423,11 @@ class _Archive:
         )
 
     def _read(self) -> Iterator[Paper]:
-        yield from self._window
+        yield from self._store.announced_between(self._day - timedelta(days=self._plan.lookback), self._day)
         yield from self._store.newest_until(self._day, BACKGROUND)
         for topic in self._plan.topics:
             phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
-            yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
+            yield from self._store.spread_with_phrases(phrases, self._day, SEED_LIMIT)
             yield from self._store.papers((*topic.seed_papers, *self._opinions[topic.name]))
 
 

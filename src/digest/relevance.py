@@ -33,7 +33,8 @@ to .69, gathered for years; so does an archive of fewer papers than arXiv announ
 UNNAMED_SHARE, LEAST_UNNAMED = 0.01, 10
 """The share of papers a topic without keys is expected to have, and their least number."""
 POOL = 3000
-"""At least so many of the newest papers are counted to tell how far looks can be believed."""
+"""So many of the newest papers are counted to tell how far looks can be believed. Of older ones many are
+there because they name the topic: they say nothing of how rare it is."""
 LIKED_WEIGHT, DISLIKED_WEIGHT = 3.0, 10.0
 FAR, FAR_WORDS = 0.5, 0.2
 """Papers whose cosine is less, of sentence vectors or of TF-IDF, have nothing to do with each other: of
@@ -103,7 +104,7 @@ def fit(
     if not labels.own.any():
         return Scorer(Vocabulary((), np.zeros(0, np.float32)), None, Belief(np.zeros(0), 0.0), (), told)
     fitted = ranking.fit(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive))
-    belief = _belief(fitted.read(archive).looks, labels, mentions, _newest(archive)[:POOL])
+    belief = _belief(fitted.read(archive).looks, labels, mentions, archive.newest[:POOL])
     titles = tuple(archive.papers[row].title for row in labels.rows)
     return Scorer(archive.vocabulary, fitted, belief, titles, told)
 
@@ -243,17 +244,9 @@ def _labels(
     lone = own & (typical < REPEATED / IN_TITLE)
     if (own & ~lone).sum() >= FEW:
         own, weight = own & ~lone, np.where(lone, 0, weight)
-    surplus = _newest(archive, np.flatnonzero(own))[MOST:]
+    surplus = archive.order[own[archive.order]][MOST:]
     own[surplus], weight[surplus] = False, 0
     return Labels(own, weight, typical)
-
-
-def _newest(archive: Archive, rows: Rows | None = None) -> Rows:
-    """Some rows, or all, newest announcement first. Of older papers many are there because they name the
-    topic: they say nothing of how rare it is."""
-    rows = np.arange(len(archive)) if rows is None else rows
-    days = [archive.papers[row].announced.toordinal() for row in rows]
-    return rows[np.lexsort((rows, -np.array(days, dtype=np.int64)))]
 
 
 def _expected_silent(labels: Labels, mentions: Mentions, pool: Rows) -> float:

@@ -125,6 +125,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "announced_between": lambda store: store.announced_between(DAY, DAY),
     "listed_between": lambda store: store.listed_between(DAY, None),
     "newest_until": lambda store: store.newest_until(DAY, 1),
+    "spread_with_phrases": lambda store: store.spread_with_phrases(["paper"], DAY, 1),
     "with_phrases": lambda store: store.with_phrases(["paper"], DAY, 1),
     "day_counts": lambda store: store.day_counts(DAY, DAY),
     "latest_announced": lambda store: store.latest_announced(DAY),
