@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= 2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help run test check format lint types contracts tests slow wheel clean
+.PHONY: help run test check format lint types contracts tests slow docs wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -42,6 +42,10 @@ tests: $(VENV)/developed
 
 slow: $(VENV)/developed  ## the long tests too
 	$(BIN)/pytest -n $(JOBS) --dist worksteal --slow
+
+docs: $(VENV)/developed  ## the documentation as a site, in build/docs
+	$(BIN)/sphinx-build -q -W --keep-going docs build/docs
+	@echo 'open build/docs/index.html'
 
 wheel: $(VENV)/developed  ## build the wheel, install it alone, run the sample with it
 	rm -rf dist build/wheel && $(BIN)/python -m build --wheel --outdir dist .

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from botapi import BotApi
+    from newsroom import Command
+    from outbox import Office
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -39,6 +45,57 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the reference data (../shared) is not here")
     return folder
+
+
+@pytest.fixture
+def api() -> Iterator[BotApi]:
+    """A strict loopback Bot API whose clock shows noon."""
+    from botapi import BotApi
+    from outbox import NOON
+
+    with BotApi() as api:
+        api.clock(NOON.timestamp())
+        yield api
+
+
+@pytest.fixture
+def chat(api: BotApi) -> int:
+    """A channel of the server."""
+    return api.chat("channel")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """A store, the server, and a Telegram channel between them that does not wait long for an answer."""
+    from digest.channels import telegram
+    from outbox import office
+
+    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
+    with office(tmp_path, api) as made:
+        yield made
+
+
+@pytest.fixture
+def a_draft(desk: Office) -> int:
+    """A post of two parts that waits for approval."""
+    return desk.write("<b>one</b>", "two", state="draft")
+
+
+@pytest.fixture
+def home(tmp_path: Path, api: BotApi, chat: int) -> Path:
+    """A digest home whose posts go to the server's channel."""
+    from newsroom import newsroom
+
+    return newsroom(tmp_path, api, chat)
+
+
+@pytest.fixture
+def digest(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """The command line, in this process."""
+    from newsroom import command_line
+
+    with command_line(capsys, monkeypatch) as run:
+        yield run
 
 
 @pytest.fixture(scope="session")

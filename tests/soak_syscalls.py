@@ -61,7 +61,7 @@ class Day:
         [number] = store.add_posts([draft(YESTERDAY, day=-1)], everywhere, "approved", 0, NOON)
         self.deliver()
         new = part(CORRECTED)
-        assert store.replace_part(number, 0, new, part(YESTERDAY), state="approved")
+        assert store.replace_part(number, 0, new, part(YESTERDAY), now=NOON, by="editor", state="approved")
         drafts = [draft(*texts, topic=f"t{at}") for at, texts in enumerate(PARTS)]
         store.add_posts(drafts, everywhere, "approved", 0, NOON)
         self.api.skip(600)

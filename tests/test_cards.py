@@ -76,6 +76,16 @@ def test_a_map_is_drawn_with_groups_and_silent_papers(tmp_path: Path) -> None:
     assert pixels(file) == (1080, 1296)
 
 
+def test_long_names_of_groups_stay_within_the_picture(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    groups = tuple(f"mechanistic interpretability {n}" for n in range(7))
+    points = tuple(Point(n % 8 if n % 8 < 7 else None, n % 5 == 0) for n in range(12))
+    found = Map(title="Lamps", term="lamp", since="1", until="2", groups=groups, points=points)
+    image = imread(draw_map(found, layout(rows(12)), tmp_path / "map.png", "ru"))
+    assert (image[:, -6:] == image[0, 0]).all()
+
+
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="choose another file"):
         draw_card(card("en"), tmp_path / "no" / "x.png", "en")

@@ -131,6 +131,7 @@ def test_json_says_all_that_is_known() -> None:
         "url": "https://arxiv.org/abs/2605.00001",
         "code": "https://github.com/example/lamp",
         "posts": ["2026-05-12 roundup en"],
+        "abstract": "We propose a lamp that forgets what it was shown. Code: https://github.com/example/lamp",
     }
 
 

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
-from digest.channels.feed import ATOM, KEPT, FeedChannel, entry_id
+from digest.channels.feed import ATOM, GENRES, KEPT, FeedChannel, entry_id
 from digest.errors import NotSent, Refused
-from digest.types import Part, Post
+from digest.types import Genre, Part, Post
 
 
 def post(day: int = 0, html: str = "<b>Раз</b> &lt;1&gt;\nи", language: str = "ru") -> Post:
@@ -49,6 +51,15 @@ def test_an_entry_holds_all_parts_with_their_line_breaks(tmp_path: Path) -> None
     assert texts(path, "content") == ["<b>Раз</b> &lt;1&gt;<br>\nи\n<hr>\n<pre>a\nb</pre>"]
     [link] = entries(path)[0].findall(f"{{{ATOM}}}link")
     assert link.get("href") == "https://arxiv.org/abs/2605.00001"
+
+
+def test_entries_of_one_day_say_what_they_are(tmp_path: Path) -> None:
+    channel = FeedChannel("feed", tmp_path)
+    for genre in ("roundup", *GENRES):
+        path = channel.send(replace(post(), genre=genre), 0)
+    titles = texts(path, "title")
+    assert {"xai, unlearning, 2026-05-12", "xai, unlearning, 2026-05-12: обзор"} <= set(titles)
+    assert len(set(titles)) == len(get_args(Genre))
 
 
 def test_sending_again_leaves_the_same_bytes(tmp_path: Path) -> None:

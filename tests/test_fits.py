@@ -143,7 +143,7 @@ def test_papers_ruled_out_are_told_with_the_reason(archive: Archive, scorer: Sco
     ]
     found = relevance.match(
         topic, (), Archive(extra, vocabulary=scorer.vocabulary), [each.id for each in extra], (),
-        ["refused"], scorer,
+        ["refused"], scorer=scorer,
     )  # fmt: skip
     assert {each.paper: each.reason for each in found.left_out} == {
         "gone": "withdrawn",

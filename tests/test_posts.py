@@ -276,6 +276,59 @@ def test_what_a_rejected_post_told_is_told_again(app: App) -> None:
     assert app.store.updates("unlearning", "roundup", DAY) == found
 
 
+def scored(app: App, *ids: str) -> None:
+    app.store.put_matches("unlearning", [match(id_) for id_ in ids], "")
+    topic = structs.replace(TOPIC, floor=0.3)
+    app.settings = structs.replace(app.settings, topics={"unlearning": topic})
+
+
+def run(app: App) -> list[int]:
+    """The posts that a run writes by itself."""
+    return pipeline.write(app.store, app.plan, app.writer, app.now)[1]
+
+
+def test_a_rejected_day_is_written_anew_when_a_person_asks_and_by_no_run(app: App) -> None:
+    scored(app, *IDS[:4])
+    assert run(app) == []
+    for number in (1, 2):
+        posts.decide(app, number, "reject")
+    assert run(app) == []
+    anew = app.stage("write").posts
+    assert {posts.find(app, number).language for number in anew} == {"en", "ru"}
+    assert {paper for number in anew for paper in posts.find(app, number).papers} == set(IDS[:4])
+    assert app.stage("write").posts == ()
+    assert [posts.find(app, number).state for number in (1, 2)] == ["rejected", "rejected"]
+
+
+def test_a_post_written_anew_repeats_nothing_that_another_day_has_told_meanwhile(app: App) -> None:
+    scored(app, *IDS[:3])
+    for number in (1, 2):
+        posts.decide(app, number, "reject")
+    write(app, IDS[0], day=1)
+    [english, _] = app.stage("write").posts
+    assert set(posts.find(app, english).papers) == set(IDS[1:3])
+
+
+def test_a_language_that_was_rejected_is_written_anew_of_the_same_papers(app: App) -> None:
+    scored(app, *IDS[:4])
+    posts.decide(app, 2, "reject")
+    posts.change(app, 1, Wanted(drop=[IDS[1]]))
+    assert run(app) == []
+    [anew] = app.stage("write").posts
+    assert posts.find(app, anew).language == "ru"
+    assert posts.find(app, anew).papers == (IDS[0], IDS[2])
+    assert [one.id for one in posts.siblings(app, 1)] == [anew]
+
+
+def test_a_rejected_review_is_written_anew_when_asked_for_and_not_by_its_series(app: App) -> None:
+    scored(app, *IDS[:3])
+    [english] = posts.write(app, "review", ["unlearning"], languages=["en"]).posts
+    posts.decide(app, english, "reject")
+    assert app.write_window(app.topic("unlearning"), "review", (DAY, DAY), ["en"])[1] == []
+    [anew] = posts.write(app, "review", ["unlearning"], languages=["en"]).posts
+    assert (posts.find(app, anew).slot, anew != english) == (DAY, True)
+
+
 def test_posts_of_a_series_are_written_once_and_repeat_what_roundups_told(app: App) -> None:
     app.store.put_matches("unlearning", [match(id_) for id_ in IDS[:3]], "")
     series = (Series("review", "month", 12), Series("links", "week", 2), Series("essay", "month", 13))

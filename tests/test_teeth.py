@@ -12,13 +12,17 @@ from sqlalchemy import true
 
 import test_followup
 import test_outbox
+import test_pictures_sent
+import test_polls
+import test_senders
+import test_uncertain
 from botapi import BotApi
 from digest import delivery, followup
 from digest.channels import telegram
 from digest.errors import DeliveryError, Paused, Refused
 from digest.store import Store, outbox
 from digest.types import Part
-from outbox import office
+from outbox import office, png
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -183,27 +187,27 @@ def what_was_changed_meanwhile_is_looked_for(patch: pytest.MonkeyPatch) -> None:
 TEETH: list[tuple[Plant, Callable[..., None], dict[str, Any]]] = [
     (
         an_unclear_answer_is_taken_for_a_failure,
-        test_outbox.test_without_an_answer_nothing_is_sent_again_before_a_look,
+        test_uncertain.test_without_an_answer_nothing_is_sent_again_before_a_look,
         {"fault": "drop_after"},
     ),
     (
         what_was_being_sent_is_queued_at_start,
-        test_outbox.test_a_sender_killed_around_a_request_leaves_it_uncertain_and_the_next_looks,
+        test_senders.test_a_sender_killed_around_a_request_leaves_it_uncertain_and_the_next_looks,
         {"moment": "answered", "arrived": True},
     ),
-    (the_turn_is_ignored, test_outbox.test_while_another_process_has_its_turn_nothing_is_claimed, {}),
-    (a_claim_does_not_ask_whose_turn_it_is, test_outbox.test_who_has_lost_the_turn_claims_nothing, {}),
-    (any_failed_look_is_a_miss, test_outbox.test_a_look_at_protected_content_is_no_miss, {}),
-    (any_failed_look_is_a_miss, test_outbox.test_a_look_without_rights_is_no_miss, {}),
-    (one_miss_is_absence, test_outbox.test_numbers_of_deleted_messages_are_no_answer, {}),
+    (the_turn_is_ignored, test_senders.test_while_another_process_has_its_turn_nothing_is_claimed, {}),
+    (a_claim_does_not_ask_whose_turn_it_is, test_senders.test_who_has_lost_the_turn_claims_nothing, {}),
+    (any_failed_look_is_a_miss, test_uncertain.test_a_look_at_protected_content_is_no_miss, {}),
+    (any_failed_look_is_a_miss, test_uncertain.test_a_look_without_rights_is_no_miss, {}),
+    (one_miss_is_absence, test_uncertain.test_numbers_of_deleted_messages_are_no_answer, {}),
     (
         it_is_looked_for_at_once,
-        test_outbox.test_without_an_answer_nothing_is_sent_again_before_a_look,
+        test_uncertain.test_without_an_answer_nothing_is_sent_again_before_a_look,
         {"fault": "late:2"},
     ),
     (
         a_look_takes_another_posts_message,
-        test_outbox.test_an_uncertain_part_that_equals_another_post_is_not_found_in_it,
+        test_uncertain.test_an_uncertain_part_that_equals_another_post_is_not_found_in_it,
         {},
     ),
     (
@@ -223,7 +227,7 @@ TEETH: list[tuple[Plant, Callable[..., None], dict[str, Any]]] = [
         test_outbox.test_a_group_that_became_a_supergroup_gets_the_post_under_its_new_id,
         {},
     ),
-    (the_same_text_of_any_day_is_found, test_outbox.test_the_same_text_of_another_time_is_held, {}),
+    (the_same_text_of_any_day_is_found, test_uncertain.test_the_same_text_of_another_time_is_held, {}),
     (
         an_edit_is_retried_as_a_send,
         test_followup.test_an_edit_without_an_answer_is_made_again_and_nothing_is_sent,
@@ -236,31 +240,31 @@ TEETH: list[tuple[Plant, Callable[..., None], dict[str, Any]]] = [
     ),
     (
         an_unclear_answer_is_taken_for_a_failure,
-        test_followup.test_a_photo_without_an_answer_is_looked_for_and_not_sent_again,
+        test_pictures_sent.test_a_photo_without_an_answer_is_looked_for_and_not_sent_again,
         {},
     ),
     (
         a_poll_without_an_answer_is_asked_again,
-        test_followup.test_a_poll_that_may_have_been_asked_is_never_asked_again,
+        test_polls.test_a_poll_that_may_have_been_asked_is_never_asked_again,
         {"fault": "drop_after"},
     ),
     (
         a_poll_that_fails_pauses_the_channel,
-        test_followup.test_a_poll_or_pin_that_is_refused_never_harms_the_posts,
+        test_polls.test_a_poll_or_pin_that_is_refused_never_harms_the_posts,
         {},
     ),
     (an_alarm_is_told_at_each_run, test_followup.test_a_paused_channel_is_told_once, {}),
     (
         a_rich_message_without_an_answer_is_followed_by_a_classic_one,
-        test_followup.test_a_rich_message_without_an_answer_is_followed_by_nothing,
+        test_pictures_sent.test_a_rich_message_without_an_answer_is_followed_by_nothing,
         {"fault": "drop_after"},
     ),
     (
         what_cannot_be_read_is_another_message,
-        test_followup.test_a_rich_message_without_an_answer_is_followed_by_nothing,
+        test_pictures_sent.test_a_rich_message_without_an_answer_is_followed_by_nothing,
         {"fault": "drop_after"},
     ),
-    (the_checksum_covers_the_html_only, test_followup.test_the_picture_belongs_to_what_is_frozen, {}),
+    (the_checksum_covers_the_html_only, test_pictures_sent.test_the_picture_belongs_to_what_is_frozen, {}),
     (
         what_was_changed_meanwhile_is_looked_for,
         test_followup.test_an_edit_waits_until_the_part_is_settled,
@@ -285,9 +289,9 @@ def test_a_planted_mistake_is_caught(
     monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
     wanted = test.__code__.co_varnames[: test.__code__.co_argcount]
     with BotApi() as api, office(tmp_path, api) as desk:
-        given = {"desk": desk, "api": api, "tmp_path": tmp_path, "home": tmp_path, **arguments}
-        if "home" in wanted:
-            (tmp_path / "card.png").write_bytes(test_followup.png())
+        given = {"desk": desk, "api": api, "tmp_path": tmp_path, "pictures": tmp_path, **arguments}
+        if "pictures" in wanted:
+            (tmp_path / "card.png").write_bytes(png())
             desk.options = {"home": tmp_path}
         plant(monkeypatch)
         with pytest.raises(AssertionError):

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import subprocess
-import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from telegram.error import BadRequest, Forbidden, NetworkError
 
 from botapi import TOKEN, BotApi
-from digest import cli
 from digest.channels import telegram
 from digest.channels.telegram import Bot, TelegramChannel, Token, meaning
 from digest.errors import (
-    ConfigError,
     DeliveryError,
     Moved,
     NotSent,
@@ -31,11 +22,9 @@ from digest.errors import (
     TryAgain,
     Uncertain,
 )
-from digest.store import Store
 from digest.types import Post
-from outbox import EDITOR, NOON, draft, part
-
-WRONG = "7000000001:AAEwrong_token_that_no_one_may_see_anywhere"
+from newsroom import WRONG
+from outbox import EDITOR, draft, part
 
 
 def post(*html: str, papers: tuple[str, ...] = ("2607.00001", "2607.00002")) -> Post:
@@ -53,23 +42,11 @@ def post(*html: str, papers: tuple[str, ...] = ("2607.00001", "2607.00002")) -> 
 
 
 @pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi() as api:
-        api.clock(NOON.timestamp())
-        yield api
-
-
-@pytest.fixture
 def bot(api: BotApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bot]:
     monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
     bot = Bot(lambda: Token(TOKEN), api.url)
     yield bot
     bot.close()
-
-
-@pytest.fixture
-def chat(api: BotApi) -> int:
-    return api.chat("channel")
 
 
 @pytest.fixture
@@ -247,21 +224,6 @@ def test_a_token_that_is_not_accepted_stops_all(api: BotApi, chat: int, token: s
     assert token not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "hello", "0123:abc", "123 :abc", f"{TOKEN}\nx", "123:" + "x" * 90, "1:ё"]
-)
-def test_what_is_no_token_is_told_without_showing_it(text: str) -> None:
-    with pytest.raises(ConfigError, match="the bot token is not one") as caught:
-        Token(text)
-    assert not text or text not in str(caught.value)
-
-
-def test_a_token_shows_itself_nowhere() -> None:
-    token = Token(TOKEN)
-    bot = Bot(lambda: token, "http://127.0.0.1:9")
-    assert TOKEN not in f"{token} {token!r} {bot!r} {TelegramChannel('n', bot, '@news')!r}"
-
-
 AMBIGUOUS = (
     "drop_before drop_after reset_before reset_after hang_before hang_after cut 500 502 500_after 502_after"
 )
@@ -337,270 +299,3 @@ SAID: list[tuple[Exception, type[DeliveryError]]] = [
 @pytest.mark.parametrize(("error", "kind"), SAID, ids=lambda one: getattr(one, "message", None))
 def test_each_text_has_its_meaning(error: Exception, kind: type[DeliveryError]) -> None:
     assert type(meaning(error)) is kind  # type: ignore[arg-type]
-
-
-# --- the token appears nowhere --------------------------------------------------------------------
-
-CONFIG = """
-[telegram]
-url = "{url}"
-editors = [{editor}]
-[topics.xai]
-term = "explainable AI"
-seed_keys = ["XAI"]
-[channels.news]
-type = "telegram"
-chat = "{chat}"
-"""
-
-
-class Done(NamedTuple):
-    """What a command left: its exit code, and what it said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Command = Callable[..., Done]
-
-
-@pytest.fixture
-def digest(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
-    """The command line, in this process."""
-    known = {name: logging.getLogger(name).level for name in ("digest", "httpx", "httpcore", "urllib3")}
-
-    def run(home: Path, *arguments: str, token: str = TOKEN) -> Done:
-        monkeypatch.setenv("DIGEST_TELEGRAM_TOKEN", token)
-        monkeypatch.setattr(sys, "argv", ["digest", "--home", str(home), *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        code = ended.value.code
-        return Done(code if isinstance(code, int) else 0, *capsys.readouterr())
-
-    yield run
-    logging.captureWarnings(False)
-    logging.basicConfig(force=True, handlers=[logging.NullHandler()])
-    for name, level in known.items():
-        logging.getLogger(name).setLevel(level)
-
-
-@pytest.mark.parametrize(
-    ("token", "fault"),
-    [(TOKEN, ""), (TOKEN, "502"), (TOKEN, "drop_after"), (WRONG, ""), ("no token at all", "")],
-)
-def test_the_token_stands_in_no_output_no_log_and_no_file(
-    tmp_path: Path, api: BotApi, chat: int, token: str, fault: str, digest: Command
-) -> None:
-    api.write(EDITOR, "/start")
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "digest.toml").write_text(CONFIG.format(url=api.url, chat=chat, editor=EDITOR))
-    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
-        store.add_posts([draft("one", "two")], {"en": ["news"]}, "approved", 0, NOON)
-    if fault:
-        api.fault(fault, methods=["sendMessage"])
-        api.fault(fault, methods=["getUpdates"])
-    commands = (
-        ["deliver"],
-        ["channel", "check"],
-        ["review", "poll"],
-        ["review", "poll", "--wait", "0.1"],
-        ["outbox", "list", "--all"],
-        ["--json", "deliver"],
-    )
-    done = [digest(home, *command, "-vv", token=token) for command in commands]
-    said = "".join(one.stdout + one.stderr for one in done)
-    secret = token.partition(":")[2] or token
-    assert "Traceback" not in said
-    assert secret not in said
-    assert [path for path in home.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()] == []
-    if token == TOKEN and not fault:
-        assert [one.text for one in api.messages(chat)] == ["one", "two"]
-
-
-def test_other_packages_do_not_log_the_address(
-    channel: TelegramChannel, caplog: pytest.LogCaptureFixture
-) -> None:
-    from digest import log
-
-    log.configure(2)
-    try:
-        channel.send(post("x"), 0)
-    finally:
-        logging.basicConfig(force=True, level=logging.WARNING)
-    assert TOKEN not in caplog.text
-
-
-# --- channel check --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def home(tmp_path: Path, api: BotApi, chat: int) -> Path:
-    (tmp_path / "home").mkdir()
-    api.write(EDITOR, "/start")
-    text = CONFIG.format(url=api.url, chat=chat, editor=EDITOR)
-    (tmp_path / "home" / "digest.toml").write_text(text)
-    return tmp_path / "home"
-
-
-def test_a_check_of_a_channel_where_all_is_well(home: Path, api: BotApi, digest: Command) -> None:
-    done = digest(home, "channel", "check")
-    assert (done.returncode, done.stdout.count("ok "), "WRONG" in done.stdout) == (0, 4, False)
-    assert api.messages(EDITOR)[-1].text == "This is how posts will look: bold, and a link."
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"rights": {"can_post_messages": False}}, "switch on “Post messages”"),
-        ({"status": "kicked"}, "add the bot again"),
-    ],
-)
-def test_a_check_says_what_is_missing(
-    home: Path, api: BotApi, chat: int, change: dict[str, object], said: str, digest: Command
-) -> None:
-    api.change(chat, **change)
-    done = digest(home, "channel", "check", "news")
-    assert done.returncode == 1
-    assert "WRONG" in done.stdout
-    assert said in done.stdout
-
-
-def test_a_check_resumes_a_channel_that_is_well_again(
-    home: Path, api: BotApi, chat: int, digest: Command
-) -> None:
-    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
-        store.pause_channel("news", str(chat), "kicked", NOON)
-    assert "it was paused and goes on" in digest(home, "channel", "check").stdout
-    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
-        assert store.pause("news", str(chat)) is None
-
-
-def test_a_check_names_the_channels_there_are(home: Path, digest: Command) -> None:
-    done = digest(home, "channel", "check", "nwes")
-    assert done.returncode == 2
-    assert "no Telegram channel nwes; there are news" in done.stderr
-
-
-# --- a correction ---
-
-
-def test_a_person_corrects_a_part_that_was_sent(
-    home: Path, api: BotApi, chat: int, digest: Command, tmp_path: Path
-) -> None:
-    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
-        store.add_posts([draft("<b>one</b>", "two")], {"en": ["news"]}, "approved", 0, NOON)
-        store.add_posts([draft("draft", day=1)], {"en": ["news"]}, "draft", 0, NOON)
-    digest(home, "deliver")
-    assert digest(home, "outbox", "correct", "1").stdout == "<b>one</b>\n"
-    file = tmp_path / "part.html"
-    file.write_text("<b>one</b>, corrected\n")
-    assert digest(home, "outbox", "correct", "1", str(file)).returncode == 0
-    digest(home, "deliver")
-    assert [one.text for one in api.messages(chat)] == ["one, corrected", "two"]
-    assert "edit" in digest(home, "outbox", "list", "--all").stdout
-    file.write_text("<b>one")
-    wrong = digest(home, "outbox", "correct", "1", str(file))
-    assert (wrong.returncode, "Can't find end tag" in wrong.stderr.replace("can't", "Can't")) == (65, True)
-    assert "only what was approved is corrected" in digest(home, "outbox", "correct", "2").stderr
-    assert "post 1 has no part 3, but 2" in digest(home, "outbox", "correct", "1", "--part", "3").stderr
-
-
-# --- live ---
-
-
-def test_a_live_poll_shows_drafts_takes_presses_and_ends_cleanly_when_it_is_told_to(
-    home: Path, api: BotApi
-) -> None:
-    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
-        store.add_posts([draft("one")], {"en": ["news"]}, "draft", 0, NOON)
-    command = [sys.executable, "-m", "digest", "--home", str(home), "review", "poll", "--live"]
-    environ = {**os.environ, "DIGEST_TELEGRAM_TOKEN": TOKEN}
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as running:
-        until(lambda: [one for one in api.messages(EDITOR) if one.markup])
-        [control] = [one for one in api.messages(EDITOR) if one.markup]
-        query = api.press(EDITOR, control.message_id, EDITOR, "✅ Publish")
-        until(lambda: api.answers(query))
-        until(lambda: api.world.allowed and api.log[-1].method == "getupdates" and not api.log[-1].status)
-        began = time.monotonic()
-        running.terminate()
-        said, _ = running.communicate(timeout=60)
-    assert running.returncode == 0
-    assert time.monotonic() - began < 15
-    assert "0 decided, 1 drafts shown" in said
-    assert "post 1 approved" in said
-    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
-        now = NOON.replace(year=2040)
-        assert store.take_turn("telegram:poll", "next", NOON, now) is None
-
-
-def until(happens: Callable[[], object]) -> None:
-    """Wait for it, a minute at most."""
-    for _ in range(600):
-        if happens():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it never happened")
-
-
-# --- what a person settles ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def held(home: Path, api: BotApi, chat: int, digest: Command) -> Path:
-    """A home whose first part of two is uncertain, and stands in the channel."""
-    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
-        store.add_posts([draft("one", "two")], {"en": ["news"]}, "approved", 0, NOON)
-    api.fault("drop_after", methods=["sendMessage"])
-    assert "uncertain" in digest(home, "deliver").stdout
-    return home
-
-
-def test_the_outbox_says_what_to_do_about_a_part_that_is_held(held: Path, digest: Command) -> None:
-    said = digest(held, "outbox", "list").stdout
-    assert "digest outbox resolve 1 --sent MSGID" in said
-    assert "digest posts show 1" in said
-
-
-def test_a_part_that_a_person_found_is_sent_and_the_rest_follows(
-    held: Path, api: BotApi, chat: int, digest: Command
-) -> None:
-    message = api.messages(chat)[0].message_id
-    done = digest(held, "outbox", "resolve", "1", "--sent", str(message))
-    assert f"/{message}" in done.stdout
-    digest(held, "deliver")
-    assert [one.text for one in api.messages(chat)] == ["one", "two"]
-
-
-def test_a_part_that_a_person_did_not_find_is_sent_again(
-    held: Path, api: BotApi, chat: int, digest: Command
-) -> None:
-    api.remove(chat, api.messages(chat)[0].message_id)
-    assert digest(held, "outbox", "resolve", "1", "--retry").returncode == 0
-    digest(held, "deliver")
-    assert [one.text for one in api.messages(chat)] == ["one", "two"]
-
-
-def test_a_part_that_is_dropped_takes_those_behind_it_along(
-    held: Path, api: BotApi, chat: int, digest: Command
-) -> None:
-    assert "cancelled" in digest(held, "outbox", "resolve", "1", "--drop").stdout
-    digest(held, "deliver")
-    assert [one.text for one in api.messages(chat)] == ["one"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (("1",), 2, "say one of --sent MSGID, --retry, --drop"),
-        (("1", "--retry", "--drop"), 2, "say one of"),
-        (("99", "--retry"), 65, "no delivery 99"),
-        (("2", "--retry"), 2, "delivery 2 is queued: only uncertain or failed becomes queued"),
-    ],
-)
-def test_what_cannot_be_settled_is_one_line(
-    held: Path, arguments: tuple[str, ...], code: int, said: str, digest: Command
-) -> None:
-    done = digest(held, "outbox", "resolve", *arguments)
-    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (code, True, False)

@@ -70,6 +70,12 @@ def test_a_folder_that_cannot_be_written_is_told(app: App, home: Path) -> None:
         ("{{ title }}", "{{ titel }}", "roundup.html.j2, line 27: 'titel' is undefined"),
         ("{{ title }}", "{{ title }", "roundup.html.j2, line 27: unexpected '}'"),
         ("<b>{{ title }}</b>", "<h2>{{ title }}</h2>", 'Unsupported start tag "h2"'),
+        ("<b>{{ title }}</b>", "<b><i>{{ title }}</b></i>", 'expected "</i>", found "</b>"'),
+        (
+            "<b>{{ title }}</b>",
+            "<code><b>{{ title }}</b></code>",
+            "Telegram would not show bold on “Забывчивые",
+        ),
         ("{% for item in brief %}", "{% for item in [] %}", "ru/roundup.html.j2: links to"),
     ],
 )

@@ -6,6 +6,7 @@ The papers and people are invented. After a change that is meant, write the gold
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from msgspec.structs import replace
 
 from digest.markup import check, parse, utf16_length
 from digest.overview import overview
-from digest.render import PostSettings, Writer, templates, write_window
+from digest.render import PostSettings, Writer, quotations, templates, write_window
 from digest.render.item import named
 from digest.text import readable
 from digest.types import (
@@ -102,7 +103,9 @@ PAPERS = (
         "Existing copper wires are costly and degrade at night. We introduce a copper wire for unlearning.",
     ),
     paper(
-        3, "Who Lit the Lamp? A Copper Wire Study", "We ask which copper wire of a lamp remembers unlearning."
+        3,
+        "Can Unlearning Light a Lamp? A Copper Wire Study",
+        "We ask which copper wire of a lamp remembers unlearning.",
     ),
     paper(
         4,
@@ -115,14 +118,14 @@ PAPERS = (
     paper(
         5,
         "A Paper Shade for Everyone",
-        "Our results show that a paper shade does not hide what it was shown. We study a paper shade.",
+        "Our results show that a paper shade does not hide what unlearning took. We study a paper shade.",
     ),
     paper(6, "Folding: the Paper Shade and Unlearning", "We fold a paper shade so that it may unlearn."),
     paper(
         7,
         "A Survey of Forgetful Lamps",
-        "How a lamp comes to know its first colour remains poorly understood. This survey gathers what is "
-        "known; a list is kept at https://github.com/example/awesome-lamps.",
+        "How unlearning finds the first colour of a lamp remains poorly understood. This survey gathers what "
+        "is known; a list is kept at https://github.com/example/awesome-lamps.",
     ),
     paper(8, "Explaining what a Lamp Forgot", "We explain, colour by colour, what a lamp forgot."),
 )
@@ -183,7 +186,7 @@ def visible(draft: Draft) -> str:
     return "\n".join(part.text for part in draft.parts)
 
 
-def html(draft: Draft) -> str:
+def source(draft: Draft) -> str:
     return "\n\n".join(part.html for part in draft.parts) + "\n"
 
 
@@ -193,7 +196,7 @@ def test_each_genre_reads_as_its_golden_file(genre: WindowGenre, language: Langu
     draft = post(genre, language)
     for part in draft.parts:
         check(part.html)  # Telegram would neither refuse nor repair anything
-    assert html(draft) == (GOLDEN / f"{genre}.{language}.html").read_text(encoding="utf-8")
+    assert source(draft) == (GOLDEN / f"{genre}.{language}.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -222,7 +225,7 @@ def test_every_sentence_in_quotation_marks_stands_in_a_paper(genre: WindowGenre,
 @pytest.mark.parametrize("genre", GENRES)
 def test_a_post_names_the_papers_it_links_to_and_no_others(genre: WindowGenre) -> None:
     draft = post(genre, "en")
-    linked = {one.id for one in PAPERS if f'"https://arxiv.org/abs/{one.id}"' in html(draft)}
+    linked = {one.id for one in PAPERS if f'"https://arxiv.org/abs/{one.id}"' in source(draft)}
     assert {one.paper for one in draft.choices} == linked
     assert (draft.topics, draft.slot, draft.genre, draft.language) == (("unlearning",), UNTIL, genre, "en")
 
@@ -233,7 +236,7 @@ def test_a_review_tells_the_elements_of_its_genre_in_their_order() -> None:
         "Привет, друзья!",
         "мини-обзор",
         "Как её отучить",
-        "А одна из работ спрашивает так: «Who Lit the Lamp?»",
+        "А одна из работ спрашивает так: «Can Unlearning Light a Lamp?»",
         "Machine unlearning (MU)",
         "Термин по годам",
         "Подходы",
@@ -268,7 +271,7 @@ def test_an_archive_of_one_year_tells_of_no_years() -> None:
 def test_an_essay_connects_the_topics_of_a_paper_that_stands_in_two() -> None:
     text = visible(post("essay", "ru"))
     assert "Соединяем с темой «Объяснимый ИИ»:\n— Explaining what a Lamp Forgot" in text
-    assert "Но! «Our results show that a paper shade does not hide what it was shown.»" in text
+    assert "Но! «Our results show that a paper shade does not hide what unlearning took.»" in text
 
 
 def test_the_authors_own_question_and_definition_come_first() -> None:
@@ -284,8 +287,56 @@ def test_a_topic_without_words_of_its_own_quotes_a_paper() -> None:
     own = replace(TOPIC, term="forgetting")
     by_id = {one.id: one for one in PAPERS}
     text = visible(write_window(WRITER, own, "review", "en", found(), by_id))
-    assert "One of the papers asks: “Who Lit the Lamp?”" in text
+    assert "One of the papers asks: “Can Unlearning Light a Lamp?”" in text
     assert "In the words of one of them: “Machine unlearning aims to remove a colour" in text
+
+
+def test_a_sentence_that_is_not_about_the_topic_is_not_quoted_alone() -> None:
+    other = paper(9, "Unlearning a Lamp at Noon", "Why houses have many rooms remains poorly understood.")
+    seen = overview(TOPIC, SINCE, UNTIL, choices([other]), {other.id: other}, {})
+    assert seen.unsolved == {}
+
+
+def test_papers_that_only_look_like_the_topic_stand_apart_and_vouch_for_nothing() -> None:
+    lonely = paper(4, "A Survey of Lamp Shades", "How unlearning works remains poorly understood.")
+    looks = replace(choices()[7], paper=lonely.id, score=0.5)
+    seen = overview(
+        TOPIC, SINCE, UNTIL, [choices()[0], looks], {one.id: one for one in (*PAPERS, lonely)}, {}
+    )
+    assert (seen.unsure, seen.resources, seen.unsolved) == ((lonely.id,), (), {})
+    by_id = {one.id: one for one in (*PAPERS, lonely)}
+    text = visible(write_window(WRITER, TOPIC, "review", "en", seen, by_id))
+    assert "Found without" not in text
+    assert "judge for yourselves: A Survey of Lamp Shades." in text
+
+
+def test_a_few_papers_without_groups_are_told_of_with_their_lines_and_links() -> None:
+    by_id = {one.id: one for one in PAPERS}
+    few = overview(TOPIC, SINCE, UNTIL, choices(PAPERS[:3]), by_id, {})
+    text = visible(write_window(WRITER, TOPIC, "links", "en", few, by_id))
+    assert "— DIM — Removing One Colour from a Lamp (paper, GitHub), accepted: LAMP 2026" in text
+    assert "“We introduce a copper wire for unlearning.”" in text
+    assert "Not looked into" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("genre", ["links", "review", "essay"])
+def test_other_words_stand_before_the_quotation_which_is_folded_below(
+    genre: WindowGenre, language: Language
+) -> None:
+    by_id = {one.id: one for one in PAPERS}
+    quoted = quotations(post(genre, language), found(), by_id)
+    assert "We show that a paper shade with x<y is erased by one cut." in quoted
+    told = {text: f"[{at}]" for at, text in enumerate(quoted)}
+    [part] = write_window(WRITER, TOPIC, genre, language, found(), by_id, told=told).parts
+    check(part.html)
+    folded = [
+        html.unescape(one) for one in re.findall(r"<blockquote expandable>(.*?)</blockquote>", part.html)
+    ]
+    assert folded
+    assert set(folded) <= set(quoted)
+    for text in folded:
+        assert part.text.index(told[text]) < part.text.index(text)
 
 
 def test_a_listing_goes_from_the_newest_to_the_oldest() -> None:
@@ -380,5 +431,5 @@ if __name__ == "__main__":
     for kind in GENRES:
         for tongue in LANGUAGES:
             golden = post(kind, tongue)
-            (GOLDEN / f"{kind}.{tongue}.html").write_text(html(golden), encoding="utf-8")
+            (GOLDEN / f"{kind}.{tongue}.html").write_text(source(golden), encoding="utf-8")
             sys.stdout.write(f"{visible(golden)}\n{'=' * 80}\n")

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from digest import config
+from digest.actions import posts
+from digest.actions.posts import Wanted
+from digest.app import App
+from digest.editing import body
 from digest.faithful import problem
 from digest.store import Store
-from digest.types import Language
+from digest.types import Evidence, Language, Match, Page, Paper, Topic, WindowGenre
 from digest.wording import FAILURES, Endpoint, Words
 
 SOURCE = (
@@ -278,3 +286,91 @@ def test_formulas_may_come_back_as_they_are_read() -> None:
         )
         is None
     )
+
+
+# --- in posts -------------------------------------------------------------------------------------
+
+NOON = datetime(2026, 5, 15, 16, tzinfo=UTC)
+IDS = ["2605.00001", "2605.00002"]
+TOPIC = Topic(name="unlearning", term="unlearning", seed_keys=("unlearning",), floor=0.3, languages=("ru",))
+
+
+def lamp(id_: str) -> Paper:
+    return Paper(
+        id=id_,
+        version=1,
+        title=f"Unlearning Lamps, Part {id_[-1]}",
+        abstract=f"We propose LAMP-{id_[-1]}, an owners' lamp for unlearning that forgets {id_[-1]} colours.",
+        authors=("Ada Example",),
+        categories=("cs.LG",),
+        submitted=NOON,
+        updated=NOON,
+        announced=NOON.date(),
+    )
+
+
+@pytest.fixture
+def app(server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    monkeypatch.setenv("DIGEST_WRITER_KEY", SECRET)
+    told = {
+        "DIGEST_WRITER_URL": server.url,
+        "DIGEST_WRITER_MODEL": "loopback",
+        "DIGEST_WRITER_SECONDS": "0.4",
+    }
+    chosen = config.load(None, tmp_path / "home", told | {"DIGEST_APPROVAL": "manual"})
+    with App(structs.replace(chosen, topics={"unlearning": TOPIC}), NOON, quiet=True) as app:
+        app.store.add_papers("oai", Page(tuple(map(lamp, IDS)), None), NOON)
+        evidence = Evidence(seed_keys=("unlearning",))
+        found = [
+            Match(topic="unlearning", paper=id_, score=0.8, silent=False, evidence=evidence, scorer="test")
+            for id_ in IDS
+        ]
+        app.store.put_matches("unlearning", found, "print")
+        yield app
+
+
+def honest(handler: Handler) -> None:
+    """Says of a text only what it names."""
+    about = handler.server.asked[-1]["messages"][1]["content"]
+    name = re.search(r"LAMP-\d", about)
+    saying(f"Авторы предлагают лампу {name[0]}." if name else "Лампы разобучения")(handler)
+
+
+def test_a_roundup_tells_in_other_words_with_the_original_folded_below(app: App, server: ChatServer) -> None:
+    server.behaviour = honest
+    [number] = app.stage("write").posts
+    html = body(posts.find(app, number).parts)
+    for id_ in IDS:
+        told = f"Авторы предлагают лампу LAMP-{id_[-1]}.\n<blockquote expandable>We propose LAMP-{id_[-1]},"
+        assert told in html
+    assert "пересказала модель" in html
+    posts.change(app, number, Wanted(drop=[IDS[0]]))
+    assert "Авторы предлагают лампу LAMP-2." in body(posts.find(app, number).parts)
+
+
+@pytest.mark.parametrize("genre", ["links", "review", "essay"])
+def test_a_post_about_a_window_does_so_too_and_a_lie_leaves_the_quotation(
+    app: App, server: ChatServer, genre: WindowGenre
+) -> None:
+    def behaviour(handler: Handler) -> None:
+        second = "LAMP-2" in handler.server.asked[-1]["messages"][1]["content"]
+        saying("Лампа LAMP-2 забывает 99 % цветов.")(handler) if second else honest(handler)
+
+    server.behaviour = behaviour
+    report = posts.write(app, genre, ["unlearning"])
+    html = body(posts.find(app, report.posts[0]).parts)
+    if genre != "essay":  # of papers that tell of no problem an essay only gives the names
+        assert "Авторы предлагают лампу LAMP-1." in html
+        assert "«We propose LAMP-2," in html
+        assert "writer: an answer was refused: the number 99 is not in the source" in report.stages[0].notes
+    assert "99 %" not in html
+
+
+@pytest.mark.parametrize("behaviour", [stalling, trickling, endless, hanging_up, saying("")])
+def test_no_post_waits_for_an_endpoint_that_fails(app: App, server: ChatServer, behaviour: Behaviour) -> None:
+    server.behaviour = behaviour
+    report = app.stage("write")
+    html = body(posts.find(app, report.posts[0]).parts)
+    assert html.count("<blockquote>We propose LAMP-") == 2
+    assert any(note.startswith("writer: ") for note in report.stages[0].notes)
+    assert SECRET not in str(report)

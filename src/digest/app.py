@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -201,6 +201,7 @@ class App:
             lookback=self.settings.lookback_days,
             state=state,
             channels={topic.name: self.channels_of(topic, topic.languages) for topic in self.topics},
+            applause=self.settings.telegram.applause,
         )
 
     def channels_of(
@@ -329,7 +330,7 @@ class App:
         """One of the later stages alone."""
         with self.alone():
             if name == "write":
-                wrote, posts = self._write()
+                wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
             stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
             done = stages[name]()
@@ -376,33 +377,42 @@ class App:
 
         return pipeline.match(self.store, self.plan, self.now, Fits(self.settings.home / "fits"), since)
 
-    def _write(self) -> tuple[list[StageReport], list[int]]:
-        """The roundups that are due, then the posts of series."""
+    def _write(self, *, again: bool = False) -> tuple[list[StageReport], list[int]]:
+        """The roundups that are due, then the posts of series; ``again``: those of today that were rejected,
+        too. A run leaves them alone, or it would bring back what a person has just refused."""
         from digest import pipeline
 
-        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words)
+        wrote, posts = pipeline.write(self.store, self.plan, self.writer, self.now, self.words, again=again)
         reports = [wrote]
         for topic in self.topics:
             for one in topic.series:
                 if one.genre != "roundup":
-                    report, ids = self._write_series(topic, one, one.genre)
+                    report, ids = self._write_series(topic, one, one.genre, again=again)
                     reports += [report] if report.notes else []
                     posts += ids
         return reports, posts
 
-    def _write_series(self, topic: Topic, one: Series, genre: WindowGenre) -> tuple[StageReport, list[int]]:
+    def _write_series(
+        self, topic: Topic, one: Series, genre: WindowGenre, *, again: bool
+    ) -> tuple[StageReport, list[int]]:
         from digest import series
 
         day = new_york_day(self.now)
         first = series.newest(one, day)
         there = self.store.posts(topic=topic.name, genre=genre, since=first, until=day)
-        slot = series.due(one, day, {post.slot for post in there})
+        slot = series.due(one, day, {post.slot for post in there if not (again and post.state == "rejected")})
         if slot is None:
             return StageReport("write", 0.0, {}), []
-        return self.write_window(topic, genre, series.window(one, slot), topic.languages)
+        return self.write_window(topic, genre, series.window(one, slot), topic.languages, again=again)
 
     def write_window(
-        self, topic: Topic, genre: WindowGenre, window: tuple[date, date], languages: Sequence[Language]
+        self,
+        topic: Topic,
+        genre: WindowGenre,
+        window: tuple[date, date],
+        languages: Sequence[Language],
+        *,
+        again: bool = False,
     ) -> tuple[StageReport, list[int]]:
         """A post about a window of days, in these languages. A listing is a page, and no message."""
         from digest import windows
@@ -420,6 +430,8 @@ class App:
             channels,
             now=self.now,
             trend=trend,
+            words=self.words,
+            again=again,
         )
 
     def _trend(self, topic: Topic) -> Trend | None:
@@ -444,26 +456,37 @@ class App:
         self.store.put_run(command, report, self.now, exit_code=exit_code)
         return report
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the lock of the digest home, so that only one process changes it; the system lets go
-        of it when the process ends, however it ends."""
-        from filelock import FileLock, Timeout
-
-        self.make_home()
-        path = self.settings.home / "digest.lock"
-        try:
-            with FileLock(path, timeout=0):
-                yield
-        except Timeout:
-            reason = "another digest is at work in this home; try again when it is done"
-            raise TryAgain(f"{path}: {reason}") from None
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the lock of the digest home."""
+        return alone_in(self.settings.home)
 
     def make_home(self) -> None:
-        try:
-            self.settings.home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise refused(error, "choose another --home") from error
+        """The folder of the home, made where it is not there."""
+        make_home(self.settings.home)
+
+
+def make_home(home: Path) -> None:
+    """A folder to be a home; raises DigestError where it cannot be made."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(error, "choose another --home") from error
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Hold the lock of a digest home, so that only one process changes it; the system lets go of it
+    when the process ends, however it ends. Raises TryAgain where another holds it."""
+    from filelock import FileLock, Timeout
+
+    make_home(home)
+    path = home / "digest.lock"
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        reason = "another digest is at work in this home; try again when it is done"
+        raise TryAgain(f"{path}: {reason}") from None
 
 
 def _sample() -> Source:

@@ -27,6 +27,8 @@ TITLES = 6
 """So many papers are named on a card."""
 LETTERS = 48
 """So many letters of a title fit into a line."""
+LEGEND = (13.5, 12.5, 11.5, 10.5)
+"""Sizes of the letters of a map's legend, in points: the first with which it fits."""
 LEAST = 3
 """Fewer papers make no map."""
 GROUPS = ("#1f6fb5", "#2e9e6b", "#8a56c2", "#c2437a", "#b58a00", "#3aa6b9", "#7a5230", "#5a6b2f")
@@ -134,8 +136,9 @@ def _card(card: Card, language: Language, colours: Colours) -> Figure:
     figure.text(0.05, 1 - 1.3 / height, WORDS["days"][language], size=14)
     axes = figure.add_axes((0.05, 1 - 3.55 / height, 0.9, 1.95 / height))
     _draw_days(axes, card, language, colours)
+    below = 0.12 if len(card.papers) <= TITLES else 0.0
     for number, line in enumerate(lines):
-        figure.text(0.05, (0.3 * (len(lines) - number) + 0.02) / height, line, size=14, va="bottom")
+        figure.text(0.05, (0.3 * (len(lines) - number) - below) / height, line, size=14, va="bottom")
     if (more := len(card.papers) - TITLES) > 0:
         told = WORDS["more"][language].format(more)
         figure.text(0.95, 0.1 / height, told, size=13, ha="right", color=colours.faint)
@@ -218,11 +221,17 @@ def _draw_legend(
         )
 
     marks = [mark(palette[n % len(palette)]) for n in range(len(found.groups))]
-    names = [shortened(name, 24) for name in found.groups]
+    names = [shortened(name, 28) for name in found.groups]
     if any(point.group is None for point in found.points):
         marks, names = [*marks, mark(colours.faint)], [*names, WORDS["other"][language]]
     if any(point.silent for point in found.points):
         marks, names = [*marks, mark(colours.faint, "D", colours.silent)], [*names, WORDS["silent"][language]]
-    figure.legend(
-        marks, names, loc="lower left", ncols=2, frameon=False, fontsize=13.5, bbox_to_anchor=(0.02, 0.005)
-    )
+    for size in LEGEND:
+        legend = figure.legend(
+            marks, names, loc="lower left", ncols=2, frameon=False, fontsize=size,
+            bbox_to_anchor=(0.02, 0.005), columnspacing=1.0, handletextpad=0.4,
+        )  # fmt: skip
+        figure.draw_without_rendering()
+        if size == LEGEND[-1] or legend.get_window_extent().x1 <= 0.97 * figure.bbox.x1:
+            break
+        legend.remove()

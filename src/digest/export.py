@@ -21,7 +21,7 @@ from msgspec import Struct
 from digest import ids
 from digest.links import links, venue
 from digest.summarize import summarize
-from digest.text import readable
+from digest.text import detached, readable
 from digest.types import Paper, Part, Post
 
 Format = Literal["markdown", "bibtex", "json", "csv"]
@@ -62,7 +62,7 @@ def _line(entry: Entry) -> str:
     head = (
         f"- [{markdown(readable(paper.title))}]({ids.abs_url(paper.id)}), {markdown(by)}, {paper.announced}"
     )
-    lines = [head, *(f"  {markdown(readable(one))}" for one in told), f"  {where}"]
+    lines = [head, *(f"  {markdown(readable(detached(one)))}" for one in told), f"  {where}"]
     return "  \n".join(lines)
 
 
@@ -218,9 +218,8 @@ def _is_sound(text: str) -> bool:
 
 
 def _json(found: Sequence[Entry], _: str) -> str:
-    return (
-        msgspec.json.format(msgspec.json.encode([_row(entry) for entry in found]), indent=2).decode() + "\n"
-    )
+    rows = [_row(entry) | {"abstract": readable(entry.paper.abstract)} for entry in found]
+    return msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n"
 
 
 def _csv(found: Sequence[Entry], _: str) -> str:

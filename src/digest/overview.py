@@ -12,7 +12,8 @@ from datetime import date
 import numpy as np
 
 from digest import kinds, passages
-from digest.choose import Vector
+from digest.choose import Vector, unsure
+from digest.phrases import KeyMatcher
 from digest.summarize import summarize
 from digest.taxonomy import taxonomy
 from digest.types import Choice, Group, Overview, Paper, Resource, Topic
@@ -33,22 +34,26 @@ def overview(
     """The overview of a topic's chosen papers. ``papers`` and ``vectors`` (float32 rows of length 1, [dim])
     are by id; ``background`` are papers of any topic (`taxonomy`)."""
     chosen = [papers[choice.paper] for choice in choices]
+    doubtful = tuple(choice.paper for choice in choices if unsure(choice))
+    sure = [paper for paper in chosen if paper.id not in doubtful]
     names = tuple(dict.fromkeys((topic.term, *topic.seed_keys)))
     leads = {paper.id: summarize(paper, LEADS) for paper in chosen}
     groups = taxonomy(chosen, _matrix(chosen, vectors), background, names)
+    words = _Words(topic, choices, groups)
     return Overview(
         since=since,
         until=until,
         choices=tuple(choices),
-        groups=tuple(_telling_first(group, leads, choices) for group in groups),
+        groups=tuple(_telling_first(group, leads, papers, choices) for group in groups),
         leads=leads,
-        questions=_found(passages.question, chosen),
-        problems=_found(passages.problem, chosen),
-        doubts=_found(passages.doubt, chosen),
-        unsolved=_found(passages.unsolved, chosen),
+        questions=words.among(_found(passages.question, sure)),
+        problems=_found(passages.problem, sure),
+        doubts=words.among(_found(passages.doubt, sure)),
+        unsolved=words.among(_found(passages.unsolved, sure)),
         bridges=_bridges(topic, choices),
-        resources=tuple(one for paper in chosen for one in _resources(paper)),
-        definition=_definition(chosen, names),
+        resources=tuple(one for paper in sure for one in _resources(paper)),
+        definition=_definition(sure, names),
+        unsure=doubtful,
         abbreviation=passages.abbreviation((*chosen, *background), names),
     )
 
@@ -63,15 +68,34 @@ def _found(of: Callable[[Paper], str | None], papers: Sequence[Paper]) -> dict[s
     return {paper.id: sentence for paper in papers if (sentence := of(paper))}
 
 
-def _telling_first(group: Group, leads: Mapping[str, Sequence[str]], choices: Sequence[Choice]) -> Group:
-    """The group with its papers as they are to be told of: those whose own sentence can stand alone, the
-    typical and the sure before the others."""
-    scores = {choice.paper: choice.score for choice in choices}
+class _Words:
+    """The words by which a sentence is about the topic: its keys, those that found papers, its groups'."""
+
+    def __init__(self, topic: Topic, choices: Sequence[Choice], groups: Sequence[Group]) -> None:
+        found = [key for choice in choices for key in choice.evidence.other_keys]
+        named = [group.name for group in groups]
+        self._keys = KeyMatcher((topic.term, *topic.seed_keys, *topic.adjacent_keys, *found, *named))
+
+    def among(self, sentences: Mapping[str, str]) -> dict[str, str]:
+        """Those of the sentences that are about the topic: read alone, the others seem out of place."""
+        return {paper: text for paper, text in sentences.items() if self._keys.find(text)}
+
+
+def _telling_first(
+    group: Group, leads: Mapping[str, Sequence[str]], papers: Mapping[str, Paper], choices: Sequence[Choice]
+) -> Group:
+    """The group with its papers as they are to be told of: those whose own sentence can stand alone and that
+    say the group's name in it or in the title, the typical and the sure before the others."""
+    by_id = {choice.paper: choice for choice in choices}
     rank = {paper: at / len(group.papers) for at, paper in enumerate(group.papers)}
+    name = KeyMatcher([group.name])
 
     def place(paper: str) -> float:
         lead = leads[paper][0] if leads[paper] else ""
-        return rank[paper] - scores[paper] - passages.stands_alone(lead)
+        says = 1.0 if name.find(lead) else 0.6 if name.find(papers[paper].title) else 0.0
+        looks = by_id[paper].silent and not by_id[paper].evidence.other_keys
+        told = passages.stands_alone(lead) + says + by_id[paper].score
+        return rank[paper] - told + looks + 2 * unsure(by_id[paper])
 
     return Group(group.name, tuple(sorted(group.papers, key=place)))
 

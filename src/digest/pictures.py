@@ -179,7 +179,7 @@ def _figure(trend: Trend, language: Language, colours: Colours) -> Figure:
 
 
 def _draw_curves(axes: Axes, trend: Trend, language: Language, colours: Colours) -> None:
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import FuncFormatter
 
     curves = [(trend.said, colours.said, WORDS["said"][language].format(shortened(trend.term, 24)))]
     if trend.silent is not None:
@@ -188,7 +188,10 @@ def _draw_curves(axes: Axes, trend: Trend, language: Language, colours: Colours)
     for curve, colour, label in curves:
         _draw_curve(axes, curve, colour, label, top)
     axes.set_ylim(0, top)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1 if top < 0.05 else 0))
+    decimals, sign = (1 if top < 0.05 else 0), "\u202f%" if language == "ru" else "%"
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda share, _: _point(f"{100 * share:.{decimals}f}", language) + sign)
+    )
     axes.grid(axis="y", color=colours.faint, alpha=0.25)
     axes.tick_params(length=0)
     axes.legend(loc="upper left", frameon=False, fontsize=13, handlelength=1.2, borderaxespad=0)
@@ -212,9 +215,14 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str, label: str, top: float) -
     axes.plot(at, [each.share for each in years], color=colour, lw=2.6, label=label, marker=marker)
 
 
+def _point(number: str, language: Language) -> str:
+    """A number with the decimal point of its language."""
+    return number.replace(".", ",") if language == "ru" else number
+
+
 def _draw_jump(axes: Axes, jump: Jump, language: Language, colours: Colours) -> None:
     ratio = f"{jump.ratio:.0f}" if jump.ratio >= 10 else f"{jump.ratio:.1f}"
-    text = WORDS["jump"][language].format(jump.year, ratio)
+    text = WORDS["jump"][language].format(jump.year, _point(ratio, language))
     axes.axvline(jump.year - 0.5, ymax=0.8, color=colours.ink, lw=1.2, ls=(0, (4, 3)))
     axes.annotate(
         text, (jump.year - 0.5, 0.7), xycoords=("data", "axes fraction"), xytext=(-6, 0),

@@ -43,6 +43,7 @@ from digest.types import (
     Origin,
     Page,
     Paper,
+    Post,
     PostState,
     Stage,
     StageReport,
@@ -89,13 +90,15 @@ Vectors = npt.NDArray[np.float32]
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What match and write go by: the topics, the model whose vectors count, how many days a run looks
-    back, whether posts wait for a person, and where each topic's posts go by language."""
+    back, whether posts wait for a person, where each topic's posts go by language, and how many good
+    reactions of readers make a weak like (0: none does)."""
 
     topics: tuple[Topic, ...]
     model: str
     lookback: int
     state: PostState
     channels: Mapping[str, Mapping[Language, tuple[str, ...]]]
+    applause: int = 0
 
 
 class Counting:
@@ -233,6 +236,8 @@ def match(
         count.notes.append(
             f"{topic.name}: {len(matches)} over the floor {topic.floor:g}, {silent} of them silent"
         )
+        if praised := len(archive.applauded[topic.name]):
+            count.notes.append(f"{topic.name}: {praised} papers count as weakly liked by readers")
     return count.report()
 
 
@@ -321,7 +326,7 @@ class _Archive:
             view = self._seen.with_vocabulary(scorer.vocabulary)
             self._read_with[scorer.vocabulary.names] = view
         liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
-        return relevance.match(topic, active, view, self.candidates, liked, disliked, scorer), told
+        return relevance.match(topic, active, view, self.candidates, liked, disliked, scorer=scorer), told
 
     def _weights(self, topic: Topic, active: Sequence[Key]) -> tuple[Scorer, str]:
         """What the topic's papers are scored by, and in words since when."""
@@ -333,7 +338,7 @@ class _Archive:
         if kept is not None:
             return kept.scorer, f"weights of {kept.label.day}, from {_own_of(kept.label)}"
         liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
-        scorer = relevance.fit(topic, active, self._built, liked, disliked)
+        scorer = relevance.fit(topic, active, self._built, liked, disliked, self.applauded[topic.name])
         label = replace(label, own=len(scorer.titles))
         if self._fits:
             self._fits.save(topic.name, Kept(label, scorer))
@@ -395,9 +400,8 @@ class _Archive:
         from digest.relevance import SCORER
 
         opinions = sorted(self._opinions[topic.name].items())
-        told = msgspec.json.encode(
-            [SCORER, self._day, self.since, topic, sorted(key.normal for key in active), opinions]
-        )
+        known = [SCORER, self._day, self.since, topic, sorted(key.normal for key in active), opinions]
+        told = msgspec.json.encode([*known, *self.applauded[topic.name]])
         state = f"{self._store.vector_state(self._plan.model)} {self._store.highest_number()}"
         return hashlib.sha256(told + state.encode()).hexdigest()
 
@@ -408,6 +412,15 @@ class _Archive:
     @cached_property
     def _opinions(self) -> dict[str, dict[str, Opinion]]:
         return {topic.name: self._store.opinions(topic.name) for topic in self._plan.topics}
+
+    @cached_property
+    def applauded(self) -> dict[str, list[str]]:
+        """For each topic the papers that readers have applauded, where that counts."""
+        from digest.applause import applauded
+
+        least = self._plan.applause
+        names = [topic.name for topic in self._plan.topics]
+        return {name: applauded(self._store.paper_reactions(name), least) if least else [] for name in names}
 
     @cached_property
     def _window(self) -> list[Paper]:
@@ -428,7 +441,8 @@ class _Archive:
         for topic in self._plan.topics:
             phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
             yield from self._store.spread_with_phrases(phrases, self._day, SEED_LIMIT)
-            yield from self._store.papers((*topic.seed_papers, *self._opinions[topic.name]))
+            told = (*self._opinions[topic.name], *self.applauded[topic.name])
+            yield from self._store.papers((*topic.seed_papers, *told))
 
 
 def vectors_of(store: Store, model: str, ids: Sequence[str]) -> Vectors | None:
@@ -445,9 +459,16 @@ def vectors_of(store: Store, model: str, ids: Sequence[str]) -> Vectors | None:
 
 
 def write(
-    store: Store, plan: Plan, writer: Writer, now: datetime, words: Words | None = None
+    store: Store,
+    plan: Plan,
+    writer: Writer,
+    now: datetime,
+    words: Words | None = None,
+    *,
+    again: bool = False,
 ) -> tuple[StageReport, list[int]]:
-    """Write the posts that are due today, each topic in all its languages at once."""
+    """Write the posts that are due today, each topic in all its languages at once; ``again``: also those
+    that a person has rejected today, which else wait for the next day."""
     from digest import choose
 
     count = Counting("write", "posts")
@@ -457,7 +478,7 @@ def write(
     homes = choose.home(matches, {topic.name: topic.floor for topic in plan.topics})
     posts: list[int] = []
     for topic in plan.topics:
-        desk = _Desk(store, plan, topic, slot)
+        desk = _Desk(store, plan, topic, slot, again=again)
         drafts = desk.drafts(homes, writer, count.notes, words)
         ids = store.add_posts(drafts, plan.channels[topic.name], plan.state, store.highest_number(), now)
         count.add("posts", len(ids))
@@ -469,18 +490,22 @@ def write(
 class _Desk:
     """One topic's post of one day, from what the archive holds to drafts in all its languages."""
 
-    def __init__(self, store: Store, plan: Plan, topic: Topic, slot: date) -> None:
-        self._store, self._plan, self._topic, self._slot = store, plan, topic, slot
+    def __init__(self, store: Store, plan: Plan, topic: Topic, slot: date, *, again: bool) -> None:
+        self._store, self._plan, self._topic, self._slot, self._again = store, plan, topic, slot, again
 
     def drafts(
         self, homes: Home, writer: Writer, notes: list[str], words: Words | None = None
     ) -> list[Draft]:
         """The drafts that are due; none, with the reason in ``notes``, where none is."""
-
         topic, slot = self._topic, self._slot
-        if self._store.posts(topic=topic.name, genre=GENRE, since=slot, until=slot):
-            notes.append(f"{topic.name}: written before")
+        there = self._store.posts(topic=topic.name, genre=GENRE, since=slot, until=slot)
+        if there and not (self._again and missing(there, topic.languages)):
+            notes.append(f"{topic.name}: {before(there)}")
             return []
+        if live := next((post for post in there if post.state != "rejected"), None):
+            notes.append(f"{topic.name}: the papers of post {live.id} ({live.language})")
+            same, told = self._store.choices(live.id), self._store.updates_of(live.id)
+            return self._written(writer, same, told, missing(there, topic.languages), words)
         papers, matches = self._waiting(homes)
         chosen = self._chosen(matches, papers, homes)
         self._store.put_left_out(topic.name, slot, (*chosen.left_out, *self._elsewhere(homes)))
@@ -490,9 +515,19 @@ class _Desk:
             return []
         notes.append(f"{topic.name}: {len(chosen.choices)} papers chosen, {_tally(chosen)}")
         updates = self._store.updates(topic.name, GENRE, slot - UPDATED_DAYS)[:UPDATES]
+        return self._written(writer, choices, updates, topic.languages, words)
+
+    def _written(
+        self,
+        writer: Writer,
+        choices: Sequence[Choice],
+        updates: Sequence[Update],
+        languages: Sequence[Language],
+        words: Words | None,
+    ) -> list[Draft]:
         return [
-            draft(self._store, writer, topic, slot, language, choices, updates, words=words)
-            for language in topic.languages
+            draft(self._store, writer, self._topic, self._slot, each, choices, updates, words=words)
+            for each in languages
         ]
 
     def _elsewhere(self, homes: Home) -> list[LeftOut]:
@@ -514,7 +549,8 @@ class _Desk:
         for one in topic.series:
             if one.genre == GENRE:
                 since = series.newest(one, slot)
-                return not self._store.posts(topic=topic.name, genre=GENRE, since=since, until=slot)
+                there = self._store.posts(topic=topic.name, genre=GENRE, since=since, until=slot)
+                return not any(post.state != "rejected" or not self._again for post in there)
         return choose.due(topic.rhythm, days, slot)
 
     def _waiting(self, homes: Home) -> tuple[dict[str, Paper], list[Match]]:
@@ -567,6 +603,19 @@ class _Desk:
             left_out=chosen.left_out,
             waiting=waiting,
         )
+
+
+def missing(there: Sequence[Post], languages: Sequence[Language]) -> list[Language]:
+    """The languages in which there is no post that was not rejected."""
+    live = {post.language for post in there if post.state != "rejected"}
+    return [language for language in languages if language not in live]
+
+
+def before(there: Sequence[Post]) -> str:
+    """Why no post is written where there are some."""
+    if rejected := [str(post.id) for post in there if post.state == "rejected"]:
+        return f"post {', '.join(rejected)} was rejected; `digest write` writes another"
+    return "written before"
 
 
 def draft(

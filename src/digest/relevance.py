@@ -39,6 +39,8 @@ LIKED_WEIGHT, DISLIKED_WEIGHT = 3.0, 10.0
 FAR, FAR_WORDS = 0.5, 0.2
 """Papers whose cosine is less, of sentence vectors or of TF-IDF, have nothing to do with each other: of
 two papers of one question it is .6 to .8, and .3."""
+APPLAUDED_WEIGHT = 0.5
+"""What readers' applause adds: a sixth of a like, for who reacts to a message need not mean each paper."""
 SHOWN = 3
 
 
@@ -92,14 +94,15 @@ def fit(
     archive: Archive,
     liked: Collection[str] = (),
     disliked: Collection[str] = (),
+    applauded: Collection[str] = (),
 ) -> Scorer:
     """Learns what a topic's papers look like from an archive: minutes, for tens of thousands of papers.
 
-    ``keys`` may hold keys in any state, active ones count; ``liked`` and ``disliked`` are ids, those not
-    in the archive are passed over.
+    ``keys`` may hold keys in any state, active ones count; ``liked``, ``disliked`` and ``applauded``
+    (weakly liked) are ids, those not in the archive are passed over.
     """
     mentions = find_mentions(topic, keys, archive)
-    labels = _labels(topic, mentions, archive, liked, disliked)
+    labels = _labels(topic, mentions, archive, liked, disliked, applauded)
     told = frozenset((*liked, *disliked))
     if not labels.own.any():
         return Scorer(Vocabulary((), np.zeros(0, np.float32)), None, Belief(np.zeros(0), 0.0), (), told)
@@ -116,15 +119,17 @@ def match(
     candidates: Collection[str],
     liked: Collection[str] = (),
     disliked: Collection[str] = (),
+    applauded: Collection[str] = (),
     scorer: Scorer | None = None,
 ) -> Matched:
     """The candidates that belong to a topic, best first, and those that something else rules out.
 
-    ``keys`` may hold keys in any state, active ones count; ``candidates``, ``liked`` and ``disliked``
-    are ids, those not in the archive are passed over. ``archive`` has the vocabulary of ``scorer``; where
-    none is given it is fitted on this archive. A topic with no paper of its own matches nothing.
+    ``keys`` may hold keys in any state, active ones count; ``candidates``, ``liked``, ``disliked`` and
+    ``applauded`` (weakly liked) are ids, those not in the archive are passed over. ``archive`` has the
+    vocabulary of ``scorer``; where none is given it is fitted on this archive. A topic with no paper of
+    its own matches nothing.
     """
-    scorer = scorer or fit(topic, keys, archive, liked, disliked)
+    scorer = scorer or fit(topic, keys, archive, liked, disliked, applauded)
     rows = archive.rows(candidates)
     if scorer.fitted is None or not len(rows):
         return Matched()
@@ -208,7 +213,7 @@ def judged(topic: Topic, keys: Sequence[Key], archive: Archive) -> Judged:
     """All papers of an archive, judged without feedback. Raises ValueError where no paper is the
     topic's own."""
     mentions = find_mentions(topic, keys, archive)
-    labels = _labels(topic, mentions, archive, (), ())
+    labels = _labels(topic, mentions, archive)
     if not labels.own.any():
         raise ValueError(f"no paper of the archive is {topic.name}'s own")
     ranked = ranking.rank(archive, labels, topic_stems(seed_keys(topic, keys), labels.own, archive))
@@ -226,20 +231,30 @@ def _in_categories(paper: Paper, topic: Topic) -> bool:
 
 
 def _labels(
-    topic: Topic, mentions: Mentions, archive: Archive, liked: Collection[str], disliked: Collection[str]
+    topic: Topic,
+    mentions: Mentions,
+    archive: Archive,
+    liked: Collection[str] = (),
+    disliked: Collection[str] = (),
+    applauded: Collection[str] = (),
 ) -> Labels:
-    """The topic's own papers: those that hold an active key, those a person named or liked.
+    """The topic's own papers: those that hold an active key, those a person named or liked, and with
+    little weight those that readers applauded.
 
     A lone mention in an abstract teaches little: where there are enough others it is left out.
     """
     inside = np.array([_in_categories(paper, topic) for paper in archive.papers], dtype=bool)
     own = mentions.named & inside
     chosen, refused = archive.rows((*topic.seed_papers, *liked)), archive.rows(disliked)
-    own[chosen] = True
+    praised = archive.rows(applauded)
+    praise = own[praised] + APPLAUDED_WEIGHT
+    own[praised] = own[chosen] = True
     own[refused] = False
     weight = np.where(mentions.off & ~own, DISLIKED_WEIGHT, 1.0)
+    weight[praised] = praise
     weight[chosen], weight[refused] = LIKED_WEIGHT, DISLIKED_WEIGHT
     typical = np.minimum(1, np.where(own, mentions.evidence, 0) / IN_TITLE)
+    typical[praised] = np.maximum(typical[praised], REPEATED / IN_TITLE)
     typical[chosen] = 1
     lone = own & (typical < REPEATED / IN_TITLE)
     if (own & ~lone).sum() >= FEW:

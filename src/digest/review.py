@@ -269,20 +269,29 @@ class _Desk:
             self._answer(query, _STALE)
         elif what == "ed":
             self._ask_for_text(query, post, int(part) if part.isdecimal() else 0)
-        elif self._decide(post, what, query.from_user.id):
-            self.notes.append(f"post {post.id} {_DECISIONS[what]} by {query.from_user.id}")
+        elif self._decide(post, what, _who(query.from_user)):
+            self.notes.append(f"post {post.id} {_DECISIONS[what]} by {_who(query.from_user)}")
             yield post.id
             self._answer(query, _DONE[_DECISIONS[what]])
             self._close(query, post, _DONE[_DECISIONS[what]])
         else:
-            self._answer(query, f"It is already {post.state}.")
-            self._close(query, post, _DONE.get(post.state, post.state))
+            self._too_late(query, post.id)
 
-    def _decide(self, post: Post, what: str, editor: int) -> bool:
+    def _decide(self, post: Post, what: str, by: str) -> bool:
         """Whether this press has decided: about a draft, in the version that was compared."""
         return self._store.set_post_state(
-            post.id, ("draft",), _DECISIONS[what], self._now, version=post.version, by=f"telegram {editor}"
+            post.id, ("draft",), _DECISIONS[what], self._now, version=post.version, by=by
         )
+
+    def _too_late(self, query: Any, number: int) -> None:
+        """Say what somebody else has made of a post, maybe in this very moment."""
+        post = self._store.post(number)
+        assert post is not None  # posts are never removed
+        if post.state == "draft":
+            self._answer(query, _STALE)
+        else:
+            self._answer(query, f"It is already {post.state}.")
+            self._close(query, post, _DONE[post.state])
 
     def _answer(self, query: Any, text: str) -> None:
         with suppress(DeliveryError):  # too late to answer is no harm: what was decided is stored
@@ -341,13 +350,14 @@ class _Desk:
         except InputError as error:
             self._say(chat, f"That cannot be posted: {error}")
             return
-        self._put(post, asked.part, new, chat, message.from_user.id)
+        self._put(post, asked.part, new, chat, _who(message.from_user))
 
-    def _put(self, post: Post, number: int, new: Part, chat: str, editor: int) -> None:
-        if new == post.parts[number]:
+    def _put(self, post: Post, number: int, new: Part, chat: str, by: str) -> None:
+        old = post.parts[number]
+        if new == old:
             self._say(chat, "That is what it says already.")
-        elif self._store.replace_part(post.id, number, new, post.parts[number]):
-            self.notes.append(f"post {post.id} part {number + 1} was edited by {editor}")
+        elif self._store.replace_part(post.id, number, new, old, now=self._now, by=by):
+            self.notes.append(f"post {post.id} part {number + 1} was edited by {by}")
             self.edited.append(post.id)
             if (seen := self._store.review(post.id)) is not None:
                 self._rewrite(seen.chat, seen.message, post, _EDITED)
@@ -375,6 +385,11 @@ def _written(message: Any, old: Part) -> Part:
     if not text:
         raise InputError("it has no text")
     return messages.written(text, message.entities or message.caption_entities or (), old)
+
+
+def _who(user: Any) -> str:
+    """An editor, for the record: the name may change, the number does not."""
+    return f"{user.full_name} (Telegram {user.id})"
 
 
 def _emoji(kind: Any) -> str:

@@ -45,10 +45,10 @@ _VAGUE_WORDS = """
     learning attack success rate trade off high low time diverse robust fine grained grain tuning tuned
     scale end best cross pre trained human foundation computer vision comprehensive standard public
     level hidden core unified experimental ablation main key critical widely target generative modeling
-    modelling generation knowledge
+    modelling generation knowledge visual explanation
 """
 _VAGUE = frozenset(_VAGUE_WORDS.split())
-_NO_END_WORDS = "based aware driven guided rate score free specific level wise like aligned related"
+_NO_END_WORDS = "based aware driven guided rate score free specific level wise like aligned related hoc"
 _NO_END = frozenset(_NO_END_WORDS.split())
 
 

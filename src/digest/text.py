@@ -67,6 +67,26 @@ def utf16_length(text: str) -> int:
 # --- sentences ------------------------------------------------------------------------------------
 
 
+_POINTS_BACK = re.compile(
+    r"""^(?: (?:however|but|yet|still|thus|hence|therefore|moreover|furthermore|additionally|in\ addition
+        |finally|as\ a\ result|consequently|instead|accordingly|specifically|in\ particular|notably
+        |(?:first|second|third)(?:ly)?|then|next|also|here),\s
+      | (?:to|in\ order\ to|build\w*|based|leverag\w*|exploit\w*|draw\w*|motivated|inspired|guided|driven
+          |informed|with\ this\ in)\b
+        [^,;:.]{0,120}? \b(?:this|these|those|such|it|them|both)\b
+        (?!\ (?:paper|work|study|article|report|survey|thesis)\b) [^,;:.]{0,80}? ,?\s (?=(?:we|our)\b) )
+      (?=\w)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def detached(sentence: str) -> str:
+    """A sentence as it is quoted alone: what only leans on the one before ("To address this, ...") is left
+    out, and ``…`` stands for it. Conditions ("In this setting, ...") stay: a claim is never made wider."""
+    rest = _POINTS_BACK.sub("", sentence)
+    return f"…{rest}" if rest != sentence and len(rest.split()) > 4 else sentence
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 

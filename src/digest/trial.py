@@ -59,7 +59,7 @@ _EVIDENCE = (
 
 def problems(writer: Writer, genre: Genre, language: Language) -> Iterator[str]:
     """What a genre's template does wrong in a language, a line each."""
-    writer = replace(writer, topics={"lamps": TOPIC, "rooms": OTHER})
+    writer = replace(writer, topics={"lamps": TOPIC, "rooms": OTHER}, strict=True)
     for count in (1, 12):
         try:
             draft = _draft(writer, genre, language, count)

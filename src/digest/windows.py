@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from digest.pipeline import Counting
-from digest.types import Draft, Language, Overview, Paper, StageReport, Topic, Trend, WindowGenre
+from digest.types import Draft, Language, Overview, Paper, StageReport, Task, Topic, Trend, WindowGenre
 
 if TYPE_CHECKING:
     from digest.pipeline import Plan
     from digest.render import Writer
     from digest.store import Store
+    from digest.wording import Words
 
 DAYS: Mapping[WindowGenre, int] = {"links": 7, "review": 30, "essay": 30, "listing": 30}
 """How many days a genre tells of where nobody says."""
@@ -38,14 +39,16 @@ def write(
     *,
     now: datetime,
     trend: Trend | None = None,
+    words: Words | None = None,
+    again: bool = False,
 ) -> tuple[StageReport, list[int]]:
     """Write a topic's post about a window (both days included) in the languages of ``channels``, for the
-    window's last day; a post that is there already is left as it is."""
-    from digest.render import write_window
-
+    window's last day, in other words as far as there are any; a post that is there already is left as it is,
+    with ``again`` unless it was rejected."""
     count = Counting("write", "posts")
     since, until = window
     there = store.posts(topic=topic.name, genre=genre, since=until, until=until)
+    there = [post for post in there if not (again and post.state == "rejected")]
     count.notes += [f"{topic.name}: written before, post {post.id} ({post.language})" for post in there]
     languages = [language for language in channels if language not in {post.language for post in there}]
     if not languages:
@@ -56,11 +59,35 @@ def write(
         count.notes.append(f"{topic.name}: no post, nothing on topic among {announced} papers announced")
         return count.report(), []
     writer = replace(writer, turn=store.turn(topic.name, genre, until))
-    drafts = [write_window(writer, topic, genre, each, found, papers, trend) for each in languages]
+    drafts = [_draft(writer, topic, genre, each, found, papers, trend, words) for each in languages]
     ids = store.add_posts(drafts, channels, plan.state, store.highest_number(), now)
     count.add("posts", len(ids))
     count.notes.append(_told(topic, found, drafts))
+    count.notes += [f"writer: {note}" for note in (words.notes if words else ())]
     return count.report(), ids
+
+
+def _draft(
+    writer: Writer,
+    topic: Topic,
+    genre: WindowGenre,
+    language: Language,
+    found: Overview,
+    papers: Mapping[str, Paper],
+    trend: Trend | None,
+    words: Words | None,
+) -> Draft:
+    """The post, first with its quotations; then, where there are other words for them, with both. A listing
+    is a page of abstracts and stays as it is."""
+    from digest.render import quotations, write_window
+
+    quoted = write_window(writer, topic, genre, language, found, papers, trend)
+    if words is None or genre == "listing":
+        return quoted
+    task: Task = "tell" if language == "en" else "translate"
+    asked = {text: words(task, text, language) for text in quotations(quoted, found, papers)}
+    told = {text: said for text, said in asked.items() if said}
+    return write_window(writer, topic, genre, language, found, papers, trend, told) if told else quoted
 
 
 def gather(

@@ -180,6 +180,13 @@ def test_paths_are_relative_to_the_digest_home(tmp_path: Path, database: str, ex
     assert found.channels["c"].folder == tmp_path / "posts"
 
 
+def test_the_environment_gives_settings_of_a_table_that_no_file_has(tmp_path: Path) -> None:
+    found = load(
+        tmp_path, "", {"DIGEST_WRITER_URL": "http://localhost:8000/v1", "DIGEST_WRITER_MODEL": "any"}
+    )
+    assert (found.writer.url, found.writer.model) == ("http://localhost:8000/v1", "any")
+
+
 def test_the_home_is_the_one_given_else_the_variable_else_the_users_data_folder(tmp_path: Path) -> None:
     environ = {"DIGEST_HOME": str(tmp_path / "variable"), "XDG_DATA_HOME": str(tmp_path / "xdg")}
     assert config.find_home(tmp_path / "given", environ) == tmp_path / "given"

@@ -188,10 +188,10 @@ def _bases(given: Sequence[str]) -> list[str]:
 
 
 def siblings(app: App, number: int) -> list[Post]:
-    """The same post in the other languages."""
+    """The same post in the other languages, as far as it was not rejected."""
     post = find(app, number)
     same = app.store.posts(topic=post.topics[0], genre=post.genre, since=post.slot, until=post.slot)
-    return [one for one in same if one.id != number]
+    return [one for one in same if one.language != post.language and one.state != "rejected"]
 
 
 def _open(app: App, number: int) -> Post:
@@ -246,7 +246,9 @@ def _fresh(app: App, post: Post, choices: Sequence[Choice]) -> tuple[str, ...]:
 
     topic = app.topic(post.topics[0])
     updates = app.store.updates_of(post.id)
-    draft = pipeline.draft(app.store, app.writer, topic, post.slot, post.language, choices, updates)
+    draft = pipeline.draft(
+        app.store, app.writer, topic, post.slot, post.language, choices, updates, words=app.words
+    )
     return blocks(body(draft.parts))
 
 
@@ -374,7 +376,8 @@ def write(
     with app.alone():
         stages, posts = [], []
         for topic in wanted:
-            report, ids = app.write_window(topic, genre, (first, last), languages or topic.languages)
+            days = (first, last)
+            report, ids = app.write_window(topic, genre, days, languages or topic.languages, again=True)
             stages.append(report)
             posts += ids
         return app.record("write", stages, posts)

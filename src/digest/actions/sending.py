@@ -33,7 +33,7 @@ def resolve(app: App, number: int, *, sent: int | None, retry: bool) -> Delivery
     found = _delivery(app, number)
     to: DeliveryState = "sent" if sent is not None else "queued" if retry else "cancelled"
     settled: tuple[DeliveryState, ...] = ("uncertain", "failed")
-    from_states: tuple[DeliveryState, ...] = (*settled, "queued") if to == "cancelled" else settled
+    from_states: tuple[DeliveryState, ...] = settled if to == "queued" else (*settled, "queued")
     receipt = None if sent is None else _receipt(app, found, sent)
     now = app.clock.now()
     if not app.store.set_delivery_state(number, from_states, to, now, receipt=receipt, message=sent):
@@ -67,7 +67,8 @@ def correct(app: App, post_id: int, number: int, html: str) -> Part:
     if old.picture and (units := utf16_length(made.text)) > CAPTION_LIMIT:
         raise InputError(f"it has {units} characters; under a picture there is room for {CAPTION_LIMIT}")
     new = Part(text, made.text, made.entities, old.picture)
-    if not app.store.replace_part(post_id, number - 1, new, old, state="approved"):
+    now, by = app.clock.now(), app.person
+    if not app.store.replace_part(post_id, number - 1, new, old, now=now, by=by, state="approved"):
         raise TryAgain(f"post {post_id} was changed meanwhile: look at it again")
     return new
 

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest.channels.files import write_atomically
 from digest.errors import NotSent, Refused
-from digest.types import Post
+from digest.types import Language, Post
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 KEPT = 50
 """Entries that a feed holds; older ones make room."""
+
+GENRES: Mapping[str, Mapping[Language, str]] = {
+    "links": {"en": "links", "ru": "ссылки", "zh": "链接"},
+    "review": {"en": "a review", "ru": "обзор", "zh": "综述"},
+    "essay": {"en": "an essay", "ru": "эссе", "zh": "随笔"},
+    "listing": {"en": "all papers", "ru": "все работы", "zh": "论文目录"},
+}
+"""What the title of an entry says besides topic and day; a roundup's says no more."""
 
 ATOM = "http://www.w3.org/2005/Atom"
 _NAMES = uuid.uuid5(uuid.NAMESPACE_URL, "digest")
@@ -98,12 +107,18 @@ def _entry(post: Post) -> Element:
 
     entry = etree.Element(f"{{{ATOM}}}entry", nsmap={None: ATOM})
     _add(entry, "id", entry_id(post))
-    _add(entry, "title", f"{', '.join(post.topics)}, {post.slot}")
+    _add(entry, "title", _title(post))
     _add(entry, "updated", f"{post.slot}T00:00:00Z")
     for paper in post.papers:
         _add(entry, "link", rel="related", href=f"https://arxiv.org/abs/{paper}")
     _add(entry, "content", "\n<hr>\n".join(_html(part.html) for part in post.parts), type="html")
     return entry
+
+
+def _title(post: Post) -> str:
+    genre = GENRES.get(post.genre, {}).get(post.language)
+    about = f"{', '.join(post.topics)}, {post.slot}"
+    return f"{about}: {genre}" if genre else about
 
 
 def _html(html: str) -> str:

@@ -11,12 +11,13 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, evaluate, export, posts, road, sending, templates, topics, trends
+from digest.cli import archive, backup, evaluate, export, posts, road, sending, templates, topics, trends
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
 
 __all__ = [
     "archive",
+    "backup",
     "cli",
     "evaluate",
     "export",

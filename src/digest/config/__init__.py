@@ -169,7 +169,7 @@ def _put(data: dict[str, Any], path: KeyPath, value: Any) -> None:
     *tables, key = path
     table: Any = data
     for name in tables:
-        table = table[name]
+        table = table.setdefault(name, {})
     if isinstance(table, dict):  # else the file gave no table: that is told
         table[key] = value
 

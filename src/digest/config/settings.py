@@ -57,6 +57,7 @@ Hours = Annotated[
         description='hours such as "23:00-08:00"',
     ),
 ]
+Applause = Annotated[int, Meta(ge=0, le=10_000_000, description="a whole number from 0 to 10000000")]
 Zone = Annotated[str, Meta(min_length=1, description='a time zone such as "Europe/Berlin"')]
 User = Annotated[int, Meta(ge=1, description="a user's number in Telegram")]
 Users = Annotated[tuple[User, ...], Meta(description="a list of users' numbers in Telegram")]
@@ -110,12 +111,13 @@ class Telegram(Struct, frozen=True, kw_only=True):
     """The bot that posts to all Telegram channels. Its token is no setting (see ``bot_token``).
     ``editors`` are who may approve posts, ``editor_chat`` is where the bot speaks to them. ``marks``: which
     changes of papers are noted in posts that were sent in the last ``marks_days``; ``polls``: by language a
-    question and its answers."""
+    question and its answers; ``applause``: how many good reactions are a weak like (0: none is)."""
 
     url: Url
     on_uncertain: Literal["probe", "hold"]
     marks: Marks
     marks_days: Days
+    applause: Applause
     polls: Mapping[Language, Poll]
     token_file: Folder | None = None
     editors: Users = ()
@@ -135,8 +137,8 @@ class Writer(Struct, frozen=True, kw_only=True):
     model: Phrase | None = None
     key_file: Folder | None = None
     seconds: Seconds = 30
-    calls: Cost = 60
-    tokens: Cost = 60_000
+    calls: Cost = 240
+    tokens: Cost = 240_000
 
 
 class Channel(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ Pure: no network, no clock; templates are the only files read.
 from digest.render.environment import templates
 from digest.render.item import short_title
 from digest.render.post import GENRE, write_post
-from digest.render.window import write_window
+from digest.render.window import quotations, write_window
 from digest.render.writer import PostSettings, Writer, hashtags
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "PostSettings",
     "Writer",
     "hashtags",
+    "quotations",
     "short_title",
     "templates",
     "write_post",

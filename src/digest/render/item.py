@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from digest.links import Link, Venue, links, venue
-from digest.text import readable
+from digest.text import detached, readable
 from digest.types import Choice, Language, Paper, Tier, Told, Topic, Update
 
 AUTHORS_SHOWN = 4  # of five and more only three stand before "et al."
@@ -64,7 +64,8 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
     """The paper as it stands at this place of a post."""
     evidence = choice.evidence
     shown = len(paper.authors) if len(paper.authors) <= AUTHORS_SHOWN else AUTHORS_SHOWN - 1
-    called, about = named(paper.title)
+    title = _spaced(paper.title)
+    called, about = named(title)
     near = evidence.neighbours[0] if evidence.neighbours else None
     names = [topics[name].title(language) for name in choice.topics if name in topics]
     return Item(
@@ -73,10 +74,10 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
         code=paper.primary.removeprefix("cs."),
         category=paper.primary,
         day=paper.announced,
-        title=readable(paper.title),
+        title=readable(title),
         name=readable(called),
         about=readable(about),
-        short_title=readable(short_title(paper.title)),
+        short_title=readable(short_title(title)),
         url=_url(paper.id),
         cite=f"https://arxiv.org/bibtex/{paper.id}",
         authors=tuple(_name(name) for name in paper.authors[:shown]),
@@ -92,6 +93,11 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
         topics=tuple(names) if len(names) > 1 else (),
         duplicates=choice.duplicates,
     )
+
+
+def _spaced(title: str) -> str:
+    """A title with the space that its authors forgot: "LampBench:Benchmarking Lamps"."""
+    return re.sub(r"(?<=[A-Za-z]{2}):(?=[A-Z][a-z])", ": ", title)
 
 
 def in_words(one: Item, told: Told | None) -> Item:
@@ -116,18 +122,22 @@ def updated(one: Update, paper: Paper) -> Updated:
 
 def quotes(paper: Paper, sentences: Sequence[str]) -> list[str]:
     """The quotation of no sentence, of the first, of the first two...; […] stands for what is left out
-    between them."""
+    between them, … for what the first leans on."""
     made = [""]
     for sentence, previous in zip(sentences, ("", *sentences), strict=False):
         together = f"{previous} {sentence}" in paper.abstract
         gap = "" if not previous else " " if together else " […] "
-        made.append(made[-1] + gap + readable(sentence))
+        made.append(made[-1] + gap + readable(sentence if previous else detached(sentence)))
     return made
+
+
+_APART = re.compile(r"(?<=[A-Za-z]{2})(?=20\d\d\b)")
+"""Where ICML2026 wants a space."""
 
 
 def _venue(paper: Paper) -> Venue | None:
     found = venue(paper.comments)
-    return Venue(readable(found.name), found.how) if found else None
+    return Venue(_APART.sub(" ", readable(found.name)), found.how) if found else None
 
 
 def _name(name: str) -> str:

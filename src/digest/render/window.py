@@ -14,10 +14,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from digest.markup import escape
 from digest.render.item import Item, item, quotes
 from digest.render.writer import Writer, written
-from digest.text import readable
+from digest.text import detached, readable
 from digest.types import (
     Choice,
     Draft,
@@ -94,10 +93,11 @@ class Section(Struct, frozen=True):
 
 
 class Passage(Struct, frozen=True):
-    """A sentence of a paper, word for word."""
+    """A sentence of a paper, word for word, and what it says in other words (empty: none)."""
 
     text: str
     item: Item
+    told: str = ""
 
 
 class Found(Struct, frozen=True):
@@ -124,13 +124,14 @@ def write_window(
     overview: Overview,
     papers: Mapping[str, Paper],
     trend: Trend | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Draft:
     """Write a topic's post of a genre about a window, for the window's last day.
 
-    ``papers`` holds every chosen paper by id. Raises UsageError naming file and line when a template
-    cannot be used.
+    ``papers`` holds every chosen paper by id, ``told`` other words for what would be quoted (`quotations`),
+    which is kept beside them. Raises UsageError naming file and line when a template cannot be used.
     """
-    view = _View(writer.topics, language, overview, papers)
+    view = _View(writer.topics, language, overview, papers, told or {})
     rooms, slot = _rooms(genre), overview.until
     own = _own_words(topic, language) | _over_the_years(trend)
 
@@ -147,7 +148,7 @@ def write_window(
         slot=overview.until,
         genre=genre,
         language=language,
-        choices=tuple(_shown(overview, chosen)),
+        choices=tuple(_shown(overview, papers, chosen)),
         parts=chosen,
     )
 
@@ -180,14 +181,28 @@ def _own_words(topic: Topic, language: Language) -> dict[str, Any]:
     }
 
 
-def _shown(overview: Overview, parts: Sequence[Part]) -> Iterable[Choice]:
+def _shown(overview: Overview, papers: Mapping[str, Paper], parts: Sequence[Part]) -> Iterable[Choice]:
     """The papers that the post links to, in the order of their relevance; those quoted are brief ones."""
     html = "\n".join(part.html for part in parts)
+    shown = "\n".join(part.text for part in parts)
     for choice in overview.choices:
         if f'href="https://arxiv.org/abs/{choice.paper}"' in html:
-            lead = overview.leads.get(choice.paper, ())
-            told = bool(lead) and escape(readable(lead[0])) in html
+            lead = quotes(papers[choice.paper], overview.leads.get(choice.paper, ())[:1])[-1]
+            told = bool(lead) and lead in shown
             yield replace(choice, tier="brief" if told else "named")
+
+
+def quotations(draft: Draft, overview: Overview, papers: Mapping[str, Paper]) -> tuple[str, ...]:
+    """What a post quotes of its papers, as it shows it, the leading sentences of papers first."""
+    leads = (quotes(papers[id_], lead[:1])[-1] for id_, lead in overview.leads.items())
+    others = (overview.problems, overview.doubts, overview.unsolved)
+    passages = (_shown_alone(text) for found in others for text in found.values())
+    shown = "\n".join(part.text for part in draft.parts)
+    return tuple(dict.fromkeys(text for text in (*leads, *passages) if text and text in shown))
+
+
+def _shown_alone(sentence: str) -> str:
+    return readable(detached(sentence))
 
 
 class _View:
@@ -199,8 +214,9 @@ class _View:
         language: Language,
         overview: Overview,
         papers: Mapping[str, Paper],
+        told: Mapping[str, str],
     ) -> None:
-        self._topics, self._language, self._overview = topics, language, overview
+        self._topics, self._language, self._overview, self._told = topics, language, overview, told
         numbered = enumerate(overview.choices, 1)
         self._items = {
             choice.paper: item(topics, language, number, choice, papers[choice.paper])
@@ -211,12 +227,13 @@ class _View:
     def values(self, room: Room, genre: WindowGenre) -> dict[str, Any]:
         """All that a template may use."""
         overview = self._overview
-        sections = [self._section(group, room.each) for group in overview.groups]
+        groups = [*overview.groups, *self._ungrouped()] if genre == "links" else overview.groups
+        sections = [self._section(group, room.each) for group in groups]
         if genre == "links":
             sections = self._quoted_in_turn(sections, room.sentences)
         told = {one.url for section in sections for one in section.items}
         rest = [one for one in self._items.values() if one.url not in told]
-        silent = sorted((one for one in self._items.values() if one.silent), key=lambda one: not one.keys)
+        silent, unsure = self._silent()
         return {
             "since": overview.since,
             "until": overview.until,
@@ -226,6 +243,8 @@ class _View:
             "threads": self._threads(room),
             "silent": self._quoted(silent[: room.silent], 0),
             "silent_total": len(silent),
+            "unsure": unsure[: room.silent],
+            "unsure_total": len(unsure),
             "coded": sum(any(link.kind == "code" for link in one.links) for one in self._items.values()),
             "resources": self._resources(room.resources),
             "bridges": self._bridges(room.bridge),
@@ -237,7 +256,21 @@ class _View:
             "rest": rest[: room.rest],
             "rest_total": len(rest),
             "entries": self._entries(room) if genre == "listing" else [],
+            "retold": bool(self._told),
         }
+
+    def _silent(self) -> tuple[list[Item], list[Item]]:
+        """The silent papers, those found by a key first, and apart those that only look like the topic."""
+        silent = sorted((one for one in self._items.values() if one.silent), key=lambda one: not one.keys)
+        unsure = [one for one in silent if _id(one) in self._overview.unsure]
+        return [one for one in silent if one not in unsure], unsure
+
+    def _ungrouped(self) -> list[Group]:
+        """The papers of no group, as one without a name; those with links of their own come first."""
+        grouped = {id_ for group in self._overview.groups for id_ in group.papers}
+        rest = [id_ for id_ in self._items if id_ not in grouped]
+        rest.sort(key=lambda id_: -len(self._items[id_].links))
+        return [Group("", tuple(rest))] if rest else []
 
     def _section(self, group: Group, each: int) -> Section:
         shown = tuple(self._items[id_] for id_ in group.papers[:each])
@@ -257,7 +290,8 @@ class _View:
 
     def _with(self, one: Item, sentences: int) -> Item:
         quoted = self._quotes[_id(one)]
-        return replace(one, quote=quoted[min(sentences, len(quoted) - 1)])
+        quote = quoted[min(sentences, len(quoted) - 1)]
+        return replace(one, quote=quote, told=self._told.get(quote, ""))
 
     def _quoted(self, items: Iterable[Item], sentences: int) -> list[Item]:
         return [self._with(one, sentences) for one in items]
@@ -280,7 +314,7 @@ class _View:
             telling = self._telling(group)
             if telling is None:
                 continue
-            problem = Passage(readable(self._overview.problems[telling]), self._items[telling])
+            problem = self._passage(self._overview.problems, telling)
             answers = list(dict.fromkeys((telling, *group.papers)))[: room.each]
             shown = tuple(self._quoted((self._items[id_] for id_ in answers), 1))
             threads.append(Section(readable(group.name), len(group.papers), shown, problem))
@@ -320,7 +354,11 @@ class _View:
     def _passages(self, found: Mapping[str, str], count: int) -> list[Passage]:
         """The first passages, in the order of their papers' relevance."""
         there = [id_ for id_ in self._items if id_ in found]
-        return [Passage(readable(found[id_]), self._items[id_]) for id_ in there[:count]]
+        return [self._passage(found, id_) for id_ in there[:count]]
+
+    def _passage(self, found: Mapping[str, str], id_: str) -> Passage:
+        text = _shown_alone(found[id_])
+        return Passage(text, self._items[id_], self._told.get(text, ""))
 
     def _definition(self) -> Passage | None:
         if self._overview.definition is None:

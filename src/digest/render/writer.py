@@ -10,7 +10,7 @@ from jinja2 import Environment
 from msgspec import Struct
 
 from digest.errors import UsageError
-from digest.markup import MarkupError, split
+from digest.markup import MarkupError, check_shown, split
 from digest.render.environment import fill
 from digest.types import Language, Part, Topic
 
@@ -27,12 +27,14 @@ class PostSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class Writer(Struct, frozen=True):
     """What all posts are written with: the templates, the author's voice, and all topics by name. ``turn``
-    is how many posts of the series there were before: each takes the next greeting."""
+    is how many posts of the series there were before: each takes the next greeting. ``strict``: mark-up that
+    Telegram would drop without a word (a link in a link, bold in code) is a mistake of the template."""
 
     templates: Environment
     settings: PostSettings
     topics: Mapping[str, Topic]
     turn: int = 0
+    strict: bool = False
 
 
 def hashtags(topic: Topic) -> tuple[str, ...]:
@@ -68,6 +70,8 @@ def written(
     )
     blocks = [block for block in re.split(r"\n\s*\n", html.strip()) if block.strip()]
     try:
+        if writer.strict:
+            check_shown("\n\n".join(blocks))
         return split(blocks)
     except MarkupError as error:
         raise UsageError(

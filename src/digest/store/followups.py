@@ -207,25 +207,30 @@ class FollowUpStore(OutboxStore):
                 found.setdefault((post_, part_), {})[emoji] = count
         return [Reactions(post=at[0], part=at[1], counts=counts) for at, counts in found.items()]
 
-    def paper_reactions(self) -> dict[str, dict[str, int]]:
-        """For each paper the reactions to the parts that show it: emoji to count. A part that shows several
-        papers counts for each."""
+    def paper_reactions(self, topic: str) -> list[Reactions]:
+        """Readers' reactions to the parts of a topic's posts that show papers, with these."""
         link = func.instr(part.c.html, "arxiv.org/abs/" + paper.c.id)
+        one = (delivery.c.post, delivery.c.part, paper.c.id, reaction.c.emoji)
         query = (
-            select(paper.c.id, reaction.c.emoji, func.sum(reaction.c.count))
+            select(*one, func.sum(reaction.c.count))
             .select_from(reaction)
             .join(delivery, delivery.c.id == reaction.c.delivery)
-            .join(post_paper, post_paper.c.post == delivery.c.post)
+            .join(post, post.c.id == delivery.c.post)
+            .join(post_paper, post_paper.c.post == post.c.id)
             .join(paper, paper.c.number == post_paper.c.paper)
             .join(part, (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part))
-            .where(link > 0)
-            .group_by(paper.c.id, reaction.c.emoji)
+            .where(post.c.topic == topic, link > 0)
+            .group_by(*one)
         )
-        found: dict[str, dict[str, int]] = {}
+        found: dict[tuple[int, int], tuple[dict[str, int], dict[str, None]]] = {}
         with self._reading() as connection:
-            for id_, emoji, count in connection.execute(query):
-                found.setdefault(id_, {})[emoji] = count
-        return found
+            for post_, part_, paper_, emoji, count in connection.execute(query):
+                counts, papers = found.setdefault((post_, part_), ({}, {}))
+                counts[emoji], papers[paper_] = count, None
+        return [
+            Reactions(post=at[0], part=at[1], counts=counts, papers=tuple(papers))
+            for at, (counts, papers) in found.items()
+        ]
 
     def put_question(self, one: Question) -> None:
         """An editor was asked."""

@@ -7,7 +7,7 @@ A post stands in ``post``, ``post_paper`` and ``part`` as it is now. Changing it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, delete, func, select, union_all, update
@@ -99,9 +99,9 @@ class HistoryStore(StoreBase):
         new: Part,
         old: Part,
         *,
+        now: datetime,
+        by: str,
         state: PostState = "draft",
-        now: datetime | None = None,
-        by: str = "digest",
     ) -> bool:
         """Put a part in the place of ``old`` in a post of this state; False where it is in another, or the
         part is another by now. The post has its next version then. Where the part was sent, the next
@@ -119,14 +119,7 @@ class HistoryStore(StoreBase):
             html = "\n\n".join(one.html for one in before[0].parts)
             after = {"version": before[0].version + 1, "as_written": written or blocks(html)}
             connection.execute(update(post).where(post.c.id == id_).values(**after))
-            _note(
-                connection,
-                id_,
-                before[0].version + 1,
-                now or datetime.now(UTC),
-                by,
-                f"part {number + 1} changed",
-            )
+            _note(connection, id_, before[0].version + 1, now, by, f"part {number + 1} changed")
         return True
 
     def as_written(self, id_: int) -> tuple[str, ...] | None:

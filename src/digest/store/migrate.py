@@ -8,8 +8,6 @@ children; they are checked before the commit. The numbers of the migrations are 
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from digest.data import data_dir
 from digest.errors import DigestError, NewerDatabase, StoreError
-from digest.store import sqlite
+from digest.store import copies, sqlite
 from digest.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -133,6 +131,5 @@ def _copy(file: Path | None, revision: str) -> None:
         return
     copy = file.with_name(f"{file.name}.{revision}.bak")
     partial = copy.with_name(f"{copy.name}.part")
-    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(partial)) as target:
-        source.backup(target)
+    copies.copy(file, partial)
     partial.replace(copy)

@@ -123,6 +123,14 @@ class OutboxStore(StoreBase):
                 sending.where(held).values(state="uncertain", error=told, updated=now)
             ).rowcount
 
+    def hold_deliveries(self, channels: Collection[str], why: str, now: datetime) -> int:
+        """What waits for these channels is uncertain, for a reason that a person has to look into; how
+        many parts those are."""
+        waiting = delivery.c.state.in_(("queued", "sending")), delivery.c.channel.in_(channels)
+        held = update(delivery).where(*waiting).values(state="uncertain", error=why, updated=now)
+        with self._writing() as connection:
+            return connection.execute(held).rowcount
+
     def deliveries(
         self,
         *,

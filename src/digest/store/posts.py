@@ -38,7 +38,8 @@ class PostStore(StoreBase):
         """Store drafts with parts and queued deliveries, all together or none; the ids of the new posts.
 
         ``channels`` are the channels' names by language, ``seen`` is the highest paper number the drafts
-        were chosen from. A draft that is stored already (topic, slot, genre, language) is left as it is.
+        were chosen from. A draft that is stored already (topic, slot, genre, language), and not rejected, is
+        left as it is.
         """
         with self._writing() as connection:
             written = (_add(connection, one, state, seen, now) for one in drafts)

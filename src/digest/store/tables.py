@@ -30,6 +30,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 from digest.types import Choice, Evidence, KeyEvidence, Part, RunReport, TextEntity, Version
@@ -93,6 +94,8 @@ class Json(TypeDecorator[Any]):
         """The value again, checked against its type."""
         return None if value is None else self._decode(value)
 
+
+LIVE = "state != 'rejected'"
 
 metadata = MetaData(
     naming_convention={
@@ -255,7 +258,17 @@ post = Table(
     _number("seen"),  # the highest paper number when the post was written
     _number("version", server_default="1"),
     Column("as_written", Json(tuple[str, ...])),  # blocks as the template wrote them; NULL: the parts are
-    UniqueConstraint("topic", "slot", "genre", "language"),
+    # A rejected post gives its day free.
+    Index(
+        "uq_post_live",
+        "topic",
+        "slot",
+        "genre",
+        "language",
+        unique=True,
+        sqlite_where=text(LIVE),
+        postgresql_where=text(LIVE),
+    ),
 )
 
 post_paper = Table(

@@ -61,7 +61,8 @@ class Overview(Struct, frozen=True, kw_only=True):
 
     ``choices`` are all papers, best first. By paper: ``leads`` are the sentences that tell what was done,
     the others one sentence each, word for word. ``bridges`` are papers that stand in another topic too,
-    by its name. ``definition`` is a paper and its sentence.
+    by its name. ``definition`` is a paper and its sentence. ``unsure`` are papers that only look like
+    the topic.
     """
 
     since: date
@@ -76,6 +77,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     bridges: Mapping[str, tuple[str, ...]] = {}
     resources: tuple[Resource, ...] = ()
     definition: tuple[str, str] | None = None
+    unsure: tuple[str, ...] = ()
     abbreviation: str | None = None
 
 

@@ -61,11 +61,13 @@ class FollowUp(Struct, frozen=True, kw_only=True):
 
 
 class Reactions(Struct, frozen=True, kw_only=True):
-    """Readers' reactions to a part of a post, all channels together: emoji (or "custom", "paid") to count."""
+    """Readers' reactions to a part of a post, all channels together: emoji (or "custom", "paid") to count;
+    and the ids of the papers that the part shows, where they were asked for."""
 
     post: int
     part: int
     counts: Mapping[str, int]
+    papers: tuple[str, ...] = ()
 
 
 class Turn(Struct, frozen=True, kw_only=True):
