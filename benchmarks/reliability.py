@@ -61,7 +61,7 @@ ROWS = (
             "tests/soak_syscalls.py --every 20",
         ),
         (
-            "tests/soak_telegram.py --days 30 --kills 2000 --rate 0.01",
+            "tests/soak_telegram.py --days 30 --kills 2000 --posts 45 --rate 0.01 --shards 10",
             f"tests/soak_crawl.py --papers {SHARED}/corpus/2026.jsonl.xz --days {DAYS}",
             "tests/soak_syscalls.py",
         ),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from botapi import BotApi
@@ -96,6 +98,53 @@ def digest(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
     with command_line(capsys, monkeypatch) as run:
         yield run
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a file or folder of a name once, even where several workers want it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    def make(name: str, maker: Callable[[Path], None]) -> Path:
+        with FileLock(folder / f"{name}.lock"):
+            if not (folder / name).exists():
+                maker(folder / name)
+        return folder / name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def vectors(once: Callable[..., Path]) -> Path:
+    """The file of the sample's vectors."""
+    import road
+
+    return once("sample.npy", road.embed_sample)
+
+
+@pytest.fixture(scope="session")
+def sample_home(once: Callable[..., Path], vectors: Path) -> Path:
+    """A home with all stages done over the sample on Friday, 2026-07-03, to be copied."""
+    import road
+
+    return once("sample_home", lambda home: road.all_stages(home, vectors))
+
+
+@pytest.fixture(scope="session")
+def page(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page over a home with the sample and one paper that means harm."""
+    import shutil
+
+    import web
+
+    home = tmp_path_factory.mktemp("page") / "home"
+    shutil.copytree(sample_home, home)
+    web.add_harm(home)
+    with web.serving(
+        home, web.FRIDAY, program=[sys.executable, "-m", "digest", "--home", str(home)]
+    ) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,12 @@ def app(
     made = App(structs.replace(settings, topics=kept), now, quiet=True)
     made.embedder = embedder
     return made
+
+
+def all_stages(home: Path, vectors: Path) -> None:
+    """Make a home: `digest run` over the sample on Friday, 2026-07-03."""
+    with app(home, datetime(2026, 7, 3, 12, tzinfo=UTC), Remembered.load(vectors)) as made:
+        made.run("sample")
 
 
 def stages(app: App, *sources: Snapshot) -> RunReport:

@@ -1,10 +1,15 @@
 """Days of posting through the loopback Bot API, with faults at every request and senders that are killed.
 
-    python tests/soak_telegram.py [--days 30] [--kills 2000] [--rate 0.01] [--seed 1]
+    python tests/soak_telegram.py [--days 3] [--kills 30] [--posts 4] [--rate 0.1]
+    python tests/soak_telegram.py --days 30 --kills 2000 --posts 45 --rate 0.01 --shards 10 --folder DIR
 
-The server is a process of its own and is never killed. The verdict reads the server's messages: each part
-stands in the channel exactly once and in order, or it (or one before it) is held as uncertain. Ends with
-exit code 1 if any part is doubled, out of order, or lost.
+The server is a process of its own and is never killed. The verdict reads the server's messages, those of
+the channel and those to the editor, and nothing else: each part stands in the channel exactly once and in
+order, or it (or one before it) is held, and the editor was told so with the command that settles it. Ends
+with exit code 1 if any part is doubled, out of order, or lost.
+
+Shards are days on their own, each with its own server and database. What a shard came to is kept in the
+folder: the same command goes on where it was ended, and may run several times beside itself.
 """
 
 from __future__ import annotations
@@ -12,13 +17,18 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
@@ -34,14 +44,17 @@ FAULTS = (
     "drop_before drop_after reset_before reset_after hang_before:9 hang_after:9 late:1 cut 429:7 500 502 "
     "500_after 502_after"
 )
-POSTS_A_DAY = 4
 LONGEST = 0.6  # seconds after which a sender is killed at the latest
+WRONG = ("doubled", "out of order", "lost", "by nobody", "sent while told to wait")
+_TOLD = re.compile(
+    r"news: post (\d+) part (\d+) may stand in the channel.*digest outbox list says what to do"
+)
 
 
 class Soak:
     """One soak in a folder."""
 
-    def __init__(self, folder: Path, api: Remote, seed: int) -> None:
+    def __init__(self, folder: Path, api: Remote, seed: int, posts: int) -> None:
         self.api = api
         self.random = random.Random(seed)
         self.database = f"sqlite:///{folder / 'digest.sqlite3'}"
@@ -49,11 +62,13 @@ class Soak:
         api.person(EDITOR)
         api.write(EDITOR, "/start")
         self.chat = api.chat("channel")
-        self.wanted: list[list[str]] = []
+        self.posts = posts
+        self.wanted: dict[int, list[str]] = {}
         self.killed = 0
         self.senders = 0
+        self.faulty = 0  # messages that stood there when the faults ended
 
-    def write(self, day: int, numbers: range = range(POSTS_A_DAY)) -> None:
+    def write(self, day: int, numbers: range) -> None:
         """Posts of a day."""
         with Store.open(self.database) as store:
             for number in numbers:
@@ -61,10 +76,9 @@ class Soak:
                 parts = [
                     f"{name} part {part}, {word(name, part)}" for part in range(self.random.randint(1, 4))
                 ]
-                store.add_posts(
-                    [draft(*parts, day=day, topic=f"t{number}")], {"en": ["news"]}, "approved", 0, NOON
-                )
-                self.wanted.append(parts)
+                one = draft(*parts, day=day, topic=f"t{number}")
+                [id_] = store.add_posts([one], {"en": ["news"]}, "approved", 0, NOON)
+                self.wanted[id_] = parts
 
     def deliver(self, after: float | None = None) -> None:
         """A sender, killed so many seconds after it began."""
@@ -85,8 +99,8 @@ class Soak:
     def day(self, number: int, kills: int) -> None:
         """Write a day's posts, and more while senders are to be killed: one that has nothing to do ends
         before it is. Then come others that are not killed."""
-        posts, until = POSTS_A_DAY, self.killed + kills
-        self.write(number)
+        posts, until = self.posts, self.killed + kills
+        self.write(number, range(posts))
         while self.killed < until:
             before = self.killed
             self.deliver(self.random.uniform(0, LONGEST))
@@ -101,32 +115,35 @@ class Soak:
 
     def finish(self) -> None:
         """Deliver without faults until nothing changes."""
+        self.faulty = len(self.api.messages(self.chat))
         self.api.clear()
         for _ in range(6):
             self.api.skip(4000)
             self.deliver()
 
     def verdict(self) -> Counter[str]:
-        """What became of the parts, by what stands in the channel."""
+        """What became of the parts, by what stands in the channel and what the editor was told."""
         stands = [message.text for message in self.api.messages(self.chat)]
-        place = {text: at for at, text in enumerate(stands)}
-        times, found = Counter(stands), Counter[str]()
-        with Store.open(self.database) as store:
-            deliveries = store.deliveries()
-        states = iter(one.state for one in deliveries)
-        for parts in self.wanted:
-            known = [next(states) for _ in parts]
+        told = "\n".join(message.text for message in self.api.messages(EDITOR))
+        held = {(int(post), int(part) - 1) for post, part in _TOLD.findall(told)}
+        place, times = {text: at for at, text in enumerate(stands)}, Counter(stands)
+        found = Counter(dict.fromkeys(("parts", "once", "held", "behind one that is held", *WRONG), 0))
+        for post, parts in self.wanted.items():
             at = [place[text] for text in parts if text in place]
             found["out of order"] += at != sorted(at)
+            missing = [number for number, text in enumerate(parts) if not times[text]]
             for number, text in enumerate(parts):
-                held = "uncertain" in known[: number + 1]
                 found["parts"] += 1
-                found["doubled"] += times[text] > 1
+                blocks = (post, number) in held and any(one >= number for one in missing)
+                found["held"] += blocks
                 found["once"] += times[text] == 1
-                found["held"] += known[number] == "uncertain"
-                found["lost"] += not times[text] and not held
-                found["behind one that is held"] += held and known[number] == "queued"
-        found["by nobody"] = len(stands) - sum(times[text] for parts in self.wanted for text in parts)
+                found["doubled"] += times[text] > 1
+                if not times[text] and not blocks:
+                    behind = any((post, one) in held for one in range(number))
+                    found["behind one that is held" if behind else "lost"] += 1
+        found["sent while requests failed"] = self.faulty
+        found["by nobody"] = len(stands) - sum(times[one] for parts in self.wanted.values() for one in parts)
+        found["sent while told to wait"] = len([one for one in self.api.early() if one[0] == "sendmessage"])
         return found
 
 
@@ -135,41 +152,88 @@ def word(name: str, part: int) -> str:
     return " ".join(f"{random.Random(f'{name}{part}{at}').getrandbits(40):x}" for at in range(6))
 
 
+class Came(msgspec.Struct):
+    """What a shard came to."""
+
+    days: int
+    senders: int
+    killed: int
+    faults: dict[str, int]
+    parts: dict[str, int]
+    seconds: float
+
+
+def shard(days: int, kills: int, posts: int, rate: float, seed: int) -> Came:
+    """So many days on a server of their own."""
+    command = [sys.executable, str(Path(__file__).with_name("botapi.py")), "--port", "0"]
+    began = last = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        try:
+            api = Remote(server.stdout.readline().decode().strip())
+            # What the client loads at its first use is loaded here, so that each fork need not.
+            bot = Bot(lambda: Token(TOKEN), api.url)
+            bot.open()
+            bot.close()
+            soak = Soak(Path(folder), api, seed, posts)
+            api.faults(rate, FAULTS.split(), seed=seed)
+            for day in range(days):
+                soak.day(day, (day + 1) * kills // days - day * kills // days)
+                if time.monotonic() - last > 60:
+                    last = time.monotonic()
+                    told = f"shard {seed}: day {day + 1} of {days}, {soak.killed} of {kills} killed"
+                    print(told, file=sys.stderr, flush=True)
+            soak.finish()
+            faults = Counter(one.fault for one in api.requests() if one.fault)
+            found = soak.verdict()
+        finally:
+            server.terminate()
+    return Came(days, soak.senders, soak.killed, dict(faults), dict(found), time.monotonic() - began)
+
+
 def main() -> int:
     """Soak, and tell."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--posts", type=int, default=4, help="a day")
     parser.add_argument("--rate", type=float, default=0.1, help="faults a request")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the first shard")
+    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="where to keep what the shards came to")
     given = parser.parse_args()
-    command = [sys.executable, str(Path(__file__).with_name("botapi.py")), "--port", "0"]
-    began = time.monotonic()
-    # What the client loads at its first use is loaded here, so that each fork need not.
-    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        api = Remote(server.stdout.readline().decode().strip())
-        bot = Bot(lambda: Token(TOKEN), api.url)
-        bot.open()
-        bot.close()
-        soak = Soak(Path(folder), api, given.seed)
-        api.faults(given.rate, FAULTS.split(), seed=given.seed)
-        for day in range(given.days):
-            soak.day(day, given.kills // given.days)
-            print(f"day {day + 1}: {soak.killed} killed", file=sys.stderr, flush=True)
-        soak.finish()
-        found = soak.verdict()
-        faults = Counter(one.fault for one in api.requests() if one.fault)
-        early = [one for one in api.early() if one[0] == "sendmessage"]
-        server.terminate()
-    print(f"{given.days} days, {soak.killed} of {soak.senders} senders killed")
-    print(f"{sum(faults.values())} faults: {dict(faults)}")
-    print(
-        ", ".join(f"{number} {name}" for name, number in found.items()),
-        f"in {time.monotonic() - began:.0f} s",
+    with tempfile.TemporaryDirectory() as own:
+        folder = given.folder or Path(own)
+        folder.mkdir(parents=True, exist_ok=True)
+        days, kills = given.days // given.shards, given.kills // given.shards
+        for seed in range(given.seed, given.seed + given.shards):
+            file = folder / f"shard-{seed}.json"
+            with suppress(Timeout), FileLock(file.with_suffix(".lock"), timeout=0):
+                if not file.exists():
+                    came = shard(days, kills, given.posts, given.rate, seed)
+                    file.write_bytes(msgspec.json.encode(came))
+                    print(f"shard {seed}: {_in_words(came)}", file=sys.stderr, flush=True)
+        done = [
+            msgspec.json.decode(file.read_bytes(), type=Came) for file in sorted(folder.glob("shard-*.json"))
+        ]
+    every = Came(
+        days=sum(one.days for one in done),
+        senders=sum(one.senders for one in done),
+        killed=sum(one.killed for one in done),
+        faults=dict(sum((Counter(one.faults) for one in done), Counter[str]())),
+        parts={name: sum(one.parts[name] for one in done) for name in (done[0].parts if done else ())},
+        seconds=sum(one.seconds for one in done),
     )
-    print(f"sent while told to wait: {len(early)}")
-    return int(any(found[name] for name in ("doubled", "out of order", "lost", "by nobody")))
+    print(f"{len(done)} of {given.shards} shards: {_in_words(every)}")
+    return int(any(every.parts[name] for name in WRONG) or len(done) < given.shards)
+
+
+def _in_words(came: Came) -> str:
+    parts = ", ".join(f"{number} {name}" for name, number in came.parts.items())
+    return (
+        f"{came.days} days, {came.killed} of {came.senders} senders killed, "
+        f"{sum(came.faults.values())} faults {came.faults}: {parts}; {came.seconds:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def home(tmp_path: Path) -> Path:
     home.joinpath("posts/новый пост.html").write_text("<b>one</b>")
     home.joinpath("index/vectors.faiss").write_bytes(b"made again")
     home.joinpath("digest.lock").touch()
+    home.joinpath("page.secret").write_bytes(b"signs the page's cookies")
     with Store.open(f"sqlite:///{home}/digest.sqlite3") as store:
         store.add_papers("oai", page(*map(paper, range(1, 30))), NOON)
         store.add_posts([draft("<b>one</b>", "two")], {"en": ["files", "news"]}, "approved", 29, NOON)
@@ -76,7 +77,7 @@ def dump(home: Path) -> list[str]:
 
 def content(home: Path) -> dict[str, bytes]:
     """The files of a home that belong into a backup, but for the database."""
-    left_out = ("index", "digest.lock", "digest.sqlite3", "before-restore")
+    left_out = ("index", "digest.lock", "page.secret", "digest.sqlite3", "before-restore")
     found = {path.relative_to(home).as_posix(): path for path in home.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in found.items() if not name.startswith(left_out)}
 
@@ -125,7 +126,7 @@ def test_no_token_and_no_key_is_in_a_backup(home: Path, tmp_path: Path) -> None:
     home.joinpath("digest.toml").write_text(text)
     save(home, tmp_path / "kept.zip")
     with ZipFile(tmp_path / "kept.zip") as archive:
-        assert "token" not in archive.namelist()
+        assert not {"token", "page.secret"} & {*archive.namelist()}
         assert not any(TOKEN.encode() in archive.read(name) for name in archive.namelist())
 
 

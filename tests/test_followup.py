@@ -262,6 +262,21 @@ def test_an_alarm_that_surely_did_not_arrive_is_told_later(desk: Office, api: Bo
     assert len(told(api)) == 1
 
 
+@pytest.mark.parametrize(("fault", "times"), [("drop_before", 1), ("drop_after", 2)])
+def test_an_alarm_without_an_answer_is_told_again_for_two_are_better_than_none(
+    desk: Office, api: BotApi, fault: str, times: int
+) -> None:
+    api.change(EDITOR, blocked=True)
+    desk.write("x" * 4097)
+    desk.deliver()
+    api.change(EDITOR, blocked=False)
+    api.fault(fault, methods=["sendMessage"])
+    for _ in range(4):
+        desk.deliver()
+        desk.wait(minutes=5)
+    assert len(told(api)) == times
+
+
 # --- pure -----------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from botapi import TOKEN, BotApi
+from digest import config
+from digest.actions import sending
+from digest.app import App
 from digest.errors import TryAgain
 from digest.review import POLLER, Polled, Waiting, live
 from digest.store import Store
@@ -93,6 +97,34 @@ def test_a_live_poll_shows_drafts_takes_presses_and_ends_cleanly_when_it_is_told
     with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
         now = NOON.replace(year=2040)
         assert store.take_turn("telegram:poll", "next", NOON, now) is None
+
+
+def test_a_thread_of_a_process_that_stays_reads_and_ends_when_it_is_told_to(
+    home: Path, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digest.review.WAIT", 1)
+    monkeypatch.setenv("DIGEST_TELEGRAM_TOKEN", TOKEN)
+    with Store.open(f"sqlite:///{home / 'digest.sqlite3'}") as store:
+        store.add_posts([draft("one")], {"en": ["news"]}, "draft", 0, NOON)
+    waiting, seen = Waiting(), list[Polled]()
+
+    def reads() -> None:
+        with App(config.load(None, home, os.environ), NOON) as app:
+            sending.watch(app, waiting, seen.append)
+
+    thread = threading.Thread(target=reads)
+    thread.start()
+    until(lambda: [one for one in api.messages(EDITOR) if one.markup])
+    with (
+        App(config.load(None, home, os.environ), NOON) as app,
+        pytest.raises(TryAgain, match="another process"),
+    ):
+        sending.watch(app, Waiting(), seen.append)
+    press(api, "✅ Publish")
+    until(lambda: [one for one in seen if one.decided])
+    waiting.over = True
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def until(happens: Callable[[], object]) -> None:

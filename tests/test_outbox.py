@@ -11,7 +11,7 @@ import pytest
 from botapi import BotApi
 from digest import delivery
 from digest.channels import telegram
-from outbox import EDITOR, NOON, TEXTS, THREE, Office, office, quiet
+from outbox import EDITOR, NOON, TEXTS, THREE, Office, draft, office, quiet
 
 # --- all is well ----------------------------------------------------------------------------------
 
@@ -65,6 +65,18 @@ def test_a_topic_of_a_forum_gets_the_post(tmp_path: Path, api: BotApi) -> None:
         assert [one.text for one in api.messages(desk.chat, thread)] == ["one"]
 
 
+def test_each_channel_of_a_language_gets_the_post_once(desk: Office, api: BotApi) -> None:
+    chats = {"news": desk.chat, "also": api.chat("channel"), "новости": api.chat("channel")}
+    channels = {"en": ["news", "also"], "ru": ["новости"]}
+    drafts = [draft("one", "two"), draft("раз", "два", language="ru")]
+    desk.store.add_posts(drafts, channels, "approved", 0, NOON)
+    with desk.bot() as bot:
+        made = [telegram.TelegramChannel(name, bot, str(chat)) for name, chat in chats.items()]
+        assert delivery.deliver(desk.store, made, desk.clock).counts == {"sent": 6}
+    stands = {name: [one.text for one in api.messages(chat)] for name, chat in chats.items()}
+    assert stands == {"news": ["one", "two"], "also": ["one", "two"], "новости": ["раз", "два"]}
+
+
 # --- what surely was not sent ---------------------------------------------------------------------
 
 
@@ -76,7 +88,7 @@ def test_a_flood_answer_is_kept_for_the_whole_bot_and_not_slept_through(desk: Of
     assert desk.clock.slept == 0
     asked = len(api.requests())
     again = desk.deliver()
-    assert "rests until 2026-07-03 23:06:4" in again.notes[0]
+    assert "no request before 2026-07-03 23:06:4" in again.notes[0]
     assert len(api.requests()) == asked
     desk.wait(seconds=40_002)
     assert desk.deliver().counts == {"sent": 3}
@@ -171,6 +183,12 @@ def test_a_part_that_is_refused_holds_the_rest_of_its_post_and_no_other(desk: Of
     assert desk.states() == ["sent", "failed", "queued", "sent"]
     assert f"news: post {too_long} part 2 failed" in report.notes[0]
     assert "essage is too long" in api.messages(EDITOR)[-1].text
+    again = desk.deliver()
+    assert again.counts == {"sent": 0, "held": 1}
+    assert (
+        f"news: post {too_long} part 2 was refused; the parts after it wait: digest outbox list"
+        in again.notes[0]
+    )
 
 
 # --- quiet hours ----------------------------------------------------------------------------------

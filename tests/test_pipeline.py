@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -15,8 +14,10 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from msgspec import structs
 
 import road
+from digest import config, pipeline
 from digest.actions import posts
 from digest.app import App
 from digest.errors import TryAgain
@@ -35,18 +36,6 @@ Made = Callable[..., App]
 Best = dict[str, list[str]]
 Fork = Callable[..., int]
 Unbroken = tuple[list[str], tuple[object, ...]]
-
-
-@pytest.fixture(scope="session")
-def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of the sample's vectors, made once even where several workers want it."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    file = folder / "sample.npy"
-    with FileLock(folder / "sample.lock"):
-        if not file.exists():
-            road.embed_sample(file)
-    return file
 
 
 @pytest.fixture(scope="session")
@@ -428,3 +417,23 @@ def notes(report: RunReport, stage: str) -> list[str]:
 
 def topics(posts: Iterable[Post]) -> set[str]:
     return {post.topics[0] for post in posts}
+
+
+def test_a_backtest_finds_what_matching_finds_and_stores_nothing(tmp_path: Path, sample_home: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(sample_home, home)
+    now = datetime(2026, 7, 3, 12, tzinfo=UTC)
+    before = road.dump(home)
+    with App(config.load(None, home, {}), now, quiet=True) as app:
+        topic = app.topic("unlearning")
+        days = app.settings.lookback_days
+        found, proposed = pipeline.backtest(app.store, app.plan, topic, now, days)
+        stored = app.store.matches(topic.name, now.date() - timedelta(days), now.date(), 0.0)
+        assert {one.paper: one.score for one in found} == {one.paper: one.score for one in stored}
+        assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+        known = {key.text for key in app.store.keys(topic.name, states=("proposed",))}
+        assert {key.text for key in proposed} == known
+        renamed = structs.replace(topic, name="another")
+        again, _ = pipeline.backtest(app.store, app.plan, renamed, now, days)
+        assert [one.paper for one in again] == [one.paper for one in found]
+    assert road.dump(home) == before

@@ -211,6 +211,69 @@ def test_an_approved_post_that_is_changed_has_to_be_approved_again(app: App) -> 
     assert app.stage("deliver").stages[0].counts == {"sent": 1}
 
 
+def test_a_preview_is_what_would_be_stored_and_stores_nothing(app: App) -> None:
+    from digest.editing import read_source
+
+    source = read_source(rewritten(app, 1, "Ada Example", "my friend Ada"))
+    moved = structs.replace(source, papers=(IDS[2], IDS[0]))
+    parts = posts.preview(app, moved)
+    assert posts.find(app, 1).version == 1
+    assert posts.put(app, moved).post.parts == parts
+    assert posts.find(app, 1).papers == (IDS[2], IDS[0])
+    with pytest.raises(Changed):
+        posts.preview(app, moved)
+
+
+def test_a_post_that_is_put_off_goes_out_at_its_time_and_not_before(app: App) -> None:
+    now = app.clock.now()
+    later = now + timedelta(days=1)
+    assert posts.schedule(app, 1, later, version=1, by="author").state == "approved"
+    assert app.stage("deliver").stages[0].counts == {"sent": 0}
+    assert app.store.claim_delivery("files", later - timedelta(seconds=1)) is None
+    told = [(one.by, one.what) for one in posts.history(app, 1)]
+    assert told[1:] == [("author", f"not before {later:%Y-%m-%d %H:%M} UTC"), ("author", "approved")]
+    posts.schedule(app, 1, now)  # it may go now after all
+    assert app.stage("deliver").stages[0].counts == {"sent": 1}
+    with pytest.raises(UsageError, match="nothing of post 1 waits"):
+        posts.schedule(app, 1, later)
+
+
+def test_a_post_that_cannot_be_approved_is_not_put_off(app: App) -> None:
+    replaced(app, IDS[0], 2, withdrawn=True)
+    with pytest.raises(InputError, match="was withdrawn"):
+        posts.schedule(app, 1, NOON)
+    with pytest.raises(Changed):
+        posts.schedule(app, 2, NOON, version=7)
+    assert {one.not_before for one in app.store.deliveries()} == {None}
+
+
+def test_a_number_that_no_post_can_have_is_told(app: App) -> None:
+    with pytest.raises(InputError, match="no post"):
+        posts.find(app, 10**30)
+
+
+def test_days_with_posts_are_told_newest_first_and_posts_listed_without_parts(app: App) -> None:
+    write(app, *IDS[3:5], day=2)
+    assert app.store.slots(None, 9) == [DAY + timedelta(2), DAY]
+    assert app.store.slots(DAY + timedelta(1), 9) == [DAY]
+    assert app.store.slots(None, 1) == [DAY + timedelta(2)]
+    bare = app.store.posts(bare=True)
+    assert [one.papers for one in bare] == [one.papers for one in app.store.posts()]
+    assert {one.parts for one in bare} == {()}
+
+
+def test_what_readers_see_is_known_to_be_another_after_each_change(app: App) -> None:
+    marks = [app.store.published_mark()]
+    for change in (
+        lambda: posts.decide(app, 1, "approve"),
+        lambda: app.stage("deliver"),
+        lambda: posts.change(app, 2, Wanted(drop=[IDS[0]])),
+    ):
+        change()
+        marks.append(app.store.published_mark())
+    assert len({*marks}) == 4
+
+
 def test_a_post_that_was_sent_or_rejected_cannot_be_edited(app: App) -> None:
     posts.decide(app, 1, "approve")
     app.stage("deliver")

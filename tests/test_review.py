@@ -119,7 +119,7 @@ def test_a_flood_answer_while_showing_is_kept(desk: Office, api: BotApi) -> None
     api.fault("429:600", methods=["sendMessage"])
     assert "could not be shown" in polled(desk).notes[0]
     asked = len(api.requests())
-    assert "rests until" in polled(desk).notes[0]
+    assert "no request before" in polled(desk).notes[0]
     assert len(api.requests()) == asked
     desk.clock.sleep(602)
     assert polled(desk).shown == (1,)

@@ -12,8 +12,9 @@ import pytest
 
 from botapi import BotApi
 from digest import delivery
+from digest.channels.telegram import TelegramChannel
 from digest.store import Store
-from digest.types import Turn
+from digest.types import Post, Turn
 from outbox import EDITOR, TEXTS, THREE, Office
 
 
@@ -50,6 +51,27 @@ def test_what_another_process_is_sending_is_not_taken_for_lost(desk: Office, tmp
         second = Office(store, desk.api, desk.chat)
         second.deliver()
         assert second.states() == ["sending"]
+
+
+def test_a_claim_stands_on_disk_before_anything_is_sent(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process sees while the first one asks is what a crash then would leave."""
+    desk.write("one")
+    seen: list[str] = []
+    send = TelegramChannel.send
+
+    def watched(channel: TelegramChannel, post: Post, part: int) -> str:
+        with Store.open(f"sqlite:///{desk.store.file}") as store:
+            seen.extend(one.state for one in store.deliveries())
+        return send(channel, post, part)
+
+    monkeypatch.setattr(TelegramChannel, "send", watched)
+    desk.deliver()
+    assert (seen, desk.posted()) == (["sending"], ["one"])
+
+
+# --- killed, and two at once ----------------------------------------------------------------------
 
 
 def sender(desk: Office, *moment: str) -> subprocess.Popen[bytes]:

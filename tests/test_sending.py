@@ -8,7 +8,7 @@ import pytest
 
 from botapi import BotApi
 from digest.store import Store
-from newsroom import Command
+from newsroom import Command, newsroom
 from outbox import EDITOR, NOON, draft
 
 # --- channel check --------------------------------------------------------------------------------
@@ -35,6 +35,27 @@ def test_a_check_says_what_is_missing(
     assert done.returncode == 1
     assert "WRONG" in done.stdout
     assert said in done.stdout
+
+
+def test_a_check_says_that_a_group_does_not_let_the_bot_write(
+    tmp_path: Path, api: BotApi, digest: Command
+) -> None:
+    group = api.chat("supergroup")
+    api.change(group, status="restricted")
+    done = digest(newsroom(tmp_path, api, group), "channel", "check")
+    assert (done.returncode, "let it send messages" in done.stdout) == (1, True), done.stdout
+
+
+@pytest.mark.parametrize(("allowed", "code", "said"), [(True, 0, 0), (False, 1, 1)])
+def test_a_check_says_where_pins_are_wanted_and_not_allowed(
+    home: Path, api: BotApi, chat: int, digest: Command, allowed: bool, code: int, said: int
+) -> None:
+    with (home / "digest.toml").open("a") as file:
+        file.write('pin = ["review"]\n')
+    api.change(chat, rights={"can_edit_messages": allowed})
+    done = digest(home, "channel", "check")
+    assert (done.returncode, done.stdout.count("it may not pin them")) == (code, said)
+    assert "it may post there" in done.stdout
 
 
 def test_a_check_resumes_a_channel_that_is_well_again(

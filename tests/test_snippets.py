@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.query import Term
-from digest.snippets import LENGTH, found, reason, snippet
+from digest.snippets import LENGTH, found, places, reason, snippet
 from digest.types import Paper
 
 ABSTRACT = (
@@ -43,9 +43,9 @@ def test_there_is_no_passage_where_the_abstract_holds_nothing() -> None:
 
 
 def test_the_reason_says_what_stands_where() -> None:
-    said = reason(paper(), [Term(("concept",)), Term(("roe",), "authors")], 0.512)
+    said = reason(places(paper(), [Term(("concept",)), Term(("roe",), "authors")]), 0.512)
     assert said == "concept in the title; concept in the abstract; roe in the authors; near in meaning (0.51)"
-    assert reason(paper(), [Term(("unlearnable",))], None) == "a form of unlearnable"
+    assert reason(places(paper(), [Term(("unlearnable",))]), None) == "a form of unlearnable"
 
 
 @given(st.text(), st.integers(0, 40))

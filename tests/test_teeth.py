@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import true
 
 import test_followup
 import test_outbox
 import test_pictures_sent
 import test_polls
+import test_review
+import test_review_races
 import test_senders
 import test_uncertain
 from botapi import BotApi
-from digest import delivery, followup
+from digest import delivery, followup, review
 from digest.channels import telegram
-from digest.errors import DeliveryError, Paused, Refused
+from digest.errors import DeliveryError, Paused, Refused, Uncertain
 from digest.store import Store, outbox
 from digest.types import Part
-from outbox import office, png
+from outbox import EDITOR, office, png
+from reviewing import SECOND, STRANGER
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -30,6 +35,22 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 def an_unclear_answer_is_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
     """As most bots do: time-out, try again."""
     patch.setattr(delivery, "state_after", lambda error: "failed" if isinstance(error, Refused) else "queued")
+
+
+def nothing_is_marked_before_it_is_sent(patch: pytest.MonkeyPatch) -> None:
+    real = Store.claim_delivery
+
+    def claim(store: Store, channel: str, now: datetime, *more: Any, **named: Any) -> Any:
+        claimed = real(store, channel, now, *more, **named)
+        if claimed is not None:
+            store.set_delivery_state(claimed.id, ("sending",), "queued", now)
+        return claimed
+
+    def record(store: Store, id_: int, state: Any, now: datetime, **_: Any) -> None:
+        store.set_delivery_state(id_, ("queued",), state, now)
+
+    patch.setattr(Store, "claim_delivery", claim)
+    patch.setattr(Store, "record_delivery", record)
 
 
 def what_was_being_sent_is_queued_at_start(patch: pytest.MonkeyPatch) -> None:
@@ -64,6 +85,15 @@ def any_failed_look_is_a_miss(patch: pytest.MonkeyPatch) -> None:
 
 def one_miss_is_absence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(delivery, "MISSES", 1)
+
+
+def the_first_of_all_can_be_missed(patch: pytest.MonkeyPatch) -> None:
+    real = delivery._Round._find
+
+    def find(turn: Any, channel: Any, one: Any, part: Part) -> Any:
+        return real(turn, channel, replace(one, after=one.after or 0), part)
+
+    patch.setattr(delivery._Round, "_find", find)
 
 
 def it_is_looked_for_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -101,8 +131,8 @@ def the_pace_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 def lost_rights_fail_the_part(patch: pytest.MonkeyPatch) -> None:
     real = telegram.meaning
 
-    def meaning(error: Any) -> Any:
-        found = real(error)
+    def meaning(error: Any, chat: str = "") -> Any:
+        found = real(error, chat)
         return Refused(str(found)) if isinstance(found, Paused) else found
 
     patch.setattr(telegram, "meaning", meaning)
@@ -176,6 +206,47 @@ def what_cannot_be_read_is_another_message(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(delivery, "is_same", lambda seen, *more: seen.text is not None and real(seen, *more))
 
 
+def an_alarm_without_an_answer_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    real = telegram.Bot.tell
+
+    def tell(bot: telegram.Bot, text: str) -> None:
+        with suppress(Uncertain):
+            real(bot, text)
+
+    patch.setattr(telegram.Bot, "tell", tell)
+
+
+def a_decision_is_about_any_version(patch: pytest.MonkeyPatch) -> None:
+    real = Store.set_post_state
+
+    def decide(store: Store, *given: Any, **more: Any) -> bool:
+        return real(store, *given, **{**more, "version": None})
+
+    patch.setattr(Store, "set_post_state", decide)
+
+
+def an_old_button_counts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(review, "version", lambda post: f"{post.id:08}")
+
+
+def anybody_may_decide(patch: pytest.MonkeyPatch) -> None:
+    real = review._Desk.__init__
+
+    def begin(desk: Any, store: Any, bot: Any, editors: Any, *more: Any) -> None:
+        real(desk, store, bot, frozenset({EDITOR, SECOND, STRANGER}), *more)
+
+    patch.setattr(review._Desk, "__init__", begin)
+
+
+def a_second_tap_decides_again(patch: pytest.MonkeyPatch) -> None:
+    real = Store.set_post_state
+
+    def decide(store: Store, id_: int, _: Any, *given: Any, **more: Any) -> bool:
+        return real(store, id_, ("draft", "approved", "rejected"), *given, **more)
+
+    patch.setattr(Store, "set_post_state", decide)
+
+
 def the_checksum_covers_the_html_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Part, "sha256", property(lambda part: part.html))
 
@@ -195,11 +266,21 @@ TEETH: list[tuple[Plant, Callable[..., None], dict[str, Any]]] = [
         test_senders.test_a_sender_killed_around_a_request_leaves_it_uncertain_and_the_next_looks,
         {"moment": "answered", "arrived": True},
     ),
+    (
+        nothing_is_marked_before_it_is_sent,
+        test_senders.test_a_claim_stands_on_disk_before_anything_is_sent,
+        {},
+    ),
     (the_turn_is_ignored, test_senders.test_while_another_process_has_its_turn_nothing_is_claimed, {}),
     (a_claim_does_not_ask_whose_turn_it_is, test_senders.test_who_has_lost_the_turn_claims_nothing, {}),
     (any_failed_look_is_a_miss, test_uncertain.test_a_look_at_protected_content_is_no_miss, {}),
     (any_failed_look_is_a_miss, test_uncertain.test_a_look_without_rights_is_no_miss, {}),
     (one_miss_is_absence, test_uncertain.test_numbers_of_deleted_messages_are_no_answer, {}),
+    (
+        the_first_of_all_can_be_missed,
+        test_uncertain.test_the_absence_of_the_first_message_of_all_cannot_be_seen,
+        {},
+    ),
     (
         it_is_looked_for_at_once,
         test_uncertain.test_without_an_answer_nothing_is_sent_again_before_a_look,
@@ -255,6 +336,27 @@ TEETH: list[tuple[Plant, Callable[..., None], dict[str, Any]]] = [
     ),
     (an_alarm_is_told_at_each_run, test_followup.test_a_paused_channel_is_told_once, {}),
     (
+        an_alarm_without_an_answer_is_forgotten,
+        test_followup.test_an_alarm_without_an_answer_is_told_again_for_two_are_better_than_none,
+        {"fault": "drop_before", "times": 1},
+    ),
+    (
+        a_decision_is_about_any_version,
+        test_review_races.test_an_edit_in_the_moment_of_a_press_is_never_decided_unseen,
+        {"button": "✅ Publish"},
+    ),
+    (
+        an_old_button_counts,
+        test_review_races.test_a_button_older_than_an_edit_decides_nothing_and_the_newer_text_is_shown,
+        {},
+    ),
+    (anybody_may_decide, test_review.test_a_stranger_decides_nothing, {}),
+    (
+        a_second_tap_decides_again,
+        test_review_races.test_of_two_editors_the_first_decides_and_the_other_is_told,
+        {},
+    ),
+    (
         a_rich_message_without_an_answer_is_followed_by_a_classic_one,
         test_pictures_sent.test_a_rich_message_without_an_answer_is_followed_by_nothing,
         {"fault": "drop_after"},
@@ -289,10 +391,19 @@ def test_a_planted_mistake_is_caught(
     monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
     wanted = test.__code__.co_varnames[: test.__code__.co_argcount]
     with BotApi() as api, office(tmp_path, api) as desk:
-        given = {"desk": desk, "api": api, "tmp_path": tmp_path, "pictures": tmp_path, **arguments}
+        folders = {"tmp_path": tmp_path, "pictures": tmp_path}
+        given = {"desk": desk, "api": api, "monkeypatch": monkeypatch, **folders, **arguments}
         if "pictures" in wanted:
             (tmp_path / "card.png").write_bytes(png())
             desk.options = {"home": tmp_path}
+        if test.__module__ in ("test_review", "test_review_races"):
+            desk.write("<b>one</b>", "two", state="draft")
         plant(monkeypatch)
         with pytest.raises(AssertionError):
             test(**{name: value for name, value in given.items() if name in wanted})
+
+
+def test_the_mistakes_are_told_in_the_documentation() -> None:
+    """docs/telegram.md lists them, so that a reader sees what is tried."""
+    text = " ".join((Path(__file__).parents[1] / "docs" / "telegram.md").read_text("utf-8").split())
+    assert [plant.__name__ for plant, _, _ in TEETH if plant.__name__.replace("_", " ") not in text] == []

@@ -167,7 +167,7 @@ def test_lost_rights_pause_and_say_what_to_do(
 
 @pytest.mark.parametrize("address", ["@nobody_has_this_name", "-1009999999999", "-77", "999999999"])
 def test_a_chat_that_is_not_there_pauses(bot: Bot, address: str) -> None:
-    with pytest.raises(Paused, match='check "chat" in the configuration'):
+    with pytest.raises(Paused, match='check "chat" in digest.toml'):
         TelegramChannel("news", bot, address).send(post("x"), 0)
 
 
@@ -246,6 +246,16 @@ def test_an_answer_that_never_ends_is_given_up(
     monkeypatch.setattr(telegram, "DEADLINE", 0.4)
     api.fault("slow:2", methods=["sendMessage"])
     with pytest.raises(Uncertain, match="did not answer within 0.4 seconds"):
+        channel.send(post("x"), 0)
+
+
+@pytest.mark.parametrize("result", [{}, [], {"message_id": "x"}, "yes", None])
+def test_an_answer_that_cannot_be_read_may_mean_that_it_was_sent(
+    channel: TelegramChannel, api: BotApi, monkeypatch: pytest.MonkeyPatch, result: object
+) -> None:
+    channel.sender.open()
+    monkeypatch.setattr("botapi.run", lambda *_: result)
+    with pytest.raises(Uncertain):
         channel.send(post("x"), 0)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.text import clean, readable, sentences, utf16_length
+from digest.text import clean, detached, readable, sentences, utf16_length
 
 loose = st.text(alphabet=st.sampled_from("abAZ 09.,!?()$\\{}^_'`\"~-\n\té。！А\U0001f600"), max_size=120)
 plain = st.text(
@@ -205,3 +205,25 @@ def test_sentences_stand_in_the_text_and_lose_nothing(text: str) -> None:
         at = text.index(sentence, at) + len(sentence)
         assert sentence == sentence.strip() != ""
     assert "".join("".join(found).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("To address this, we propose a lamp of one wire.", "…we propose a lamp of one wire."),
+        ("To address these limitations we propose a lamp of one wire.", "…we propose a lamp of one wire."),
+        ("Building on this insight, we light a lamp of one wire.", "…we light a lamp of one wire."),
+        ("However, no lamp has been lit by one wire.", "…no lamp has been lit by one wire."),
+        ("In this paper, we propose a lamp of one wire.", None),
+        ("To light the lamp, we propose one wire for all.", None),
+        ("Under these assumptions, we prove that a lamp forgets.", None),  # a condition of the claim
+        ("For such lamps, we show that one wire is enough.", None),
+        ("Although these fail, we show that one wire is enough.", None),
+        ("However, we fail.", None),  # too little would be left
+        ("Howeverness, $x$ is a word that nobody says.", None),
+    ],
+)
+def test_a_sentence_that_is_quoted_alone_loses_only_what_leans_on_others(
+    sentence: str, expected: str | None
+) -> None:
+    assert detached(sentence) == (expected or sentence)

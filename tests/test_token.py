@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,21 @@ def test_the_token_stands_in_no_output_no_log_and_no_file(
     assert [path for path in home.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()] == []
     if token == TOKEN and not fault:
         assert [one.text for one in api.messages(chat)] == ["one", "two"]
+
+
+def test_a_process_that_crashes_leaves_no_image_of_its_memory(home: Path) -> None:
+    code = (
+        "import os, resource, sys; from digest.channels.telegram import Bot, Token;"
+        "resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2);"
+        "bot = Bot(lambda: Token(sys.argv[1]), sys.argv[2]); bot.open();"
+        "assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0; os.abort()"
+    )
+    url = (home / "digest.toml").read_text().partition('url = "')[2].partition('"')[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code, TOKEN, url], cwd=home, check=False, capture_output=True
+    )
+    assert done.returncode == -signal.SIGABRT, done.stderr
+    assert not [path for path in home.iterdir() if TOKEN.encode() in path.read_bytes()]
 
 
 def test_other_packages_do_not_log_the_address(

@@ -91,6 +91,7 @@ def held(desk: Office, reason: str) -> None:
     for _ in range(2):
         report = desk.deliver()
         assert reason in "\n".join(report.notes)
+        assert report.counts.get("held") == 1
         assert "uncertain" in desk.states()
         desk.wait(minutes=10)
 
@@ -150,12 +151,29 @@ def test_the_same_text_of_another_time_is_held(desk: Office, api: BotApi) -> Non
     held(desk, "the same text stands there")
 
 
-def test_the_first_message_of_all_cannot_be_looked_for(desk: Office, api: BotApi) -> None:
+def test_the_first_message_of_all_is_found_in_a_new_channel(desk: Office, api: BotApi) -> None:
+    desk.write(*THREE)
+    api.fault("drop_after", methods=["sendMessage"])
+    desk.deliver()
+    desk.wait(minutes=3)
+    assert desk.deliver().counts == {"sent": 2, "found": 1}
+    assert desk.posted() == TEXTS
+
+
+def test_the_absence_of_the_first_message_of_all_cannot_be_seen(desk: Office, api: BotApi) -> None:
+    """Its beginning may have been deleted: no number to count from is known."""
+    for _ in range(12):
+        api.remove(desk.chat, api.post(desk.chat))
     desk.write(*THREE)
     api.fault("drop_after", methods=["sendMessage"])
     desk.deliver()
     held(desk, "no earlier message of the channel is known")
     assert desk.posted() == TEXTS[:1]
+    looks = len(api.requests("forwardMessage"))
+    assert looks >= 10
+    desk.wait(hours=1)
+    desk.deliver()
+    assert len(api.requests("forwardMessage")) == looks
 
 
 def test_nobody_looks_where_the_configuration_says_hold(desk: Office, api: BotApi) -> None:

@@ -25,6 +25,7 @@ from digest.render import PostSettings, Writer, quotations, templates, write_win
 from digest.render.item import named
 from digest.text import readable
 from digest.types import (
+    Beside,
     Choice,
     Curve,
     Draft,
@@ -35,6 +36,7 @@ from digest.types import (
     Neighbour,
     Overview,
     Paper,
+    Stretch,
     Topic,
     Trend,
     WindowGenre,
@@ -159,6 +161,10 @@ def year(number: int, held: int, share: float) -> YearShare:
     return YearShare(year=number, held=held, found=int(held * share), share=share, low=share, high=share)
 
 
+def beside(*words: str) -> tuple[Beside, ...]:
+    return tuple(Beside(text=word, share=0.2, elsewhere=0.01) for word in words)
+
+
 TREND = Trend(
     term="unlearning",
     papers=33_000,
@@ -169,7 +175,16 @@ TREND = Trend(
             year(2024, 11_000, 0.012),
             year(2025, 13_000, 0.031),
         ),
-        stretches=(),
+        stretches=(
+            Stretch(
+                since=1993,
+                until=2022,
+                found=25,
+                share=0.002,
+                beside=beside("filament", "soot", "wick", "oil"),
+            ),
+            Stretch(since=2023, until=2025, found=700, share=0.02, beside=beside("dimmer", "LED")),
+        ),
         jump=Jump(year=2024, ratio=4.2, at_least=3.0, earliest=2024, latest=2025),
     ),
 )
@@ -261,8 +276,32 @@ def test_a_thin_year_is_not_compared_with_others() -> None:
     assert "2018" not in text
 
 
+def test_a_review_tells_what_stood_beside_the_term_in_its_times() -> None:
+    told = "more than in other years: 1993–2022 — filament, soot, wick; 2023–2025 — dimmer, LED."
+    assert told in visible(post("review", "en"))
+    assert "1993–2022 年 filament、soot、wick；2023–2025 年 dimmer、LED。" in visible(post("review", "zh"))
+
+
+def test_words_that_say_nothing_alone_do_not_stand_beside_a_term() -> None:
+    old, new = TREND.said.stretches
+    vague = (
+        Beside(text="best", share=0.3, elsewhere=0.1),
+        Beside(text="wax lamps", share=0.3, elsewhere=0.1),
+    )
+    mixed = replace(TREND, said=replace(TREND.said, stretches=(replace(old, beside=vague), new)))
+    by_id = {one.id: one for one in PAPERS}
+    text = visible(write_window(WRITER, TOPIC, "review", "en", found(), by_id, mixed))
+    assert "1993–2022 — wax lamps; 2023–2025 — dimmer, LED." in text
+
+
+def test_of_one_time_alone_nothing_is_told_beside_the_term() -> None:
+    alone = replace(TREND, said=replace(TREND.said, stretches=TREND.said.stretches[1:]))
+    by_id = {one.id: one for one in PAPERS}
+    assert "beside" not in visible(write_window(WRITER, TOPIC, "review", "en", found(), by_id, alone))
+
+
 def test_an_archive_of_one_year_tells_of_no_years() -> None:
-    alone = replace(TREND, said=replace(TREND.said, years=TREND.said.years[-1:]))
+    alone = replace(TREND, said=replace(TREND.said, years=TREND.said.years[-1:], stretches=()))
     by_id = {one.id: one for one in PAPERS}
     draft = write_window(WRITER, TOPIC, "review", "en", found(), by_id, alone)
     assert "over the years" not in visible(draft)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from digest.clock import Clock
 from digest.days import is_weekend, new_york_day
 from digest.errors import DeliveryError, InputError, TryAgain, UsageError, refused
+from digest.kept import Kept
 from digest.types import (
     Language,
     PostState,
@@ -45,10 +47,16 @@ if TYPE_CHECKING:
 class App:
     """The program over one set of settings, acting as if it were ``now``."""
 
-    def __init__(self, settings: Settings, now: datetime, *, quiet: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, now: datetime, *, quiet: bool = False, config: Path | None = None
+    ) -> None:
         self.settings = settings
+        self.config = config
         self.now = now
         self.clock = Clock()
+        self.kept = Kept()
+        self.readonly = False
+        """Set before the archive is first needed: it is then neither made nor upgraded nor changed."""
         self._quiet = quiet
         self._open = ExitStack()
 
@@ -60,6 +68,23 @@ class App:
     ) -> None:
         self._open.close()
 
+    def at(self, now: datetime) -> Self:
+        """The same program acting as if it were another time, over the parts that are made by now."""
+        other = copy(self)
+        other.now = now
+        return other
+
+    def add_topic(self, topic: Topic) -> Path:
+        """Write a topic into the configuration, and go on with it; store and model stay as they are."""
+        from digest import config
+
+        home = self.settings.home
+        file = config.add_topic(config.find_config(self.config, home, os.environ), home, os.environ, topic)
+        self.settings = config.load(file, home, os.environ)
+        for name in ("plan", "writer"):
+            self.__dict__.pop(name, None)
+        return file
+
     # The parts, each made when it is first needed.
 
     @cached_property
@@ -67,8 +92,9 @@ class App:
         """The archive, brought to the newest schema."""
         from digest.store import Store
 
-        self.make_home()
-        return self._open.enter_context(Store.open(self.settings.database))
+        if not self.readonly:
+            self.make_home()
+        return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -134,15 +160,17 @@ class App:
     def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
         from digest.channels.quiet import QuietHours
         from digest.channels.telegram import TelegramChannel
+        from digest.schedule import Rule, times
 
         assert chosen.chat is not None
-        hours, zone = chosen.quiet_hours, chosen.time_zone
+        hours, zone, at = chosen.quiet_hours, chosen.time_zone, chosen.post_at
         return TelegramChannel(
             name,
             self.bot,
             chosen.chat,
             thread=chosen.thread,
             quiet=QuietHours.parse(hours, zone) if hours and zone else None,
+            times=Rule(times(at), zone) if at and zone else None,
             probe=self.settings.telegram.on_uncertain == "probe",
             rich=chosen.format == "rich",
             home=self.settings.home,
@@ -439,7 +467,7 @@ class App:
         from digest import terms
 
         try:
-            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now))
+            return terms.trend(self.store, self.topics, topic.term, new_york_day(self.now), beside=True)
         except (InputError, UsageError):
             return None
 
@@ -497,7 +525,7 @@ def _sample() -> Source:
 
 def _exit_code(done: StageReport) -> int:
     """75 where something is to be sent again later, 1 where a person must look at what was sent."""
-    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed"}:
+    if done.counts.keys() & {"paused", "stopped", "uncertain", "failed", "held"}:
         return DeliveryError.exit_code
     return TryAgain.exit_code if done.counts.get("queued") else 0
 

@@ -29,7 +29,8 @@ DATABASE = "digest.sqlite3"
 CONFIG = "digest.toml"
 MANIFEST = "digest-backup.json"
 _FORMAT = 1
-_MADE_AGAIN = ("index", "edits", "digest.lock")
+_MADE_AGAIN = ("index", "edits", "digest.lock", "daemon.lock")
+_SECRETS = ("page.secret", "page.password")
 _ASIDE = "before-restore"
 _BLOCK = 1 << 20
 _BROKEN = (
@@ -160,7 +161,11 @@ def _others(home: Path, database: Path, left_out: Collection[Path]) -> Iterator[
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home)
         top = name.parts[0]
-        made = top in _MADE_AGAIN or top.startswith((".", _ASIDE)) or path.name.startswith(database.name)
+        made = (
+            top in (*_MADE_AGAIN, *_SECRETS)
+            or top.startswith((".", _ASIDE))
+            or path.name.startswith(database.name)
+        )
         if path.is_file() and not path.is_symlink() and not made and path.absolute() not in absolute:
             yield name.as_posix(), path
 

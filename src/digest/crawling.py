@@ -7,12 +7,13 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from digest.days import is_alarm, is_weekend, new_york_day, why_no_batch
-from digest.errors import UsageError
+from digest.errors import NotAnAnswer, UsageError
 from digest.types import Page, StageReport, Topic
 
 if TYPE_CHECKING:
@@ -37,12 +38,16 @@ class Arxiv:
     @cached_property
     def gate(self) -> Gate:
         """The gate to arXiv; one of its own for servers on this machine."""
+        return self._new_gate()
+
+    def _new_gate(self, patience: float = 120.0) -> Gate:
         from digest import __version__
         from digest.sources.polite import LEAST_GAP, Gate, default_state, user_agent
 
         gap = self._settings.arxiv.gap_seconds
         state = default_state("arxiv-gate" if gap >= LEAST_GAP else "loopback-gate")
-        return Gate(user_agent(__version__, self._settings.contact), gap=gap, state=state)
+        agent = user_agent(__version__, self._settings.contact)
+        return Gate(agent, gap=gap, state=state, patience=patience)
 
     def close(self) -> None:
         """Let go of the connection, if there is one."""
@@ -106,6 +111,12 @@ class Arxiv:
 
         return Lookup(self._named_gate(), self._settings.arxiv.api_url, tuple(wanted))
 
+    def identify(self) -> bytes:
+        """arXiv's answer to the cheapest question there is (OAI-PMH, Identify), asked once, without
+        waiting. Raises Deferred where it may not be asked, or does not answer."""
+        with closing(self._new_gate(0.0)) as gate:
+            return gate.get(self._settings.arxiv.oai_url, {"verb": "Identify"}, _identified)
+
     def _named_gate(self) -> Gate:
         if self._settings.contact is None:
             hint = "set contact: arXiv blocks whom it cannot reach first"
@@ -149,6 +160,12 @@ class Arxiv:
 
         jobs = {name: job_of(self._store().cursor(f"backfill:{name}")) for name in self._settings.topics}
         return {f"backfill {name}": job.in_words() for name, job in jobs.items() if job}
+
+
+def _identified(body: bytes) -> bytes:
+    if b"<Identify>" not in body:
+        raise NotAnAnswer("the answer holds no Identify")
+    return body
 
 
 def newest_batch(store: Store, now: datetime) -> date | None:

@@ -7,6 +7,7 @@ Monday to Friday (https://info.arxiv.org/help/availability.html).
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -27,6 +28,8 @@ ALARM_AFTER = timedelta(days=5)
 
 
 _ALARM = "ALARM"
+Gap = Literal["alarm", "weekend", "late"]
+"""Why a day has no batch: nothing has come for too long; arXiv announces none; it is late or deferred."""
 
 
 def is_alarm(why: str) -> bool:
@@ -34,14 +37,26 @@ def is_alarm(why: str) -> bool:
     return why.startswith(_ALARM)
 
 
-def why_no_batch(day: date, newest: date | None) -> str | None:
-    """Why a day has no batch, in a sentence, when the newest one seen is ``newest``; None if it has."""
+def gap(day: date, newest: date | None) -> Gap | None:
+    """Why a day has no batch when the newest one seen is ``newest``; None if it has."""
     if newest is not None and newest >= day:
         return None
-    last = f"the newest is of {newest:%A} {newest}" if newest else "none was seen before"
     if newest and day - newest >= ALARM_AFTER:
-        days = (day - newest).days
-        return f"{_ALARM}: no batch since {newest:%A} {newest}: {days} days; is arXiv or this crawler ill?"
-    if is_weekend(day):
-        return f"{day:%A} {day} has no batch: arXiv announces on Sunday to Thursday evenings; {last}"
-    return f"no batch of {day:%A} {day}: a deferred mailing, or it is not out yet; {last}"
+        return "alarm"
+    return "weekend" if is_weekend(day) else "late"
+
+
+def why_no_batch(day: date, newest: date | None) -> str | None:
+    """The same in a sentence."""
+    last = f"the newest is of {newest:%A} {newest}" if newest else "none was seen before"
+    match gap(day, newest):
+        case None:
+            return None
+        case "alarm":
+            days = (day - newest).days if newest else 0
+            since = f"{newest:%A} {newest}: {days} days"
+            return f"{_ALARM}: no batch since {since}; is arXiv or this crawler ill?"
+        case "weekend":
+            return f"{day:%A} {day} has no batch: arXiv announces on Sunday to Thursday evenings; {last}"
+        case "late":
+            return f"no batch of {day:%A} {day}: a deferred mailing, or it is not out yet; {last}"

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from digest import followup
 from digest.channels import Channel, RemoteChannel, Seen, Sender
@@ -33,6 +34,7 @@ from digest.errors import (
     Uncertain,
 )
 from digest.pipeline import Counting
+from digest.stopping import STOP
 from digest.store import Store
 from digest.types import (
     Delivery,
@@ -64,6 +66,12 @@ LOOK_AFTER = timedelta(seconds=120)
 
 _TOO_EARLY = "it may still be on its way, and is looked for two minutes after it was sent"
 
+FIRST_LOOKS = timedelta(minutes=70)
+"""For so long the first message of all is looked for, at the beginning of a channel: also by a timer that
+delivers each hour. After that each look would only forward old messages once more."""
+
+_NO_EARLIER = "no earlier message of the channel is known, so nobody can see that it is not there"
+
 MISSES = 10
 """So many numbers in a row with no message: nothing follows. Message ids of a chat are consecutive."""
 
@@ -94,19 +102,28 @@ def deliver(store: Store, channels: Sequence[Channel], clock: Clock) -> StageRep
 
 
 def _send_all(store: Store, channel: Channel, clock: Clock, count: Counting) -> None:
-    while delivery := store.claim_delivery(channel.name, clock.now()):
-        try:
-            receipt = channel.send(_post(store, delivery), delivery.part)
-        except (DeliveryError, StoreError) as error:  # a damaged post must not hold up the others
-            state = state_after(error)
-            store.record_delivery(delivery.id, state, clock.now(), error=str(error))
-            count.notes.append(f"{_named(delivery)} {state}: {error}")
-            count.add(state)
-            if state == "queued":
-                return
-        else:
-            store.record_delivery(delivery.id, "sent", clock.now(), receipt=receipt)
-            count.add("sent")
+    going = True
+    while going:
+        with STOP.held():
+            going = _send_next(store, channel, clock, count)
+
+
+def _send_next(store: Store, channel: Channel, clock: Clock, count: Counting) -> bool:
+    """Whether there was a part, and it did not have to be queued again."""
+    delivery = store.claim_delivery(channel.name, clock.now())
+    if delivery is None:
+        return False
+    try:
+        receipt = channel.send(_post(store, delivery), delivery.part)
+    except (DeliveryError, StoreError) as error:  # a damaged post must not hold up the others
+        state = state_after(error)
+        store.record_delivery(delivery.id, state, clock.now(), error=str(error))
+        count.notes.append(f"{_named(delivery)} {state}: {error}")
+        count.add(state)
+        return state != "queued"
+    store.record_delivery(delivery.id, "sent", clock.now(), receipt=receipt)
+    count.add("sent")
+    return True
 
 
 def state_after(error: DeliveryError | StoreError) -> DeliveryState:
@@ -139,6 +156,7 @@ class _Round:
             if not ours:
                 return
             self._recover()
+            self._remind()
             if not self._may_go():
                 return
             try:
@@ -180,6 +198,13 @@ class _Round:
         for channel in self._group:
             followup.plan(self._store, channel, now)
 
+    def _remind(self) -> None:
+        """Say at each run what was refused before: it holds up its post until a person has settled it."""
+        for one in self._store.deliveries(states=("failed",)):
+            if one.channel in self._names:
+                self._count.add("held")
+                self._note(f"{_named(one)} was refused{_THEN['failed']}")
+
     def _may_go(self) -> bool:
         """Whether there is something to do, and the sender need not rest."""
         now = self._clock.now()
@@ -188,7 +213,9 @@ class _Round:
         until = self._store.sender_rests(self._sender.name, now)
         if until is not None:
             self._count.add("queued")
-            self._note(f"{self._sender.name}: rests until {until:%Y-%m-%d %H:%M:%S} UTC; the parts wait")
+            self._note(
+                f"{self._sender.name}: no request before {until:%Y-%m-%d %H:%M:%S} UTC; the parts wait"
+            )
         return until is None
 
     def _is_waiting(self, channel: RemoteChannel, now: datetime) -> bool:
@@ -216,20 +243,22 @@ class _Round:
             self._note(f"{_named(delivery)} is held: {reason}; digest outbox list says what to do")
             if reason != _TOO_EARLY:
                 self._held[delivery.id] = reason
+                self._count.add("held")
 
     def _cannot_look(self, channel: RemoteChannel, delivery: Delivery) -> str | None:
         """Why an uncertain part cannot be looked for now; None where it can."""
         if not channel.can_look:
             return "it may have been sent, and nobody looks for it"
-        if delivery.attempted is None or delivery.after is None:
-            return "no earlier message of the channel is known, so it cannot be looked for"
+        if delivery.attempted is None:
+            return "it is not known when it was sent, so it cannot be looked for"
         if delivery.chat != channel.chat:
             return f"it was for another chat, {delivery.chat}"
         if delivery.sha256 != _post(self._store, delivery).parts[delivery.part].sha256:
             return "its text was changed since, so it cannot be looked for"
-        if self._clock.now() - delivery.attempted < LOOK_AFTER:
+        waited = self._clock.now() - delivery.attempted
+        if waited < LOOK_AFTER:
             return _TOO_EARLY
-        return None
+        return _NO_EARLIER if delivery.after is None and waited > FIRST_LOOKS else None
 
     def _settle_one(self, channel: RemoteChannel, delivery: Delivery) -> None:
         part = _post(self._store, delivery).parts[delivery.part]
@@ -245,14 +274,15 @@ class _Round:
             self._note(f"{_named(delivery)} had arrived: {receipt}")
 
     def _find(self, channel: RemoteChannel, delivery: Delivery, part: Part) -> int | None:
-        """The number of the message that a part became; None where MISSES in a row are not there.
-        Raises Uncertain, or what `look` raises, for anything that is neither."""
-        assert delivery.after is not None
+        """The number of the message that a part became; None where MISSES in a row are not there. Raises
+        Uncertain, or what `look` raises, for anything that is neither. Where no earlier message is known it
+        may be found at the beginning of a new channel, but never be missed."""
         assert delivery.attempted is not None
+        after = delivery.after or 0
         sent = self._store.deliveries(channel=channel.name, states=("sent",))
         taken = {one.receipt for one in sent}
         misses = 0
-        for message in range(delivery.after + 1, delivery.after + 1 + LOOKS):
+        for message in range(after + 1, after + 1 + LOOKS):
             if self._take_turn() is not None:
                 raise Uncertain("another process took over")
             if channel.receipt(message) in taken:
@@ -262,6 +292,8 @@ class _Round:
             if seen is not None and is_same(seen, part, delivery.attempted):
                 return message
             misses = misses + 1 if seen is None else 0
+            if misses == MISSES and delivery.after is None:
+                raise Uncertain(_NO_EARLIER)
             if misses == MISSES:
                 return None
         raise Uncertain(f"it is not among the {LOOKS} messages that follow")
@@ -270,13 +302,23 @@ class _Round:
 
     def _send(self, channel: RemoteChannel) -> None:
         while self._store.is_waiting(channel.name, self._clock.now()) and self._ready(channel):
-            now = self._clock.now()
-            delivery = self._store.claim_delivery(
-                channel.name, now, self._claim(channel, now), begun=_is_quiet(channel, now)
-            )
+            with STOP.held():
+                delivery = self._send_next(channel)
             if delivery is None:
                 return
+            if _is_last(self._store, delivery):  # its poll comes before the next post
+                followup.plan(self._store, channel, self._clock.now(), delivery.post)
+                self._follow(channel)
+
+    def _send_next(self, channel: RemoteChannel) -> Delivery | None:
+        """The part that was tried; None where none may go."""
+        now = self._clock.now()
+        delivery = self._store.claim_delivery(
+            channel.name, now, self._claim(channel, now), **may_begin(channel, now)
+        )
+        if delivery is not None:
             self._send_one(channel, delivery)
+        return delivery
 
     def _claim(self, channel: RemoteChannel, now: datetime) -> Turn:
         return Turn(
@@ -323,9 +365,6 @@ class _Round:
                 delivery.id, "sent", now, receipt=receipt, message=message, rest=now + PACE
             )
             self._count.add("sent")
-            if _is_last(self._store, delivery):  # its poll comes before the next post
-                followup.plan(self._store, channel, now, delivery.post)
-                self._follow(channel)
 
     def _not_sent(self, channel: RemoteChannel, delivery: Delivery, error: DeliveryError) -> None:
         """Write down that a part was not, or may not have been, sent, and what follows from it for the
@@ -353,7 +392,7 @@ class _Round:
     def _rest(self, error: NotSent, attempts: int, *, told: bool = False) -> None:
         """Let the sender rest: as long as it was told to, else longer after each attempt."""
         if not told:
-            self._note(f"{self._sender.name}: {error}; the parts wait")
+            self._note(f"{error}; the parts wait")
         if not isinstance(error, Stopped):
             back_off = min(BACK_OFF * 2 ** min(attempts - 1, 10), timedelta(hours=1))
             self._store.rest_sender(self._sender.name, self._clock.now() + (error.wait or back_off))
@@ -368,10 +407,11 @@ class _Round:
                 return
             now = self._clock.now()
             kinds = _QUIETLY if _is_quiet(channel, now) else _FOLLOWING
-            one = self._store.claim_followup(channel.name, kinds, now, self._claim(channel, now))
-            if one is None:
-                return
-            self._follow_one(channel, one)
+            with STOP.held():
+                one = self._store.claim_followup(channel.name, kinds, now, self._claim(channel, now))
+                if one is None:
+                    return
+                self._follow_one(channel, one)
 
     def _follow_one(self, channel: RemoteChannel, one: FollowUp) -> None:
         try:
@@ -426,14 +466,18 @@ class _Round:
         return list(mine), paused
 
     def _tell(self) -> None:
-        """Tell the editors what happened, once: it is told again only where surely nothing was sent."""
+        """Tell the editors what happened, once: again only where it may not have arrived, as two alarms are
+        better than none."""
         held, paused = self._untold()
         lines = [_alarm(one, self._held.get(one.id) or one.error or "") for one in held]
-        lines += [f"{one.channel} is paused: {one.reason}. Then: digest channel check" for one in paused]
+        lines += [
+            f"{one.channel} is paused: {one.reason}. Then: digest channel check {one.channel}"
+            for one in paused
+        ]
         if lines := list(dict.fromkeys([*lines, *self._alarms])):
             try:
                 self._sender.tell("\n\n".join(lines))
-            except NotSent:
+            except (NotSent, Uncertain):
                 return
             except DigestError:  # the report says it too
                 pass
@@ -441,7 +485,10 @@ class _Round:
             self._store.put_told([one.id for one in held], [one.channel for one in paused], now)
 
 
-_THEN = {"uncertain": "; it may have been posted: the next delivery in two minutes or later looks for it"}
+_THEN = {
+    "uncertain": "; it may have been posted: the next delivery in two minutes or later looks for it",
+    "failed": "; the parts after it wait: digest outbox list says what to do",
+}
 _DONE = {"edit": "edited", "poll": "asked", "pin": "pinned"}
 
 
@@ -495,6 +542,19 @@ def _post(store: Store, delivery: Delivery | FollowUp) -> Post:
 
 def _is_last(store: Store, delivery: Delivery) -> bool:
     return delivery.part == len(_post(store, delivery).parts) - 1
+
+
+class MayBegin(TypedDict):
+    """Which posts may be claimed for a channel: see `Store.claim_delivery`."""
+
+    begun: bool
+    before: datetime | None
+
+
+def may_begin(channel: RemoteChannel, now: datetime) -> MayBegin:
+    """Which posts the hours of a channel let out now."""
+    before = channel.times.last(now) if channel.times else None
+    return MayBegin(begun=_is_quiet(channel, now), before=before)
 
 
 def _is_quiet(channel: RemoteChannel, now: datetime) -> bool:

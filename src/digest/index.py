@@ -107,6 +107,15 @@ def open_index(folder: Path, model: str, dimension: int, state: str, rows: Rows)
     return VectorIndex(index)
 
 
+def unfit(folder: Path, model: str, dimension: int, state: str) -> str | None:
+    """Why what lies in the folder cannot be used as the index of a model's vectors; None where it can."""
+    try:
+        _read(folder, model, dimension, state)
+    except _Unfit as why:
+        return str(why)
+    return None
+
+
 class _Unfit(Exception):
     """Why the stored index cannot be used."""
 

@@ -247,6 +247,17 @@ def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[
     return _propose(store, plan, [topic], now)
 
 
+def backtest(
+    store: Store, plan: Plan, topic: Topic, now: datetime, days: int
+) -> tuple[list[Match], list[Key]]:
+    """What a topic would have found in the last days with the keys of its configuration alone, best first,
+    and the keys that would have been proposed. Nothing is stored."""
+    archive = _Archive(store, replace(plan, topics=(topic,), lookback=days), new_york_day(now))
+    keys = configured_keys(topic)
+    found, _ = archive.match(topic, keys)
+    return list(found.matches), archive.propose(topic, keys) if found.matches else []
+
+
 def configured_keys(topic: Topic) -> list[Key]:
     """The keys that the configuration gives a topic; one given twice is a seed key."""
     from digest.phrases import normalise
@@ -439,7 +450,8 @@ class _Archive:
         yield from self._store.announced_between(self._day - timedelta(days=self._plan.lookback), self._day)
         yield from self._store.newest_until(self._day, BACKGROUND)
         for topic in self._plan.topics:
-            phrases = [key.text for key in self._store.keys(topic.name, states=ACTIVE)]
+            known = self._store.keys(topic.name, states=ACTIVE) or configured_keys(topic)
+            phrases = [key.text for key in known]
             yield from self._store.spread_with_phrases(phrases, self._day, SEED_LIMIT)
             told = (*self._opinions[topic.name], *self.applauded[topic.name])
             yield from self._store.papers((*topic.seed_papers, *told))

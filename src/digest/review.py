@@ -150,7 +150,7 @@ def _round(
     if rests is not None:
         if waiting:
             _nap(clock, waiting)
-        return Polled(notes=(f"{bot.name} rests until {rests:%Y-%m-%d %H:%M:%S} UTC",))
+        return Polled(notes=(f"{bot.name}: no request before {rests:%Y-%m-%d %H:%M:%S} UTC",))
     desk = _Desk(store, bot, editors, now, home)
     decided = list(desk.drain())
     shown = list(_shown(store, desk, clock))

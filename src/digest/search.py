@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from digest import ids, snippets
 from digest.query import Query, Term
-from digest.types import Answer, Hit, Paper
+from digest.types import Answer, Hit, Paper, Results
 
 if TYPE_CHECKING:
     from digest.index import VectorIndex
@@ -40,15 +40,50 @@ def search(
     ``index`` is None where nothing is embedded: then words alone are asked. A query of filters alone
     lists what they let through, newest first.
     """
-    if not query.terms and not query.meaning:
-        return _listed(store, query, k)
-    found = rank(store, index, encode, query, mode)
-    papers = store.papers_by_number([number for number, _ in found.fused[:k]])
+    return _answer(store, query, _found(store, index, encode, query, mode, k), 0, k)
+
+
+def results(
+    store: Store,
+    index: VectorIndex | None,
+    encode: Callable[[str], FloatVector],
+    query: Query,
+    page: int,
+    size: int,
+    mode: Mode = "both",
+) -> Results:
+    """The same page by page, numbered from 1, with the facets of all that was found."""
+    found = _found(store, index, encode, query, mode, DEPTH)
+    return Results(
+        answer=_answer(store, query, found, (page - 1) * size, size),
+        total=len(found.fused),
+        facets=store.facets([number for number, _ in found.fused]),
+    )
+
+
+def _found(
+    store: Store,
+    index: VectorIndex | None,
+    encode: Callable[[str], FloatVector],
+    query: Query,
+    mode: Mode,
+    depth: int,
+) -> Ranked:
+    if query.terms or query.meaning:
+        return rank(store, index, encode, query, mode)
+    return Ranked([(number, 1.0) for number in _listed(store, query, depth)], frozenset(), {})
+
+
+def _answer(store: Store, query: Query, found: Ranked, skip: int, k: int) -> Answer:
+    chosen = found.fused[skip : skip + k]
+    papers = store.papers_by_number([number for number, _ in chosen])
     hits = tuple(
         hit(paper, score, query.terms if number in found.matched else (), found.near.get(number))
-        for (number, score), paper in zip(found.fused, papers, strict=False)
+        for (number, score), paper in zip(chosen, papers, strict=False)
     )
-    return Answer(hits, (*query.notes, *_unmet(query, hits)))
+    if not query.terms and not query.meaning:
+        hits = tuple(replace(one, why="passes the filters") for one in hits)
+    return Answer(hits, (*query.notes, *_unmet(query, found)))
 
 
 class Ranked(NamedTuple):
@@ -153,6 +188,7 @@ def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
 def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None) -> Hit:
     """One answer, with the reason it is there and the passage that shows it."""
     snippet, marks = snippets.snippet(paper, terms)
+    held = snippets.places(paper, terms)
     return Hit(
         id=paper.id,
         version=paper.version,
@@ -161,27 +197,25 @@ def hit(paper: Paper, score: float, terms: Sequence[Term], cosine: float | None)
         published=paper.submitted,
         categories=paper.categories,
         score=round(score, 4),
-        why=snippets.reason(paper, terms, cosine),
+        why=snippets.reason(held, cosine),
         url=ids.abs_url(paper.id),
         snippet=snippet,
         marks=marks,
+        held=held,
+        cosine=cosine,
     )
 
 
-def _listed(store: Store, query: Query, k: int) -> Answer:
-    if query.ids:
-        numbers = list(store.paper_numbers(query.ids).values())
-        numbers = store.filter_numbers(numbers, query.window, without=without(query))
-    else:
-        numbers = store.newest_numbers(query.window, k, without(query))
-    found = store.papers_by_number(numbers[:k])
-    return Answer(
-        tuple(replace(hit(one, 1.0, (), None), why="passes the filters") for one in found), query.notes
-    )
+def _listed(store: Store, query: Query, k: int) -> list[int]:
+    """What a query of filters alone lets through."""
+    if not query.ids:
+        return store.newest_numbers(query.window, k, without(query))
+    numbers = list(store.paper_numbers(query.ids).values())
+    return store.filter_numbers(numbers, query.window, without=without(query))[:k]
 
 
-def _unmet(query: Query, hits: Sequence[Hit]) -> tuple[str, ...]:
-    if hits or not query.must:
+def _unmet(query: Query, found: Ranked) -> tuple[str, ...]:
+    if found.fused or not query.must:
         return ()
     wanted = ", ".join(f'"{term.text}"' for term in query.must)
     return (f"no paper holds {wanted} to the letter; without quotation marks and fields more is found",)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from digest.phrases import singular, stem
 from digest.query import Term
@@ -47,28 +48,34 @@ def snippet(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]
     start, end = _widened(text, begin)
     before, after = "…" * (start > 0), "…" * (end < len(text))
     shift = len(before) - start
-    marks = (
-        (left + shift, right + shift) for left, right in _merged(spans) if start <= left and right <= end
-    )
+    marks = ((left + shift, right + shift) for left, right in merged(spans) if start <= left and right <= end)
     return before + text[start:end] + after, tuple(marks)
 
 
-def reason(paper: Paper, terms: Sequence[Term], cosine: float | None) -> str:
-    """Why a paper was found, in words: which terms stand where, and how near it is in meaning."""
-    said, held = [], set()
+def places(paper: Paper, terms: Sequence[Term]) -> dict[str, tuple[str, ...]]:
+    """Which terms stand in title, abstract and authors; under ``form`` those that none of these holds as
+    they were given, where none is held."""
+    held: dict[str, tuple[str, ...]] = {}
     for place in ("title", "abstract", "authors"):
         text = " ".join(paper.authors) if place == "authors" else getattr(paper, place)
-        here = [term for term in terms if term.where in ("any", place) and found(term, text)]
-        held.update(here)
+        here = [term.text for term in terms if term.where in ("any", place) and found(term, text)]
         if here:
-            said.append(f"{', '.join(dict.fromkeys(term.text for term in here))} in the {place}")
+            held[place] = tuple(dict.fromkeys(here))
     if terms and not held:
-        said.append("a form of " + ", ".join(term.text for term in terms[:4]))
-    if cosine is not None:
-        said.append(f"near in meaning ({cosine:.2f})")
-    return "; ".join(said)
+        held["form"] = tuple(term.text for term in terms[:4])
+    return held
 
 
+def reason(held: Mapping[str, Sequence[str]], cosine: float | None) -> str:
+    """Why a paper was found, in words: which terms stand where, and how near it is in meaning."""
+    said = [
+        f"a form of {', '.join(texts)}" if place == "form" else f"{', '.join(texts)} in the {place}"
+        for place, texts in held.items()
+    ]
+    return "; ".join([*said, *([] if cosine is None else [f"near in meaning ({cosine:.2f})"])])
+
+
+@lru_cache(50_000)
 def _root(word: str) -> str:
     return stem(singular(word.lower()))
 
@@ -87,7 +94,7 @@ def _widened(text: str, begin: int) -> Span:
     return start, end if end == len(text) else max(text.rfind(" ", begin, end), begin + 1)
 
 
-def _merged(spans: Sequence[tuple[Span, int]]) -> Iterator[Span]:
+def merged(spans: Sequence[tuple[Span, int]]) -> Iterator[Span]:
     """Spans that do not overlap, in order: of those that do, the longer."""
     last: Span | None = None
     for (start, end), _ in spans:

@@ -26,6 +26,13 @@ from botserver.posting import (
 from botserver.request import ApiError, Call, bad_request
 from botserver.texts import read
 
+# https://core.telegram.org/bots/api#chatmemberrestricted
+_MEMBER_RIGHTS = (
+    *("can_send_messages", "can_send_audios", "can_send_documents", "can_send_photos", "can_send_videos"),
+    *("can_send_video_notes", "can_send_voice_notes", "can_send_polls", "can_send_other_messages"),
+    *("can_add_web_page_previews", "can_edit_tag", "can_change_info", "can_invite_users"),
+    *("can_pin_messages", "can_manage_topics", "can_react_to_messages"),
+)
 _FULL_RIGHTS = (
     *("can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages", "can_manage_video_chats"),
     *("can_restrict_members", "can_promote_members", "can_change_info", "can_invite_users"),
@@ -108,6 +115,8 @@ def _member(world: World, chat: Chat, user: int, status: str) -> dict[str, Any]:
     if status == "administrator":
         found.update((right, False) for right in _FULL_RIGHTS)
         found |= {"can_manage_chat": True} | (chat.rights if user == world.bot["id"] else {})
+    elif status == "restricted":
+        found |= {"is_member": True, "until_date": 0} | dict.fromkeys(_MEMBER_RIGHTS, False)
     elif status == "creator":
         found["is_anonymous"] = False
     elif status == "kicked":

@@ -78,6 +78,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "put_left_out": lambda store: store.put_left_out("unlearning", DAY, [LeftOut(paper(1).id, "w")]),
     "add_posts": lambda store: add(store, draft(1)),
     "set_post_state": lambda store: store.set_post_state(1, ("draft",), "approved", NOW),
+    "put_off": lambda store: store.put_off(1, NOW, NOW, by="me"),
     "put_version": lambda store: store.put_version(1, 1, draft(1), (), NOW, by="me", what="text"),
     "put_wording": lambda store: store.put_wording("k", Wording("tell", "en", "m", "a", "b", None)),
     "claim_delivery": lambda store: store.claim_delivery("news", NOW),
@@ -145,6 +146,11 @@ READS: dict[str, Callable[[Store], object]] = {
     "matches": lambda store: store.matches("unlearning", DAY, DAY, 0),
     "matches_of": lambda store: store.matches_of("2605.00001"),
     "left_out": lambda store: store.left_out("2605.00001"),
+    "scores": lambda store: store.scores("unlearning", ["2605.00001"]),
+    "first_post": lambda store: store.first_post("unlearning", "roundup", DAY),
+    "facets": lambda store: store.facets([1, 2]),
+    "slots": lambda store: store.slots(DAY, 10),
+    "published_mark": lambda store: store.published_mark(),
     "last_post": lambda store: store.last_post("unlearning", "roundup", DAY),
     "turn": lambda store: store.turn("xai", "roundup", DAY),
     "wording": lambda store: store.wording("k"),
@@ -159,6 +165,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "updates": lambda store: store.updates("xai", "roundup", DAY),
     "updates_of": lambda store: store.updates_of(1),
     "deliveries": lambda store: store.deliveries(),
+    "next_due": lambda store: store.next_due("news", NOW, before=NOW),
     "is_waiting": lambda store: store.is_waiting("news", NOW),
     "sender_rests": lambda store: store.sender_rests("bot", NOW),
     "chat": lambda store: store.chat("-1"),
@@ -173,6 +180,12 @@ READS: dict[str, Callable[[Store], object]] = {
     "paper_reactions": lambda store: store.paper_reactions("xai"),
     "question": lambda store: store.question("7", 1),
     "runs": lambda store: store.runs(),
+    "runs_since": lambda store: store.runs_since("run", NOW),
+    "last_runs": lambda store: store.last_runs(),
+    "damage": lambda store: store.damage(),
+    "journal": lambda store: store.journal(),
+    "backlog": lambda store: store.backlog(MODEL),
+    "paused": lambda store: store.paused(),
     "status": lambda store: store.status(MODEL),
     "search_words": lambda store: store.search_words("paper", 1),
     "filter_numbers": lambda store: store.filter_numbers([1], Window()),
@@ -188,7 +201,12 @@ def used(archive: Archive) -> Archive:
 
 
 def test_every_public_method_stands_in_one_of_the_two_lists() -> None:
-    public = {name for name in dir(Store) if not name.startswith("_")} - {"open", "close"}
+    public = {name for name in dir(Store) if not name.startswith("_")} - {
+        "open",
+        "close",
+        "schema",
+        "sqlite_version",
+    }
     assert public == WRITES.keys() | READS.keys()
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
+from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.query import Query, as_term, plain, read
-from digest.types import Answer, Hit, Status, Window
+from digest.types import Answer, Hit, Results, Status, Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,22 +45,49 @@ def search_file(
 def searcher(app: App, mode: Mode, *, expand: bool = False) -> Callable[[str, int, Window], Answer]:
     """What answers queries; index and model are opened once for all of them."""
     from digest import search
-    from digest.embed import is_default
 
-    index = vector_index(app) if mode != "words" else None
-    if mode == "vectors" and index is None:
-        raise UsageError("nothing is embedded yet; run: digest embed")
+    index = _index_for(app, mode)
     encode = _encoder(app)
 
     def ask(text: str, count: int, window: Window) -> Answer:
-        query = read_query(app, text, window)
-        keys = _keys_for(app, query) if expand else ()
-        wider = replace(query, terms=tuple(dict.fromkeys((*query.terms, *map(as_term, keys)))))
-        answer = search.search(app.store, index, encode, wider, count, mode)
-        foreign = index is not None and _is_foreign(query.meaning) and is_default(app.settings.embed.model)
-        return replace(answer, expanded=keys, notes=(*answer.notes, *([_FOREIGN] if foreign else [])))
+        query, keys = _read_wider(app, text, window, expand=expand)
+        return _told(app, search.search(app.store, index, encode, query, count, mode), query, keys, index)
 
     return ask
+
+
+def results(
+    app: App, text: str, window: Window, page: int, size: int, mode: Mode = "both", *, expand: bool = False
+) -> Results:
+    """A page of what a search finds, with the facets of all of it."""
+    from digest import search
+
+    index = _index_for(app, mode)
+    query, keys = _read_wider(app, text, window, expand=expand)
+    found = search.results(app.store, index, _encoder(app), query, page, size, mode)
+    return replace(found, answer=_told(app, found.answer, query, keys, index))
+
+
+def _index_for(app: App, mode: Mode) -> VectorIndex | None:
+    index = vector_index(app) if mode != "words" else None
+    if mode == "vectors" and index is None:
+        raise UsageError("nothing is embedded yet; run: digest embed")
+    return index
+
+
+def _read_wider(app: App, text: str, window: Window, *, expand: bool) -> tuple[Query, tuple[str, ...]]:
+    """A query, read, and the keys that were added to it."""
+    query = read_query(app, text, window)
+    keys = _keys_for(app, query) if expand else ()
+    return replace(query, terms=tuple(dict.fromkeys((*query.terms, *map(as_term, keys))))), keys
+
+
+def _told(app: App, answer: Answer, query: Query, keys: tuple[str, ...], index: VectorIndex | None) -> Answer:
+    """An answer with what is to be said of how it came about."""
+    from digest.embed import is_default
+
+    foreign = index is not None and _is_foreign(query.meaning) and is_default(app.settings.embed.model)
+    return replace(answer, expanded=keys, notes=(*answer.notes, *([_FOREIGN] if foreign else [])))
 
 
 def ranker(
@@ -142,10 +169,10 @@ def _encoder(app: App) -> Callable[[str], npt.NDArray[np.float32]]:
     from digest.embed import load_query_encoder
 
     chosen = app.settings.embed
-    loaded = cache(lambda: load_query_encoder(chosen.model, chosen.device))
 
     def encode(text: str) -> npt.NDArray[np.float32]:
-        vectors: npt.NDArray[np.float32] = loaded().embed([text])
+        loaded = app.kept.get("encoder", None, lambda: load_query_encoder(chosen.model, chosen.device))
+        vectors: npt.NDArray[np.float32] = loaded.embed([text])
         return vectors.reshape(-1)
 
     return encode
@@ -173,12 +200,41 @@ def vector_index(app: App) -> VectorIndex | None:
         return None
     folder = app.settings.home / "index"
     state = app.store.vector_state(app.model)
-    return open_index(folder, app.model, dimension, state, lambda: app.store.all_vectors(app.model))
+
+    def opened() -> VectorIndex:
+        return open_index(folder, app.model, dimension, state, lambda: app.store.all_vectors(app.model))
+
+    return app.kept.get("index", state, opened)
+
+
+def make_ready(app: App) -> None:
+    """Load what searching needs, so that the first search does not wait for it."""
+    if vector_index(app) is not None:
+        _encoder(app)("ready")
 
 
 def status(app: App) -> Status:
     """What the archive holds, what waits, and how the last runs went."""
-    return replace(app.store.status(app.model), arxiv=app.arxiv.status(app.now), reactions=_reactions(app))
+    found = app.store.status(app.model)
+    arxiv = app.arxiv.status(app.now)
+    return replace(found, arxiv=arxiv, reactions=_reactions(app), wants=tuple(_wants(app)))
+
+
+def _wants(app: App) -> Iterator[str]:
+    """What wants a person now, in sentences; the doctor says the rest."""
+    from digest import doctor
+    from digest.crawling import newest_batch
+
+    store = app.store
+    checks = [
+        *doctor.backlog(app.now, store.backlog(app.model)),
+        *doctor.paused(store.paused()),
+        doctor.batch(new_york_day(app.now), newest_batch(store, app.now)),
+        doctor.last_run(app.now, store.last_runs().get("run")),
+    ]
+    for one in checks:
+        if one.level == "wrong" or (one.level == "note" and one.name == "backlog"):
+            yield f"{one.text} → {one.advice.removeprefix('then: ')}"
 
 
 def _reactions(app: App, posts: int = 5) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from digest.errors import Changed, InputError, UsageError
-from digest.types import Change, Choice, DeliveryState, Draft, Edited, Evidence, Post, PostState, Topic
+from digest.markup import blocks as blocks_of
+from digest.types import Change, Choice, DeliveryState, Draft, Edited, Evidence, Part, Post, PostState, Topic
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from digest.app import App
-    from digest.editing import Revised
+    from digest.editing import Revised, Source
     from digest.types import Language, RunReport, WindowGenre
 
 GENRE = "roundup"
@@ -24,7 +25,7 @@ GENRE = "roundup"
 
 def find(app: App, number: int) -> Post:
     """A post by its id; raises InputError where there is none."""
-    found = app.store.post(number)
+    found = app.store.post(number) if number.bit_length() < 64 else None  # SQLite's integers end there
     if found is None:
         raise InputError(f"no post {number}; digest posts list shows what there is")
     return found
@@ -52,8 +53,8 @@ def decide(
     _same(post, version)
     if post.state == wanted:
         return post
-    if wanted == "approved" and (wrong := _problems(app, post)):
-        raise InputError("\n".join(f"post {number}: {line}" for line in wrong))
+    if wanted == "approved":
+        _well(app, post)
     drafts: tuple[PostState, ...] = ("draft",)
     by = by or app.person
     if not app.store.set_post_state(number, drafts, wanted, app.now, version=post.version, by=by):
@@ -63,10 +64,29 @@ def decide(
     return find(app, number)
 
 
+def schedule(
+    app: App, number: int, at: datetime, *, version: int | None = None, by: str | None = None
+) -> Post:
+    """Approve a post so that it goes out no sooner than ``at``; one that is approved and still waits gets
+    this as its new time. Raises as `decide`, and UsageError where nothing of it waits."""
+    post = find(app, number)
+    _same(post, version)
+    _well(app, post)
+    if not app.store.put_off(number, at, app.now, by=by or app.person):
+        raise UsageError(f"nothing of post {number} waits for a channel: it cannot be put off")
+    return decide(app, number, "approve", version=version, by=by)
+
+
 def _same(post: Post, version: int | None) -> None:
     if version not in (None, post.version):
         told = f"post {post.id} was changed meanwhile: it is version {post.version} now, not {version}"
         raise Changed(f"{told}; digest posts diff {post.id} shows what has changed")
+
+
+def _well(app: App, post: Post) -> None:
+    """Raises InputError for a post that cannot be approved as it is."""
+    if wrong := _problems(app, post):
+        raise InputError("\n".join(f"post {post.id}: {line}" for line in wrong))
 
 
 def _problems(app: App, post: Post) -> list[str]:
@@ -124,23 +144,52 @@ def unchanged(app: App, number: int) -> Edited:
 def edit(app: App, number: int, text: str, *, by: str | None = None) -> Edited:
     """Store what was made of a post's source as its next version, a draft. Raises InputError with a line
     for each thing that is wrong, Changed where the post is not any more what the source was made from."""
-    from digest.editing import body, linked, read_source, wanted_papers
-    from digest.markup import blocks
+    from digest.editing import read_source
 
     given = read_source(text)
     if given.post != number:
         raise InputError(f"line 1: this is the source of post {given.post}, not of post {number}")
-    post = _open(app, number)
+    return put(app, given, by=by)
+
+
+def put(app: App, given: Source, *, by: str | None = None) -> Edited:
+    """As `edit`, of a source that was read."""
+    post = _open(app, given.post)
     _same(post, given.version)
-    before = blocks(body(post.parts))
-    _check(number, given.text, ())
-    after = blocks(given.text)
+    new = _joined(app, post, given)
+    if new is None:
+        return unchanged(app, post.id)
+    what = _what(post, new.papers, blocks_of(given.text) != blocks_of(_body(post)))
+    return _stored(app, post, new, by or app.person, what)
+
+
+def preview(app: App, given: Source) -> tuple[Part, ...]:
+    """The parts that a post would have if this were stored. Raises as `put`."""
+    from digest.markup import split
+
+    post = _open(app, given.post)
+    _same(post, given.version)
+    new = _joined(app, post, given)
+    return post.parts if new is None else split(new.made.blocks)
+
+
+def _joined(app: App, post: Post, given: Source) -> _New | None:
+    from digest.editing import linked, wanted_papers
+
+    _check(post.id, given.text, ())
+    after = blocks_of(given.text)
     if post.genre != GENRE:  # its text says where which paper stands
         told = {paper for block in after for paper in linked(block)}
         papers = tuple(paper for paper in given.papers if paper in told)
-        return _revised(app, post, papers, given.text, by=by, as_listed=False)
-    papers = wanted_papers(post.papers, given.papers, before, after)
-    return _revised(app, post, papers, given.text, by=by, as_listed=given.papers != post.papers)
+        return _revised(app, post, papers, given.text, as_listed=False)
+    papers = wanted_papers(post.papers, given.papers, blocks_of(_body(post)), after)
+    return _revised(app, post, papers, given.text, as_listed=given.papers != post.papers)
+
+
+def _body(post: Post) -> str:
+    from digest.editing import body
+
+    return body(post.parts)
 
 
 class Wanted(Struct, frozen=True):
@@ -155,14 +204,17 @@ def change(
     app: App, number: int, wanted: Wanted, *, version: int | None = None, by: str | None = None
 ) -> Edited:
     """Change which papers a post has. Its text follows the template; what was written by hand stays."""
-    from digest.editing import body, with_changes
+    from digest.editing import with_changes
 
     post = _open(app, number)
     _same(post, version)
     if post.genre != GENRE:
         raise UsageError(f"the papers of a {post.genre} stand in its text: digest posts edit {number}")
     papers = with_changes(post.papers, *(_bases(given) for given in (wanted.drop, wanted.add, wanted.order)))
-    return _revised(app, post, papers, body(post.parts), by=by, as_listed=True)
+    new = _revised(app, post, papers, _body(post), as_listed=True)
+    if new is None:
+        return unchanged(app, post.id)
+    return _stored(app, post, new, by or app.person, _what(post, papers, rewritten=False))
 
 
 def change_others(app: App, number: int, wanted: Wanted, *, by: str | None = None) -> list[Edited]:
@@ -194,41 +246,59 @@ def siblings(app: App, number: int) -> list[Post]:
     return [one for one in same if one.language != post.language and one.state != "rejected"]
 
 
-def _open(app: App, number: int) -> Post:
-    """A post that can still be changed."""
-    post = find(app, number)
+def why_closed(app: App, post: Post) -> str | None:
+    """Why a post cannot be changed any more; None where it can."""
+    number = post.id
     if post.state == "rejected":
-        raise UsageError(
-            f"post {number} is rejected, and its papers may stand elsewhere: it cannot be edited"
-        )
+        return f"post {number} is rejected, and its papers may stand elsewhere: it cannot be edited"
     unsent: tuple[DeliveryState, ...] = ("queued", "cancelled")
     left = [one for one in app.store.deliveries(post_id=number) if one.state not in unsent]
     if left:
-        raise UsageError(
-            f"post {number} cannot be edited: {left[0].channel} has it, or may have it ({left[0].state})"
-        )
+        return f"post {number} cannot be edited: {left[0].channel} has it, or may have it ({left[0].state})"
+    return None
+
+
+def _open(app: App, number: int) -> Post:
+    """A post that can still be changed."""
+    post = find(app, number)
+    if reason := why_closed(app, post):
+        raise UsageError(reason)
     return post
 
 
-def _revised(
-    app: App, post: Post, papers: Sequence[str], text: str, *, by: str | None, as_listed: bool
-) -> Edited:
-    """The post with these papers and this text, joined with what the template writes, as its next version."""
-    from digest.editing import body, revise
-    from digest.markup import blocks
+class _New(Struct, frozen=True):
+    """What a post is to become: its papers, why each was chosen, its blocks."""
 
-    standing = blocks(body(post.parts))
+    papers: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    made: Revised
+
+
+def _revised(app: App, post: Post, papers: Sequence[str], text: str, *, as_listed: bool) -> _New | None:
+    """The post with these papers and this text, joined with what the template writes; None where that is
+    what it says already."""
+    if any(part.picture for part in post.parts):
+        how = f"digest posts picture {post.id} --none takes it away; put it back after that"
+        raise UsageError(f"post {post.id} has a picture, and is edited without it: {how}")
+    from digest.editing import revise
+
+    standing = blocks_of(_body(post))
     written = app.store.as_written(post.id) or standing
     same = tuple(papers) == post.papers
     choices = app.store.choices(post.id) if same else _choices(app, post, papers, again=as_listed)
     fresh = _fresh(app, post, choices) if post.genre == GENRE and not same else written
-    made = revise({*post.papers, *papers}, written, blocks(text), fresh, as_listed=as_listed)
+    made = revise({*post.papers, *papers}, written, blocks_of(text), fresh, as_listed=as_listed)
     if same and made.blocks == standing:
-        return unchanged(app, post.id)
+        return None
     _check(post.id, "\n\n".join(made.blocks), papers)
-    what = _what(post, papers, blocks(text) != standing)
-    _put(app, post, choices, made, by or app.person, what)
-    return Edited(find(app, post.id), (*_told(app, post, papers), *made.notes, *_then(app, post)))
+    return _New(tuple(papers), tuple(choices), made)
+
+
+def _stored(app: App, post: Post, new: _New, by: str, what: str) -> Edited:
+    """The post after it has become what it was to be."""
+    _put(app, post, new.choices, new.made, by, what)
+    notes = (*_told(app, post, new.papers), *new.made.notes, *_then(app, post))
+    return Edited(find(app, post.id), notes)
 
 
 def _check(number: int, text: str, papers: Sequence[str]) -> None:
@@ -242,14 +312,13 @@ def _fresh(app: App, post: Post, choices: Sequence[Choice]) -> tuple[str, ...]:
     """The post as the template writes it of these papers."""
     from digest import pipeline
     from digest.editing import body
-    from digest.markup import blocks
 
     topic = app.topic(post.topics[0])
     updates = app.store.updates_of(post.id)
     draft = pipeline.draft(
         app.store, app.writer, topic, post.slot, post.language, choices, updates, words=app.words
     )
-    return blocks(body(draft.parts))
+    return blocks_of(body(draft.parts))
 
 
 def _put(app: App, post: Post, choices: Sequence[Choice], made: Revised, by: str, what: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from digest.errors import InputError, TryAgain, UsageError
@@ -12,7 +12,7 @@ from digest.types import Delivery, DeliveryState, FollowUp, Part, TextEntity
 if TYPE_CHECKING:
     from digest.app import App
     from digest.channels.check import Finding
-    from digest.review import Polled
+    from digest.review import Polled, Waiting
 
 
 def outbox(app: App, *, everything: bool) -> list[Delivery]:
@@ -135,26 +135,26 @@ def live_review(app: App, seconds: float | None, told: Callable[[Polled], None])
     SIGINT, at which what is under way is finished."""
     import signal
 
-    from digest.review import Waiting, live
+    from digest.review import Waiting
 
     waiting = Waiting()
     until = None if seconds is None else app.clock.now() + timedelta(seconds=seconds)
-    editors = _editors(app)
     known = {number: signal.signal(number, waiting.end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        live(
-            app.store,
-            app.bot,
-            editors,
-            app.clock,
-            waiting,
-            until=until,
-            home=app.settings.home,
-            told=told,
-        )
+        watch(app, waiting, told, until)
     finally:
         for number, handler in known.items():
             signal.signal(number, handler)
+
+
+def watch(app: App, waiting: Waiting, told: Callable[[Polled], None], until: datetime | None = None) -> None:
+    """The same for a process that stays and does other things too: in a thread of its own with an App of
+    its own, until ``waiting.over`` is set (seen within 20 s) or a time. Raises TryAgain while another
+    process reads what the bot is told: there is one reader."""
+    from digest.review import live
+
+    home, editors = app.settings.home, _editors(app)
+    live(app.store, app.bot, editors, app.clock, waiting, until=until, home=home, told=told)
 
 
 def _editors(app: App) -> tuple[int, ...]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from digest import mentions, terms, yields
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.phrases import normalise
 from digest.pipeline import configured_keys, known_keys
-from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Recall, Topic
+from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Post, Recall, Topic
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield
 
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     from digest.app import App
 
 PERSON = "human"
+
+DAYS = 30
+"""So many days a topic is tried on before it is saved."""
+FLOOR = 0.5
+"""The floor of a topic that is made of a few words."""
 
 
 def keys(app: App, topic: str, *, everything: bool) -> list[Key]:
@@ -94,6 +102,52 @@ def _find_key(topic: Topic, keys: Sequence[Key], text: str) -> Key:
     return by_normal[wanted]
 
 
+class Backtest(Struct, frozen=True):
+    """What a topic would have found in the last days until ``day``: the matches that reach its floor, best
+    first, with their papers, the keys that would have been proposed, of how many papers, and the seed papers
+    that the archive does not hold."""
+
+    day: date
+    matches: tuple[Match, ...]
+    papers: Mapping[str, Paper]
+    proposed: tuple[Key, ...]
+    held: int
+    missing: tuple[str, ...]
+
+
+def backtest(app: App, topic: Topic) -> Backtest:
+    """What a topic that is not configured yet would have found in the last month. Nothing is stored.
+    Raises UsageError where a topic has its name."""
+    from digest import pipeline
+
+    check_new(app, topic)
+    matches, proposed = pipeline.backtest(app.store, app.plan, topic, app.now, DAYS)
+    found = [one for one in matches if one.score >= topic.floor]
+    day = new_york_day(app.now)
+    here = {paper.id for paper in app.store.papers(topic.seed_papers)}
+    return Backtest(
+        day=day,
+        matches=tuple(found),
+        papers={paper.id: paper for paper in app.store.papers([one.paper for one in found])},
+        proposed=tuple(proposed),
+        held=sum(app.store.day_counts(day - timedelta(days=DAYS - 1), day).values()),
+        missing=tuple(one for one in topic.seed_papers if one not in here),
+    )
+
+
+def add(app: App, topic: Topic) -> Path:
+    """Write a new topic into the configuration, and go on with it. Gives the file. Raises UsageError where a
+    topic has its name, or the file cannot be written."""
+    check_new(app, topic)
+    return app.add_topic(topic)
+
+
+def check_new(app: App, topic: Topic) -> None:
+    """Raises UsageError where a topic has this one's name."""
+    if topic.name in app.settings.topics:
+        raise UsageError(f"there is a topic {topic.name!r}: give this one another name")
+
+
 def overview(app: App, topic: str) -> Overview:
     """What the keys of a topic bring, month by month."""
     wanted = app.topic(topic)
@@ -151,39 +205,53 @@ def why(app: App, paper: str) -> list[Why]:
     found = app.store.papers([base])
     if not found:
         raise InputError(f"{base} is not in the archive; digest search finds what is")
-    matches = {one.topic: one for one in app.store.matches_of(base)}
+    store = app.store
+    known = _Known(
+        matches={one.topic: one for one in store.matches_of(base)},
+        posts=store.posts_with(base),
+        feedback=store.feedback_of(base),
+        merged_into=store.merged_into(base),
+        scored=_scored(app, found[0]),
+        left_out=store.left_out(base),
+    )
     return [
-        told(found[0], topic, known_keys(app.store, topic), _record(app, found[0], topic, matches))
+        told(found[0], topic, known_keys(store, topic), _record(app, found[0], topic, known))
         for topic in app.topics
     ]
 
 
-def _record(app: App, paper: Paper, topic: Topic, matches: Mapping[str, Match]) -> Record:
-    store = app.store
-    posts = store.posts_with(paper.id)
-    elsewhere = [(name, one.score) for name, one in matches.items() if name != topic.name]
+class _Known(Struct, frozen=True):
+    """What is stored of a paper, whatever the topic."""
+
+    matches: Mapping[str, Match]
+    posts: Sequence[Post]
+    feedback: Sequence[Feedback]
+    merged_into: str | None
+    scored: tuple[date, date] | None
+    left_out: Mapping[str, tuple[date, str]]
+
+
+def _record(app: App, paper: Paper, topic: Topic, known: _Known) -> Record:
+    elsewhere = [(name, one.score) for name, one in known.matches.items() if name != topic.name]
     floors = {each.name: each.floor for each in app.topics}
     return Record(
-        match=matches.get(topic.name),
-        feedback=tuple(each for each in store.feedback_of(paper.id) if each.topic == topic.name),
-        holding=tuple(post for post in posts if post.topics[0] == topic.name),
+        match=known.matches.get(topic.name),
+        feedback=tuple(each for each in known.feedback if each.topic == topic.name),
+        holding=tuple(post for post in known.posts if post.topics[0] == topic.name),
         candidate=_candidate(app, paper, topic),
         elsewhere=tuple((name, score) for name, score in elsewhere if score >= floors.get(name, 1.0)),
-        merged_into=store.merged_into(paper.id),
-        left_out=store.left_out(paper.id).get(topic.name),
-        scored=_scored(app, paper),
+        merged_into=known.merged_into,
+        left_out=known.left_out.get(topic.name),
+        scored=known.scored,
     )
 
 
 def _candidate(app: App, paper: Paper, topic: Topic) -> Posted | None:
     """The first post of the topic that could have held the paper."""
-    posts = app.store.posts(topic=topic.name, genre="roundup", since=paper.announced)
-    if not posts:
+    first = app.store.first_post(topic.name, "roundup", paper.announced)
+    if first is None:
         return None
-    first = min(posts, key=lambda post: (post.slot, post.id))
-    matches = {one: app.store.matches_of(one) for one in first.papers}
-    scores = {one: each.score for one, found in matches.items() for each in found if each.topic == topic.name}
-    return Posted(post=first, scores=scores)
+    return Posted(post=first, scores=app.store.scores(topic.name, first.papers))
 
 
 def _scored(app: App, paper: Paper) -> tuple[date, date] | None:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import Struct
 
 from digest.channels.quiet import QuietHours
+from digest.schedule import Rule
 from digest.types import Language, Mark, Part, Post
 
 
@@ -68,13 +69,15 @@ class Sender(Protocol):
 class RemoteChannel(Channel, Protocol):
     """A channel behind a network that may swallow an answer: what was sent without one is looked for.
 
-    ``address`` is the chat as the configuration gives it, ``chat`` the id it goes by now.
+    ``address`` is the chat as the configuration gives it, ``chat`` the id it goes by now. A new post
+    waits for the next of ``times`` after it was approved.
     """
 
     sender: Sender
     address: str
     chat: str
     quiet: QuietHours | None
+    times: Rule | None
     can_look: bool
     follow: Follow
 

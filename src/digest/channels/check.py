@@ -12,6 +12,7 @@ from digest.errors import DeliveryError, Paused, Refused
 from digest.types import Part
 
 MAY_POST = "it may post there"
+_PIN_RIGHT = (("can_pin_messages", "Pin messages"), ("can_edit_messages", "Edit messages of others"))
 
 
 class Finding(Struct, frozen=True):
@@ -27,10 +28,19 @@ def check(channel: TelegramChannel, sample: Part) -> list[Finding]:
     found: list[Finding] = []
     try:
         found.extend(Finding(channel.name, True, text) for text in _steps(channel))
+        found.extend(_pins(channel))
         found.extend(_editor(channel, sample))
     except DeliveryError as error:
         found.append(Finding(channel.name, False, str(error)))
     return found
+
+
+def rights(channel: TelegramChannel) -> list[Finding]:
+    """Whether the bot may post to a channel; nothing is sent."""
+    try:
+        return [Finding(channel.name, True, text) for text in list(_steps(channel))[-1:]]
+    except DeliveryError as error:
+        return [Finding(channel.name, False, str(error))]
 
 
 def _steps(channel: TelegramChannel) -> Iterator[str]:
@@ -41,12 +51,29 @@ def _steps(channel: TelegramChannel) -> Iterator[str]:
     member = bot.call("get_chat_member", chat_id=channel.chat, user_id=bot.id)
     if chat.type == "channel" and not getattr(member, "can_post_messages", False):
         raise Paused(
-            f"the bot may not post there (it is {_standing(member.status)}): open the channel's settings, "
+            f"the bot may not post there ({_standing(member.status)}): open the channel's settings, "
             "Administrators, add the bot and switch on “Post messages”"
         )
     if member.status in ("left", "kicked"):
         raise Paused("the bot is not in the group: add it")
+    if member.status == "restricted" and not member.can_send_messages:
+        raise Paused(
+            "the bot may not write in the group: open its members, the bot, and let it send messages"
+        )
     yield MAY_POST
+
+
+def _pins(channel: TelegramChannel) -> Iterator[Finding]:
+    """Whether pins, where they are wanted, are allowed: a post is not held up by one that is not."""
+    if not channel.follow.pins:
+        return
+    bot = channel.sender
+    member = bot.call("get_chat_member", chat_id=channel.chat, user_id=bot.id)
+    kind = bot.call("get_chat", chat_id=channel.chat).type
+    right, name = _PIN_RIGHT[kind == "channel"]
+    if not getattr(member, right, False):
+        text = f"posts go out, but it may not pin them: switch on “{name}” for the bot"
+        yield Finding(channel.name, False, text)
 
 
 def _editor(channel: TelegramChannel, sample: Part) -> Iterator[Finding]:
@@ -67,4 +94,10 @@ def _editor(channel: TelegramChannel, sample: Part) -> Iterator[Finding]:
 
 
 def _standing(status: str) -> str:
-    return "an administrator without that right" if status == "administrator" else status
+    known = {
+        "administrator": "it is an administrator, but without that right",
+        "member": "it is a member, but no administrator",
+        "left": "it is not in the channel",
+        "kicked": "it was removed from the channel",
+    }
+    return known.get(status, f"it is {status}")

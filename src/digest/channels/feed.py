@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,21 +72,33 @@ def _urn(name: str) -> str:
     return uuid.uuid5(_NAMES, name).urn
 
 
+def feed(posts: Sequence[Post], name: str, title: str, language: str, page: Callable[[Post], str]) -> str:
+    """A feed of these posts; ``name`` is what its id is made of, ``page`` gives an entry's address."""
+    entries = [_entry(post) for post in posts]
+    for entry, post in zip(entries, posts, strict=True):
+        _add(entry, "link", rel="alternate", type="text/html", href=page(post))
+    return _feed(entries, name, title, language)
+
+
 def _with(post: Post, path: Path) -> str:
     """The feed in a file, with the post in it."""
+    entries = {_text(one, "id"): one for one in _entries(path)} | {entry_id(post): _entry(post)}
+    topic, language = post.topics[0], post.language
+    return _feed(entries.values(), f"{topic}/{language}", f"{topic} ({language})", language)
+
+
+def _feed(entries: Iterable[Element], name: str, title: str, language: str) -> str:
     from lxml import etree
 
-    new = _entry(post)
-    entries = {_text(one, "id"): one for one in _entries(path)} | {entry_id(post): new}
-    newest = sorted(entries.values(), key=lambda one: (_text(one, "updated"), _text(one, "id")), reverse=True)
-    feed = etree.Element(f"{{{ATOM}}}feed", {_XML_LANG: post.language}, nsmap={None: ATOM})
-    _add(feed, "id", _urn(f"{post.topics[0]}/{post.language}"))
-    _add(feed, "title", f"{post.topics[0]} ({post.language})")
-    _add(feed, "updated", _text(newest[0], "updated"))
-    _add(_add(feed, "author"), "name", "digest")
-    feed.extend(newest[:KEPT])
-    etree.indent(feed)
-    return f"{etree.tostring(feed, encoding='unicode')}\n"
+    newest = sorted(entries, key=lambda one: (_text(one, "updated"), _text(one, "id")), reverse=True)
+    root = etree.Element(f"{{{ATOM}}}feed", {_XML_LANG: language}, nsmap={None: ATOM})
+    _add(root, "id", _urn(name))
+    _add(root, "title", title)
+    _add(root, "updated", _text(newest[0], "updated"))
+    _add(_add(root, "author"), "name", "digest")
+    root.extend(newest[:KEPT])
+    etree.indent(root)
+    return f"{etree.tostring(root, encoding='unicode')}\n"
 
 
 def _entries(path: Path) -> list[Element]:

@@ -34,6 +34,7 @@ from digest.errors import (
     TryAgain,
     Uncertain,
 )
+from digest.schedule import Rule
 from digest.types import Part, Post
 
 if TYPE_CHECKING:
@@ -42,12 +43,15 @@ if TYPE_CHECKING:
     from telegram import Bot as Client
     from telegram.error import TelegramError
 
+logger = logging.getLogger(__name__)
+
 READ_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 10.0
 DEADLINE = 60.0
 """Longest that one request may take, in seconds; well below the time after which it is looked for."""
 
 _TOKEN = re.compile(r"[1-9]\d*:[\w-]+", re.ASCII)
+_WHERE = "it stands in DIGEST_TELEGRAM_TOKEN, else in telegram.token_file"
 _RETRY_AFTER = re.compile(r"retry after (\d+)")
 _NO_MESSAGE = "message to forward not found"
 _NOT_MODIFIED = "message is not modified"
@@ -56,12 +60,12 @@ _GONE = ("message to edit not found", "message to pin not found", "message_id_in
 # What an answer 400 or 403 says (Client.cpp of github.com/tdlib/telegram-bot-api) and what to do then. The
 # client writes the texts in its own capitals, so they are compared without them.
 _MEND = {
-    "chat not found": 'check "chat" in the configuration, and add the bot to it as an administrator',
+    "chat not found": 'check "chat" in digest.toml, and add the bot to it as an administrator',
     "need administrator rights": "make the bot an administrator that may post messages",
     "not enough rights": "make the bot an administrator that may post messages",
     "have no write access": "make the bot an administrator that may post messages",
     "chat_write_forbidden": "make the bot an administrator that may post messages",
-    "message thread not found": 'check "thread" in the configuration: the topic is not there',
+    "message thread not found": 'check "thread" in digest.toml: the topic is not there',
     "topic_closed": "open the topic again",
     "kicked": "add the bot again, as an administrator that may post messages",
     "not a member": "add the bot again, as an administrator that may post messages",
@@ -88,7 +92,8 @@ class Token:
 
     def __init__(self, text: str) -> None:
         if not _TOKEN.fullmatch(text) or len(text) > 80:
-            raise ConfigError("the bot token is not one: @BotFather gives it, as in 123456789:AbC-dEf_...")
+            example = "@BotFather gives it, as in 123456789:AbC-dEf_..."
+            raise ConfigError(f"the bot token is not one: {example}; {_WHERE}")
         self._text = text
 
     def __repr__(self) -> str:
@@ -128,6 +133,7 @@ class Bot:
             self._token = self._read_token()
         except ConfigError as error:
             raise Stopped(str(error)) from None
+        _leave_no_core()
         client = _client(self._token, self._url)
         self._runner = self._runner or asyncio.Runner()
         try:
@@ -166,7 +172,8 @@ class Bot:
         """The result of a method of python-telegram-bot's Bot. Raises DeliveryError, or TryAgain where
         another program reads this bot's updates."""
         self.open()
-        return self._run(lambda: getattr(self._client, method)(**arguments))
+        about = "" if "from_chat_id" in arguments else str(arguments.get("chat_id", ""))
+        return self._run(lambda: getattr(self._client, method)(**arguments), about)
 
     def request(self, method: str, arguments: Mapping[str, Any]) -> Any:
         """The message that a method results in which python-telegram-bot does not know, or not with these
@@ -178,7 +185,7 @@ class Bot:
         ask = partial(self._client.do_api_request, method, dict(arguments), Message)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that there is a method for it
-            return self._run(ask)
+            return self._run(ask, str(arguments.get("chat_id", "")))
 
     def tell(self, text: str) -> None:
         """A plain message to the editor, where there is one."""
@@ -190,7 +197,7 @@ class Bot:
                 link_preview_options=messages.no_preview(),
             )
 
-    def _run(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+    def _run(self, ask: Callable[[], Awaitable[Any]], about: str = "") -> Any:
         from telegram.error import TelegramError
 
         assert self._runner is not None
@@ -198,10 +205,13 @@ class Bot:
         try:
             return self._runner.run(_within_deadline(ask))
         except TelegramError as error:
-            told = meaning(error)
+            told = meaning(error, about)
             told.args = (self._token.hide(str(told)),)
         except TimeoutError:
             told = Uncertain(f"Telegram did not answer within {DEADLINE:g} seconds")
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            logger.debug("unread answer", extra={"error": self._token.hide(repr(error))})
+            told = Uncertain("Telegram's answer cannot be read: is there a newer python-telegram-bot?")
         raise told from None  # the client's own error may hold the token
 
 
@@ -218,6 +228,7 @@ class TelegramChannel:
         *,
         thread: int | None = None,
         quiet: QuietHours | None = None,
+        times: Rule | None = None,
         probe: bool = True,
         rich: bool = False,
         home: Path = Path(),
@@ -228,6 +239,7 @@ class TelegramChannel:
         self.address = self.chat = address
         self.thread = thread
         self.quiet = quiet
+        self.times = times
         self.can_look = probe and sender.editor_chat is not None
         self.rich = rich
         self.home = home
@@ -334,8 +346,8 @@ def _gone(error: Refused) -> Refused:
     return Gone(f"the message is not there any more ({error})") if _is_gone(error) else error
 
 
-def meaning(error: TelegramError) -> DeliveryError | TryAgain:
-    """What an error of the client means for the message that was being sent."""
+def meaning(error: TelegramError, chat: str = "") -> DeliveryError | TryAgain:
+    """What an error of the client means for the message that was being sent to a chat."""
     from telegram import error as errors
 
     match error:
@@ -344,11 +356,12 @@ def meaning(error: TelegramError) -> DeliveryError | TryAgain:
         case errors.EndPointNotFound():
             return Refused("Telegram does not know this method")
         case errors.InvalidToken():
-            return Stopped("Telegram does not accept the bot token: get the current one from @BotFather")
+            mend = f"get the current one from @BotFather (/mybots, API Token); {_WHERE}"
+            return Stopped(f"Telegram does not accept the bot token: {mend}")
         case errors.Conflict():
-            return TryAgain(f'Telegram says "{error.message}": another program reads what this bot is told')
+            return _other_reader(error)
         case errors.BadRequest() | errors.Forbidden():
-            return _refusal(error)
+            return _refusal(error, chat)
         case _:
             return _unclear(error)
 
@@ -365,7 +378,14 @@ def _flood(seconds: int) -> NotSent:
     return NotSent(f"Telegram asks for a rest of {seconds} s", timedelta(seconds=seconds + 1))
 
 
-def _refusal(error: TelegramError) -> DeliveryError:
+def _other_reader(error: TelegramError) -> TryAgain:
+    mend = "stop it, or make a bot of its own for digest"
+    if "webhook" in error.message.lower():
+        mend += "; a program that is gone has left a webhook, which the method deleteWebhook removes"
+    return TryAgain(f'another program reads what this bot is told (Telegram says "{error.message}"): {mend}')
+
+
+def _refusal(error: TelegramError, chat: str) -> DeliveryError:
     from telegram.error import Forbidden
 
     text = error.message.removeprefix("Forbidden: ")
@@ -374,7 +394,7 @@ def _refusal(error: TelegramError) -> DeliveryError:
     if mend is None and isinstance(error, Forbidden):
         mend = "the bot may not do this here: see its rights in the chat"
     if mend is not None:
-        return Paused(f'Telegram says "{text}": {mend}')
+        return Paused(f'Telegram says{f" of {chat}" if chat else ""} "{text}": {mend}')
     help_ = next((what for text, what in _MEND_TEXT.items() if text in said), "")
     return Refused(f'Telegram says "{text}"{": " * bool(help_)}{help_}')
 
@@ -387,8 +407,21 @@ def _unclear(error: TelegramError) -> DeliveryError:
         return NotSent("Telegram cannot be reached (is the network up?)")
     if found := _RETRY_AFTER.search(error.message.lower()):
         return _flood(int(found[1]))
-    what = type(error.__cause__).__name__ if error.__cause__ else error.message.partition("\n")[0][:80]
-    return Uncertain(f"Telegram gave no clear answer ({what})")
+    return Uncertain(f"Telegram gave no clear answer ({_what_came(error)})")
+
+
+def _what_came(error: TelegramError) -> str:
+    import httpx
+
+    match error.__cause__:
+        case None:
+            return error.message.partition("\n")[0][:80]
+        case httpx.TimeoutException():
+            return f"none in {READ_TIMEOUT:g} seconds"
+        case httpx.NetworkError() | httpx.RemoteProtocolError():
+            return "the connection broke"
+        case cause:
+            return type(cause).__name__
 
 
 async def _within_deadline(ask: Callable[[], Awaitable[Any]]) -> Any:
@@ -420,6 +453,14 @@ def _client(token: Token, url: str) -> Client:
         request=request(),
         get_updates_request=request(),
     )
+
+
+def _leave_no_core() -> None:
+    """Let the system write no image of this process where it crashes: the token stands in its memory."""
+    with suppress(ImportError, OSError, ValueError):  # there is no such thing on Windows
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 @cache

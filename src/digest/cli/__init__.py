@@ -11,9 +11,24 @@ from typing import NoReturn
 
 import click
 
-from digest.cli import archive, backup, evaluate, export, posts, road, sending, templates, topics, trends
+from digest.cli import (
+    archive,
+    backup,
+    evaluate,
+    export,
+    operations,
+    posts,
+    road,
+    sending,
+    serve,
+    site,
+    templates,
+    topics,
+    trends,
+)
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
+from digest.stopping import STOP, Ended
 
 __all__ = [
     "archive",
@@ -22,9 +37,12 @@ __all__ = [
     "evaluate",
     "export",
     "main",
+    "operations",
     "posts",
     "road",
     "sending",
+    "serve",
+    "site",
     "templates",
     "topics",
     "trends",
@@ -33,6 +51,7 @@ __all__ = [
 
 def main() -> None:
     """Run the command line; every error a user can mend is one line and an exit code."""
+    STOP.listen()
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -45,6 +64,8 @@ def main() -> None:
         _fail(_as_line(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except Ended as ended:
+        _fail("stopped; what was done is stored, and the same command goes on from there", ended.exit_code)
     except BrokenPipeError:
         _forget_output()
         sys.exit(141)

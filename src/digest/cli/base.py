@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from digest import __version__
+from digest.stopping import STOP
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -44,6 +45,7 @@ def _common_options() -> list[click.Parameter]:
         option("--json", is_flag=True, help="Machine-readable output on stdout; logs as JSON."),
         option("-v", "--verbose", count=True, help="Say more; twice for everything."),
         option("-q", "--quiet", is_flag=True, help="Say nothing but errors and results."),
+        option("--child-of", type=int, hidden=True),  # of the daemon: ends with it
     ]
 
 
@@ -150,10 +152,13 @@ def opened(context: click.Context, now: datetime | None = None) -> Iterator[App]
     from digest.app import App
 
     given = context.obj
+    if parent := given.get("child_of"):
+        STOP.follow(parent)
     verbosity = -1 if given.get("quiet") else given.get("verbose", 0)
     log.configure(verbosity, json=bool(given.get("json")))
     settings = config.load(given.get("config"), given.get("home"), os.environ)
-    with App(settings, now or datetime.now(UTC), quiet=bool(given.get("quiet") or given.get("json"))) as app:
+    quiet = bool(given.get("quiet") or given.get("json"))
+    with App(settings, now or datetime.now(UTC), quiet=quiet, config=given.get("config")) as app:
         yield app
 
 

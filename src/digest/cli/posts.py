@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 import click
 
-from digest.cli.base import Day, Group, as_of, cli, opened, show
+from digest.cli.base import Day, Group, Moment, as_of, cli, opened, show
 from digest.errors import DigestError, UsageError
 
 if TYPE_CHECKING:
     from digest.app import App
     from digest.types import Edited
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @cli.group(cls=Group)
@@ -96,6 +99,29 @@ def posts_card(context: click.Context, number: int, png: Path, dark: bool) -> No
     with opened(context) as app:
         made = pictures.card(app, number, png, dark=dark)
         show(context, {"path": str(made)}, lambda: f"wrote {made}")
+
+
+@posts.command("picture")
+@click.argument("number", metavar="ID", type=int)
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--caption", metavar="HTML", help="What it says below, instead of the topic's title.")
+@click.option("--none", "away", is_flag=True, help="Take the picture away.")
+@click.pass_context
+def posts_picture(
+    context: click.Context, number: int, file: Path | None, caption: str | None, away: bool
+) -> None:
+    """Put a picture (PNG or JPEG) before a post's text; Telegram gets it as a photo with a caption.
+
+    What was approved has to be approved again.
+    """
+    from digest.actions import pictures
+    from digest.report import posts as report
+
+    if away is (file is not None):
+        raise UsageError("say which picture, or --none")
+    with opened(context) as app:
+        found = pictures.illustrate(app, number, file, caption)
+        show(context, found, lambda: report.posts([found]))
 
 
 @posts.command("edit")
@@ -185,13 +211,23 @@ def _in_editor(app: App, number: int) -> Edited:
 
 
 def _decide(name: Literal["approve", "reject"], text: str) -> None:
+    def with_time(command: F) -> F:
+        told = "Let it go out then, not sooner."
+        at = click.option("--at", type=Moment(), metavar="TIME", help=told)
+        return at(command) if name == "approve" else command
+
     @posts.command(name, help=text)
     @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
     @click.option("--version", type=click.IntRange(min=1), metavar="N", help="Only if this is its version.")
+    @with_time
     @as_of
     @click.pass_context
     def command(
-        context: click.Context, ids: tuple[int, ...], version: int | None, as_of: datetime | None
+        context: click.Context,
+        ids: tuple[int, ...],
+        version: int | None,
+        as_of: datetime | None,
+        at: datetime | None = None,
     ) -> None:
         from digest.actions import posts
         from digest.report import posts as report
@@ -199,7 +235,10 @@ def _decide(name: Literal["approve", "reject"], text: str) -> None:
         if version and len(ids) != 1:
             raise UsageError("--version is of one post: give one ID")
         with opened(context, as_of) as app:
-            found = [posts.decide(app, number, name, version=version) for number in ids]
+            if at is not None:
+                found = [posts.schedule(app, number, at, version=version) for number in ids]
+            else:
+                found = [posts.decide(app, number, name, version=version) for number in ids]
             show(context, found, lambda: report.posts(found))
 
 

@@ -8,7 +8,7 @@ nearest right one or what is allowed; all mistakes are given at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from digest.config.kinds import as_path, bare_kind, expanded, is_folder, scalars
 from digest.config.settings import Address, Channel, Settings, Telegram, Writer
 from digest.errors import ConfigError, UsageError
 from digest.toml import KeyPath
+from digest.types import Topic
 
 __all__ = [
     "OWN_VARIABLES",
@@ -29,6 +30,7 @@ __all__ = [
     "Settings",
     "Telegram",
     "Writer",
+    "add_topic",
     "bot_token",
     "default_text",
     "find_config",
@@ -126,6 +128,58 @@ def init(path: Path, force: bool = False) -> Path:
     return path
 
 
+def add_topic(file: Path | None, home: Path, environ: Mapping[str, str], topic: Topic) -> Path:
+    """Write a new topic into a configuration file, at its end; gives the file. Where there is none, the
+    default one is written into the home, and where it leaves the topics to the defaults these are written
+    too, as a file's topics stand in the place of all others. The file is whole at any moment, and nothing is
+    written that could not be loaded. Raises UsageError, ConfigError."""
+    target = Path(file or home / "digest.toml").resolve()
+    text = toml.read(target) if file else default_text()
+    if "topics" not in toml.parse(text, target):
+        text = f"{text.rstrip()}\n\n{_default_topics()}"
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(f"{text.rstrip()}\n\n{_topic_text(topic)}", encoding="utf-8")
+        if target.exists():
+            draft.chmod(target.stat().st_mode & 0o777)
+        load(draft, home, environ)
+        draft.replace(target)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def _default_topics() -> str:
+    """The default topics, as they stand in the default file."""
+    text = default_text()
+    return text[text.index("[topics.") : text.index("[channels.")].rpartition("\n\n")[0]
+
+
+def _topic_text(topic: Topic) -> str:
+    """A topic as a table of TOML: what it says of itself."""
+    titles = ", ".join(f"{language} = {_quoted(title)}" for language, title in topic.titles.items())
+    lines = {
+        "term": _quoted(topic.term),
+        "titles": f"{{ {titles} }}" if titles else "",
+        "seed_keys": _quoted(topic.seed_keys),
+        "seed_papers": _quoted(topic.seed_papers) if topic.seed_papers else "",
+        "languages": _quoted(topic.languages),
+        "floor": f"{topic.floor:g}",
+    }
+    table = "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
+    return f"[topics.{topic.name}]\n{table}"
+
+
+def _quoted(value: str | Sequence[str]) -> str:
+    """A text, or a list of texts, in TOML: its basic strings escape as JSON's do (https://toml.io/en/v1.0.0)."""
+    if not isinstance(value, str):
+        return f"[{', '.join(map(_quoted, value))}]"
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+
+
 def default_text() -> str:
     """The commented default file."""
     return Path(__file__).parents[1].joinpath("default.toml").read_text(encoding="utf-8")
@@ -178,7 +232,9 @@ def _value(text: str, kind: Any) -> Any:
     """The text of a variable as a value of TOML; text that is none stays, and is told as a mistake."""
     try:
         return (
-            msgspec.convert(text, bare, strict=False) if (bare := bare_kind(kind)) in (int, float) else text
+            msgspec.convert(text, bare, strict=False)
+            if (bare := bare_kind(kind)) in (int, float, bool)
+            else text
         )
     except msgspec.ValidationError:
         return text

@@ -20,7 +20,7 @@ _OF_TYPE = {
     "file": {"folder": True},
     "feed": {"folder": True},
     "telegram": {"chat": True}
-    | dict.fromkeys(("thread", "quiet_hours", "time_zone", "format", "poll_after", "pin"), False),
+    | dict.fromkeys(("thread", "quiet_hours", "post_at", "time_zone", "format", "poll_after", "pin"), False),
 }
 """What a channel's type adds to its settings, and whether it has to be given."""
 
@@ -142,8 +142,8 @@ def _check_channel(name: str, channel: dict[str, Any]) -> Iterator[Mistake]:
     given = channel.keys() | {_nearest(key, kinds) for key in channel.keys() - kinds.keys()}
     for key in (key for key, must in own.items() if must and key not in given):
         yield Mistake(path, f"{toml.dotted(path)} has no {key}; give {words(kinds[key])}")
-    if "quiet_hours" in channel and "time_zone" not in channel:
-        yield Mistake(path, f"{toml.dotted(path)} has quiet_hours and no time_zone; give {words(Zone)}")
+    for timed in [key for key in ("quiet_hours", "post_at") if key in channel and "time_zone" not in channel]:
+        yield Mistake(path, f"{toml.dotted(path)} has {timed} and no time_zone; give {words(Zone)}")
     start, _, end = str(channel.get("quiet_hours", "-1")).partition("-")
     if start == end:
         yield Mistake(

@@ -29,7 +29,9 @@ def words(kind: Any) -> str:
         return " or ".join(f'"{option}"' for option in get_args(bare))
     if get_origin(bare) is tuple:
         return f"a list, each {words(get_args(bare)[0])}"
-    return {str: "a text in quotes", int: "a whole number", float: "a number"}.get(bare, "a table")
+    return {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}.get(
+        bare, "a table"
+    )
 
 
 def bare_kind(kind: Any) -> Any:

@@ -57,10 +57,13 @@ Hours = Annotated[
         description='hours such as "23:00-08:00"',
     ),
 ]
+At = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d\Z", description='a time such as "09:00"')]
+Times = Annotated[tuple[At, ...], Meta(min_length=1, description='a list of times such as "09:00"')]
 Applause = Annotated[int, Meta(ge=0, le=10_000_000, description="a whole number from 0 to 10000000")]
 Zone = Annotated[str, Meta(min_length=1, description='a time zone such as "Europe/Berlin"')]
 User = Annotated[int, Meta(ge=1, description="a user's number in Telegram")]
 Users = Annotated[tuple[User, ...], Meta(description="a list of users' numbers in Telegram")]
+Port = Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 to 65535")]
 
 Genres = Annotated[tuple[Genre, ...], Meta(description="a list of roundup, review, links, essay, listing")]
 Marks = Annotated[tuple[Mark, ...], Meta(description="a list of withdrawn, version")]
@@ -80,6 +83,12 @@ class Arxiv(Struct, frozen=True, kw_only=True):
     gap_seconds: Seconds
     first_days: Days
     overlap_days: Days
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """When the daemon runs all stages: times in New York, on the days of arXiv's batches."""
+
+    run_at: Times
 
 
 class Embed(Struct, frozen=True, kw_only=True):
@@ -150,6 +159,7 @@ class Channel(Struct, frozen=True, kw_only=True):
     chat: Address | None = None
     thread: Thread | None = None
     quiet_hours: Hours | None = None
+    post_at: Times | None = None
     time_zone: Zone | None = None
     format: Literal["classic", "rich"] | None = None
     poll_after: Genres | None = None
@@ -162,6 +172,16 @@ class Channel(Struct, frozen=True, kw_only=True):
         return topic in (self.topics or (topic,)) and language in (self.languages or (language,))
 
 
+class Page(Struct, frozen=True, kw_only=True):
+    """Where ``digest serve`` is reached. ``hosts`` are further names of the machine in browsers' addresses;
+    ``https``: a proxy before it encrypts, so cookies go over nothing else."""
+
+    address: Phrase
+    port: Port
+    hosts: tuple[Phrase, ...] = ()
+    https: bool = False
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. ``home`` is the folder of database, index and posts; all paths are absolute."""
 
@@ -172,10 +192,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     database: Database
     contact: Mail | None = None
     arxiv: Arxiv
+    schedule: Schedule
     embed: Embed
     posts: Posts
     telegram: Telegram
     writer: Writer = Writer()
+    page: Page
     topics: Topics
     channels: Mapping[str, Channel]
 

@@ -20,6 +20,7 @@ from digest.markup.formatted import (
 )
 from digest.markup.parse import check, check_shown, escape, parse, to_html
 from digest.markup.split import blocks, entity_bytes, split
+from digest.markup.web import read_text, web, web_blocks
 
 __all__ = [
     "CAPTION_LIMIT",
@@ -35,7 +36,10 @@ __all__ = [
     "entity_bytes",
     "escape",
     "parse",
+    "read_text",
     "split",
     "to_html",
     "utf16_length",
+    "web",
+    "web_blocks",
 ]

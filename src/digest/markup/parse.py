@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html as _html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from msgspec import Struct
@@ -87,9 +87,13 @@ def escape(text: str) -> str:
     return _html.escape(text, quote=True)
 
 
-def to_html(text: str, entities: Sequence[TextEntity]) -> str:
+def to_html(
+    text: str, entities: Sequence[TextEntity], around: Callable[[TextEntity], tuple[str, str]] | None = None
+) -> str:
     """HTML that ``parse`` turns into this text and these entities again (if Telegram would leave
-    both as they are). Entities that are wrongly nested are repaired first."""
+    both as they are). Entities that are wrongly nested are repaired first. ``around`` gives other tags
+    than Telegram's."""
+    around = around or tags
     codes = text.encode("utf-16-le")
     pieces: list[str] = []
     closing: list[tuple[int, str]] = []
@@ -109,7 +113,7 @@ def to_html(text: str, entities: Sequence[TextEntity]) -> str:
     for entity in repair_nesting(entities):
         close_until(entity.offset)
         write_until(entity.offset)
-        start, end = tags(entity)
+        start, end = around(entity)
         pieces.append(start)
         closing.append((entity.offset + entity.length, end))
     close_until(float("inf"))

@@ -9,7 +9,7 @@
 Pure: no network, no clock; templates are the only files read.
 """
 
-from digest.render.environment import templates
+from digest.render.environment import long_day, templates
 from digest.render.item import short_title
 from digest.render.post import GENRE, write_post
 from digest.render.window import quotations, write_window
@@ -20,6 +20,7 @@ __all__ = [
     "PostSettings",
     "Writer",
     "hashtags",
+    "long_day",
     "quotations",
     "short_title",
     "templates",

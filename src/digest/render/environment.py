@@ -122,6 +122,12 @@ def _day(context: Context, day: date, pattern: str) -> str:
     return format_date(day, pattern, locale=_locale(context["language"]))
 
 
+def long_day(day: date, language: Language) -> str:
+    """A date in words: 15 May 2026, 15 мая 2026, 2026年5月15日."""
+    locale = Locale.parse("en_GB") if language == "en" else _locale(language)  # the day first, as in roundups
+    return _YEAR_SIGN.sub("", format_date(day, "long", locale=locale))
+
+
 @pass_context
 def _plural(context: Context, count: int, **forms: str) -> str:
     """Filter: the form for a number in the post's language (CLDR: one, few, many, other), {n} the number."""
@@ -133,9 +139,9 @@ def _plural(context: Context, count: int, **forms: str) -> str:
 def _period(context: Context, since: date, until: date) -> str:
     """Filter: days from one to another in the post's language, such as ``1–15 May 2026``."""
     language = context["language"]
-    locale = Locale.parse("en_GB") if language == "en" else _locale(language)  # the day first, as in roundups
     if since == until:
-        return _YEAR_SIGN.sub("", format_date(since, "long", locale=locale))
+        return long_day(since, language)
+    locale = Locale.parse("en_GB") if language == "en" else _locale(language)
     return _YEAR_SIGN.sub("", format_interval(since, until, "yMMMMd", locale=locale))
 
 

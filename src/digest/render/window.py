@@ -18,6 +18,7 @@ from digest.render.item import Item, item, quotes
 from digest.render.writer import Writer, written
 from digest.text import detached, readable
 from digest.types import (
+    Beside,
     Choice,
     Draft,
     Group,
@@ -27,6 +28,7 @@ from digest.types import (
     Part,
     Resource,
     ResourceKind,
+    Stretch,
     Topic,
     Trend,
     WindowGenre,
@@ -75,6 +77,10 @@ LEAST_HELD, LEAST_OF_LARGEST = 100, 0.2
 """A year is compared with others where the archive holds so many of its papers, and so large a share of
 what it holds of its largest year: of a thin year it has what a search has found."""
 YEARS = 6
+LEAST_FOUND = 20
+"""Of so many papers of a stretch of years it can be told what stood beside the term."""
+BESIDE, LEAST_BESIDE, TIMES_BESIDE = 3, 0.05, 6
+"""So many phrases, each in such a share of its papers; a single word so many times as often as else."""
 
 
 class Section(Struct, frozen=True):
@@ -167,10 +173,27 @@ def _over_the_years(trend: Trend | None) -> dict[str, Any]:
     years = trend.said.years if trend else ()
     largest = max((year.held for year in years), default=0)
     known = [year for year in years if year.held >= max(LEAST_HELD, LEAST_OF_LARGEST * largest)][-YEARS:]
+    beside = _beside(trend.said.stretches if trend else ())
     if trend is None or len(known) < 2:
-        return {"years": [], "jump": None}
+        return {"years": [], "jump": None, "beside": beside}
     jump = trend.said.jump
-    return {"years": known, "jump": jump if jump and jump.year in {year.year for year in known[1:]} else None}
+    shown = jump if jump and jump.year in {year.year for year in known[1:]} else None
+    return {"years": known, "jump": shown, "beside": beside}
+
+
+def _beside(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """The stretches of years with what stood beside the term most, where there are two to compare."""
+    named = [(each, tuple(filter(_is_telling, each.beside))[:BESIDE]) for each in stretches]
+    told = [replace(each, beside=found) for each, found in named if found and each.found >= LEAST_FOUND]
+    return told if len(told) > 1 else []
+
+
+def _is_telling(one: Beside) -> bool:
+    """A phrase that says something without its papers: of two words, in capitals, or far more common then
+    than in other years; "best" and "potential" are neither."""
+    if len(one.text.split()) > 1 or sum(letter.isupper() for letter in one.text) > 1:
+        return one.share >= LEAST_BESIDE
+    return one.share >= max(2 * LEAST_BESIDE, TIMES_BESIDE * one.elsewhere)
 
 
 def _own_words(topic: Topic, language: Language) -> dict[str, Any]:

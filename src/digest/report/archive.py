@@ -76,18 +76,32 @@ def _paper_row(one: Listed) -> tuple[str, ...]:
 
 
 def status(found: Status) -> str:
-    """What the archive holds and how the last runs went."""
-    lines = [f"{name:<20}{value}" for name, value in found.archive.items()]
-    lines += [
-        "",
-        "deliveries          " + _tally(found.deliveries),
-        "posts               " + _tally(found.posts),
-    ]
+    """In one screen: what wants a person, what went out, how far arXiv was read, what the archive holds,
+    how the last runs went."""
+    wants = [f"  {line}" for line in found.wants] or ["  nothing: all that can be done is done"]
+    rows = {"posts": _tally(found.posts), "parts sent": _tally(found.deliveries), **found.arxiv}
+    rows |= {"archive": _holdings(found.archive), "keys": _keys(found.archive)}
+    lines = ["wants you", *wants, "", *(_row(name, words) for name, words in rows.items())]
     if found.reactions:
         lines += ["", "readers' reactions", *(f"  {line}" for line in found.reactions)]
-    lines += ["", *(f"{name:<20}{words}" for name, words in found.arxiv.items())]
-    lines += ["", "last runs"] + [f"  {line}" for line in found.runs]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "last runs", *(f"  {line}" for line in found.runs or ["none"])])
+
+
+def _row(name: str, words: str) -> str:
+    indent = " " * 20
+    return textwrap.fill(f"{name:<20}{words}", WIDTH, subsequent_indent=indent)
+
+
+def _holdings(archive: Mapping[str, str | int]) -> str:
+    """The figures of the archive in a line; those of keys have their own."""
+    shown = {name: count for name, count in archive.items() if not name.endswith((" keys", " day"))}
+    return " · ".join(f"{count:,} {name}" for name, count in shown.items())
+
+
+def _keys(archive: Mapping[str, str | int]) -> str:
+    return _tally(
+        {name.removesuffix(" keys"): int(n) for name, n in archive.items() if name.endswith(" keys")}
+    )
 
 
 def _tally(counts: Mapping[str, int]) -> str:

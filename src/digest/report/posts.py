@@ -60,5 +60,6 @@ def _full_post(post: Post) -> str:
     for number, part in enumerate(post.parts, start=1):
         if len(post.parts) > 1:
             parts.append(f"── part {number} of {len(post.parts)} ──")
+        parts += [f"[picture: {part.picture}]"] if part.picture else []
         parts.append(part.text)
     return "\n".join(parts)

@@ -41,10 +41,13 @@ def _delivery_row(one: Delivery) -> tuple[str, ...]:
 
 def _what_to_do(one: Delivery) -> str:
     if one.state == "failed":
+        correct = f"digest outbox correct {one.post}" + (f" --part {one.part + 1}" if one.part else "")
         return (
-            f"\n{one.id} was refused and is not there\n"
-            f"  mended:     digest outbox resolve {one.id} --retry\n"
-            f"  give it up: digest outbox resolve {one.id} --drop"
+            f"\n{one.id} was refused and is not there; the parts after it wait\n"
+            f"  see its text: {correct} > part.html\n"
+            f"  change it:    {correct} part.html\n"
+            f"  then:         digest outbox resolve {one.id} --retry\n"
+            f"  give it up:   digest outbox resolve {one.id} --drop"
         )
     tried = f"of {one.attempted:%Y-%m-%d %H:%M} UTC and later" if one.attempted else "there"
     return (

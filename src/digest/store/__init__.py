@@ -13,16 +13,17 @@ from digest.errors import StoreError
 from digest.store import sqlite
 from digest.store.feedback import FeedbackStore
 from digest.store.followups import FollowUpStore
+from digest.store.health import HealthStore
 from digest.store.history import HistoryStore
-from digest.store.migrate import bring_up_to_date
+from digest.store.migrate import bring_up_to_date, newest_revision
 from digest.store.papers import Added, PaperStore
 from digest.store.posts import PostStore
-from digest.store.runs import Run, RunStore
+from digest.store.runs import RunStore
 from digest.store.topics import TopicStore
 from digest.store.vectors import VectorStore
 from digest.store.words import WordStore, fts_quote
 
-__all__ = ["Added", "Run", "Store", "fts_quote"]
+__all__ = ["Added", "Store", "fts_quote", "size_of"]
 
 
 class Store(
@@ -35,6 +36,7 @@ class Store(
     HistoryStore,
     FollowUpStore,
     RunStore,
+    HealthStore,
 ):
     """An open database, to be used as a context manager or closed."""
 
@@ -56,6 +58,17 @@ class Store(
             raise
         return cls(engine, file, readonly=readonly)
 
+    @property
+    def schema(self) -> str:
+        """The number of the newest migration, to which this database was brought."""
+        return newest_revision()
+
+    @property
+    def sqlite_version(self) -> tuple[int, int, int]:
+        """The version of SQLite that is used."""
+        major, minor, patch = sqlite.VERSION[:3]
+        return major, minor, patch
+
     def close(self) -> None:
         """Give all connections back; the last one to leave a file tidies up its WAL."""
         self._engine.dispose()
@@ -67,3 +80,12 @@ class Store(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def size_of(url: str) -> int:
+    """Bytes of a database, with what SQLite keeps beside it; 0 where there is none."""
+    file = sqlite.database_file(url)
+    if file is None:
+        return 0
+    beside = (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm")))
+    return sum(one.stat().st_size for one in beside if one.exists())

@@ -57,6 +57,17 @@ class HistoryStore(StoreBase):
                 _note(connection, id_, now_at, now, by, to_state)
         return now_at is not None
 
+    def put_off(self, id_: int, until: datetime, now: datetime, *, by: str) -> bool:
+        """Let what waits of a post wait until a time; whether anything did."""
+        live = select(post.c.id).where(post.c.id == id_, post.c.state.in_(LIVE))
+        waiting = update(delivery).where(delivery.c.post.in_(live), delivery.c.state == "queued")
+        with self._writing() as connection:
+            moved = connection.execute(waiting.values(not_before=until, updated=now)).rowcount
+            if moved:
+                version = connection.execute(select(post.c.version).where(post.c.id == id_)).scalar_one()
+                _note(connection, id_, version, now, by, f"not before {until:%Y-%m-%d %H:%M} UTC")
+        return moved > 0
+
     def put_version(
         self,
         id_: int,

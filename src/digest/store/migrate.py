@@ -27,6 +27,11 @@ def known_revisions(folder: Path) -> list[str]:
     return sorted(file.name.split("_")[0] for file in folder.glob("versions/[0-9]*_*.py"))
 
 
+def newest_revision() -> str:
+    """The revision that this version of the program works with."""
+    return known_revisions(data_dir("migrations"))[-1]
+
+
 def bring_up_to_date(
     engine: Engine, file: Path | None, *, readonly: bool = False, folder: Path | None = None
 ) -> None:

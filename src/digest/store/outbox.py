@@ -27,16 +27,23 @@ class OutboxStore(StoreBase):
     # Deliveries.
 
     def claim_delivery(
-        self, channel: str, now: datetime, turn: Turn | None = None, *, begun: bool = False
+        self,
+        channel: str,
+        now: datetime,
+        turn: Turn | None = None,
+        *,
+        begun: bool = False,
+        before: datetime | None = None,
     ) -> Delivery | None:
         """Take the oldest part that may go to a channel now: it is "sending" and committed as such.
 
         That is a queued part of an approved post whose earlier parts were sent; with ``begun`` only of a
-        post that stands there in part. With a ``turn`` there is none unless the turn is still its
-        owner's and the sender need not rest. One UPDATE, so no two processes take the same part.
+        post that stands there in part; with ``before`` of no new post that was approved later. With a
+        ``turn`` there is none unless the turn is still its owner's and the sender need not rest. One
+        UPDATE, so no two processes take the same part.
         (PostgreSQL: FOR UPDATE SKIP LOCKED in the subquery.)
         """
-        due = _due(channel, now, begun=begun).scalar_subquery()
+        due = _due(channel, now, begun=begun, before=before).scalar_subquery()
         theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
         sha256 = select(part.c.sha256).where(theirs).scalar_subquery()
         taken = {"state": "sending", "attempts": delivery.c.attempts + 1, "attempted": now, "updated": now}
@@ -49,6 +56,14 @@ class OutboxStore(StoreBase):
             if row is not None and turn is not None:
                 put_turn(connection, turn)
         return None if row is None else Delivery(**row)
+
+    def next_due(
+        self, channel: str, now: datetime, *, begun: bool = False, before: datetime | None = None
+    ) -> int | None:
+        """The part that `claim_delivery` would take."""
+        with self._reading() as connection:
+            number: int | None = connection.scalar(_due(channel, now, begun=begun, before=before))
+        return number
 
     def is_waiting(self, channel: str, now: datetime) -> bool:
         """Whether a part could go to a channel now, or one is uncertain there."""
@@ -260,7 +275,7 @@ def put_turn(connection: Connection, turn: Turn) -> None:
     put(connection, "sender", turn.sender, {"until": turn.until})
 
 
-def _due(channel: str, now: datetime, *, begun: bool = False) -> Select[Any]:
+def _due(channel: str, now: datetime, *, begun: bool = False, before: datetime | None = None) -> Select[Any]:
     earlier = delivery.alias("earlier")
     unsent_before = exists().where(
         earlier.c.post == delivery.c.post,
@@ -278,6 +293,9 @@ def _due(channel: str, now: datetime, *, begun: bool = False) -> Select[Any]:
     )
     if begun:
         due = due.where(delivery.c.part > 0)
+    if before is not None:
+        approved = func.coalesce(post.c.decided_at, post.c.written_at)
+        due = due.where((delivery.c.part > 0) | (approved <= before))
     return due.order_by(delivery.c.id).limit(1)
 
 

@@ -93,19 +93,41 @@ class PostStore(StoreBase):
         state: PostState | None = None,
         since: date | None = None,
         until: date | None = None,
+        bare: bool = False,
     ) -> list[Post]:
-        """The posts that fit, oldest slot first."""
+        """The posts that fit, oldest slot first; ``bare``: without their parts, to be listed."""
         equal = {post.c.topic: topic, post.c.genre: genre, post.c.language: language, post.c.state: state}
         conditions = [column == value for column, value in equal.items() if value is not None]
         conditions += [post.c.slot >= since] if since else []
         conditions += [post.c.slot <= until] if until else []
         with self._reading() as connection:
-            return read_posts(connection, *conditions)
+            return read_posts(connection, *conditions, bare=bare)
+
+    def slots(self, until: date | None, count: int) -> list[date]:
+        """The last days until this one that have posts, newest first."""
+        query = select(post.c.slot).distinct().order_by(post.c.slot.desc()).limit(count)
+        query = query.where(post.c.slot <= until) if until else query
+        with self._reading() as connection:
+            return list(connection.scalars(query))
+
+    def published_mark(self) -> tuple[object, ...]:
+        """Changes whenever a post, or what was delivered of it, does."""
+        changes = select(func.max(post_change.c.id)).scalar_subquery()
+        query = select(changes, func.count(delivery.c.id), func.max(delivery.c.updated))
+        with self._reading() as connection:
+            return tuple(connection.execute(query).one())
 
     def post(self, id_: int) -> Post | None:
         """One post."""
         with self._reading() as connection:
             return next(iter(read_posts(connection, post.c.id == id_)), None)
+
+    def first_post(self, topic: str, genre: str, since: date) -> Post | None:
+        """The first post of a topic for this day or later."""
+        query = select(post.c.id).where(post.c.topic == topic, post.c.genre == genre, post.c.slot >= since)
+        first = query.order_by(post.c.slot, post.c.id).limit(1).scalar_subquery()
+        with self._reading() as connection:
+            return next(iter(read_posts(connection, post.c.id == first)), None)
 
     def choices(self, id_: int) -> list[Choice]:
         """Why a post's papers were chosen, in their order."""
@@ -204,8 +226,8 @@ def queue(connection: Connection, post_id: int, parts: int, channels: Iterable[s
     insert_rows(connection, delivery, rows)
 
 
-def read_posts(connection: Connection, *conditions: ColumnElement[bool]) -> list[Post]:
-    """The posts that fit, oldest slot first."""
+def read_posts(connection: Connection, *conditions: ColumnElement[bool], bare: bool = False) -> list[Post]:
+    """The posts that fit, oldest slot first; ``bare``: without their parts."""
     rows = connection.execute(select(post).where(*conditions).order_by(post.c.slot, post.c.id)).all()
     papers: dict[int, list[str]] = {row.id: [] for row in rows}
     parts: dict[int, list[Part]] = {row.id: [] for row in rows}
@@ -214,7 +236,7 @@ def read_posts(connection: Connection, *conditions: ColumnElement[bool]) -> list
     for id_, paper_id in connection.execute(of_posts):
         papers[id_].append(paper_id)
     theirs = select(part).where(sqlite.is_one_of(part.c.post, parts)).order_by(part.c.number)
-    for row in connection.execute(theirs):
+    for row in () if bare else connection.execute(theirs):
         parts[row.post].append(_part(row))
     return [_post(row, papers[row.id], parts[row.id]) for row in rows]
 

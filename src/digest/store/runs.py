@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from digest.store import sqlite
 from digest.store.base import StoreBase, read_as
 from digest.store.tables import delivery, match, paper, post, run, topic_key, vector
 from digest.store.vectors import id_of
-from digest.types import RunReport, Status
-
-
-class Run(Struct, frozen=True, kw_only=True):
-    """One run of a command: as of when, begun and finished when, what it did, how it ended."""
-
-    id: int
-    command: str
-    as_of: datetime
-    started: datetime
-    finished: datetime
-    report: RunReport | None
-    exit_code: int
+from digest.types import Run, RunReport, Status
 
 
 class RunStore(StoreBase):
@@ -54,6 +41,20 @@ class RunStore(StoreBase):
         query = select(run).order_by(run.c.as_of.desc(), run.c.id.desc()).limit(limit)
         with self._reading() as connection:
             return read_as(Run, connection, query)
+
+    def runs_since(self, command: str, moment: datetime) -> list[Run]:
+        """The runs of a command as of a moment or later, oldest first."""
+        query = select(run).where(run.c.command == command, run.c.as_of >= moment).order_by(run.c.as_of)
+        with self._reading() as connection:
+            return read_as(Run, connection, query)
+
+    def last_runs(self) -> dict[str, Run]:
+        """The last run of each command, by its name."""
+        last = select(run.c.command, func.max(run.c.as_of).label("as_of")).group_by(run.c.command).subquery()
+        same = (run.c.command == last.c.command) & (run.c.as_of == last.c.as_of)
+        with self._reading() as connection:
+            found = read_as(Run, connection, select(run).join(last, same).order_by(run.c.command))
+        return {one.command: one for one in found}
 
     def status(self, model: str) -> Status:
         """What the archive holds (vectors: of one model), posts and deliveries by state, the last runs."""

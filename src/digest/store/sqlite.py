@@ -44,6 +44,9 @@ __all__ = [
 # "dgst": tells our file from any other SQLite database (https://www.sqlite.org/fileformat.html#application_id).
 APPLICATION_ID = 0x64677374
 
+VERSION = sqlite3.sqlite_version_info
+"""The version of SQLite that is used."""
+
 # page_size counts where the file is made: of 4 KB, SQLite's own measure, two papers fill a page and a tenth
 # is wasted; of 16 KB, changing a row writes too much. cache_size: 64 MB.
 _PRAGMAS = ("page_size=8192", "foreign_keys=ON", "synchronous=FULL", "cache_size=-65536")

@@ -172,6 +172,13 @@ class TopicStore(StoreBase):
         """A paper's match in each topic it was scored for."""
         return self._find(_MATCHES.where(paper.c.id == paper_id).order_by(match.c.topic))
 
+    def scores(self, topic_name: str, ids: Sequence[str]) -> dict[str, float]:
+        """The scores of those of these papers that match a topic."""
+        query = select(paper.c.id, match.c.score).join(match, match.c.paper == paper.c.number)
+        with self._reading() as connection:
+            inside = sqlite.is_one_of(paper.c.id, ids)
+            return dict(connection.execute(query.where(match.c.topic == topic_name, inside)).all())
+
     def _find(self, query: Select[Any]) -> list[Match]:
         with self._reading() as connection:
             return read_as(Match, connection, query)

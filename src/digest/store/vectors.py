@@ -7,6 +7,7 @@ is embedded, and a paper that returns to an old text has its vector back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,13 @@ class VectorStore(StoreBase):
         with self._reading() as connection:
             return connection.scalar(select(model.c.dimension).where(model.c.name == name))
 
-    def count_without_vector(self, name: str) -> int:
-        """How many texts wait to be embedded by a model, known or not."""
+    def count_without_vector(self, name: str, since: date | None = None) -> int:
+        """How many texts wait to be embedded by a model, known or not: all, or those of papers announced
+        since a day."""
         with self._reading() as connection:
-            waiting = select(func.count(paper.c.text_hash.distinct())).where(_without_vector(name))
+            waiting = select(func.count(paper.c.text_hash.distinct())).where(without_vector(name))
+            if since is not None:
+                waiting = waiting.where(paper.c.announced >= since)
             return connection.scalar(waiting) or 0
 
     def texts_without_vector(self, name: str, size: int) -> Iterator[list[tuple[bytes, str]]]:
@@ -80,11 +84,13 @@ class VectorStore(StoreBase):
 
     def vectors(self, name: str, ids: Sequence[str]) -> tuple[list[str], FloatMatrix]:
         """Those of these papers that have a vector, in the order given, and float32 [n, dimension]."""
-        joined = select(paper.c.id, vector.c.data).join(vector, vector.c.text_hash == paper.c.text_hash)
+        # An outer join begins with these papers; of an inner one SQLite begins with all vectors of the model.
+        own = (vector.c.text_hash == paper.c.text_hash) & (vector.c.model == id_of(name))
+        joined = select(paper.c.id, vector.c.data).select_from(paper).join(vector, own, isouter=True)
         with self._reading() as connection:
             dimension = connection.scalar(select(model.c.dimension).where(model.c.name == name)) or 0
-            of_model = joined.where(sqlite.is_one_of(paper.c.id, ids), vector.c.model == id_of(name))
-            found = dict(connection.execute(of_model).all())
+            rows = connection.execute(joined.where(sqlite.is_one_of(paper.c.id, ids))).all()
+            found = {id_: data for id_, data in rows if data is not None}
         there = [id_ for id_ in ids if id_ in found]
         return there, _matrix([found[id_] for id_ in there], dimension)
 
@@ -111,7 +117,7 @@ class VectorStore(StoreBase):
             return f"{read_stamp(connection, TEXTS)}.{read_stamp(connection, _stamp(name))}"
 
     def _waiting(self, name: str, size: int, after: ColumnElement[bool] | None) -> Sequence[Row[Any]]:
-        query = select(paper).where(_without_vector(name)).limit(size)
+        query = select(paper).where(without_vector(name)).limit(size)
         query = query.order_by(paper.c.announced.desc(), paper.c.number)
         with self._reading() as connection:
             return connection.execute(query if after is None else query.where(after)).all()
@@ -135,7 +141,7 @@ def id_of(name: str) -> ColumnElement[int]:
     return select(model.c.id).where(model.c.name == name).scalar_subquery()
 
 
-def _without_vector(name: str) -> ColumnElement[bool]:
+def without_vector(name: str) -> ColumnElement[bool]:
     of_model = select(vector.c.text_hash).where(vector.c.model == id_of(name))
     return ~of_model.where(vector.c.text_hash == paper.c.text_hash).exists()
 

@@ -8,6 +8,7 @@ FTS5's tokenizer does not split Han text, so a Chinese query finds only whole ru
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ from digest.errors import InputError
 from digest.store import sqlite
 from digest.store.base import StoreBase
 from digest.store.tables import match, paper
-from digest.types import Window
+from digest.types import Facets, Window
 
 EVERYTHING = Window()
 
@@ -88,6 +89,23 @@ class WordStore(StoreBase):
             query = query.where(_lacks(without))
         with self._reading() as connection:
             return list(connection.scalars(query.order_by(paper.c.announced.desc(), paper.c.number)))
+
+    def facets(self, numbers: Sequence[int]) -> Facets:
+        """What the papers with these row numbers are; the most of each first, years newest first."""
+        here = sqlite.is_one_of(paper.c.number, numbers)
+        topics = select(match.c.topic, match.c.paper, match.c.silent).where(
+            sqlite.is_one_of(match.c.paper, numbers)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(select(paper.c.announced, paper.c.categories).where(here)).all()
+            matched = connection.execute(topics).all()
+        years = Counter(row.announced.year for row in rows)
+        return Facets(
+            topics=dict(Counter(row.topic for row in matched).most_common()),
+            years=dict(sorted(years.items(), reverse=True)),
+            categories=dict(Counter(code for row in rows for code in row.categories.split()).most_common()),
+            silent=len({row.paper for row in matched if row.silent}),
+        )
 
     def rebuild_words(self) -> None:
         """Make the words' index anew from the papers; needed only after the file was repaired by hand."""

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from digest.types.archive import (
     Answer,
+    Facets,
     Hit,
+    Results,
+    Run,
     RunReport,
     Stage,
     StageReport,
     Status,
     Window,
 )
+from digest.types.operations import Alarm, Backlog, Check, Health, Level, Room
 from digest.types.papers import (
     AnnounceType,
     Listed,
@@ -95,12 +99,15 @@ from digest.types.trends import (
 )
 
 __all__ = [
+    "Alarm",
     "Amount",
     "AnnounceType",
     "Answer",
+    "Backlog",
     "Beside",
     "Change",
     "Chat",
+    "Check",
     "Choice",
     "Curve",
     "Days",
@@ -109,12 +116,14 @@ __all__ = [
     "Draft",
     "Edited",
     "Evidence",
+    "Facets",
     "Feedback",
     "FollowUp",
     "FollowUpKind",
     "Genre",
     "Group",
     "Hashtag",
+    "Health",
     "Hit",
     "Jump",
     "Key",
@@ -124,6 +133,7 @@ __all__ = [
     "Language",
     "Languages",
     "LeftOut",
+    "Level",
     "Limits",
     "Listed",
     "Mark",
@@ -144,8 +154,11 @@ __all__ = [
     "Recall",
     "Resource",
     "ResourceKind",
+    "Results",
     "Review",
     "Rhythm",
+    "Room",
+    "Run",
     "RunReport",
     "SeedKeys",
     "Series",

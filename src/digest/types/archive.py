@@ -28,11 +28,28 @@ class RunReport(Struct, frozen=True, kw_only=True):
     posts: tuple[int, ...] = ()
     exit_code: int = 0
 
+    @property
+    def seconds(self) -> float:
+        """How long the stages took together."""
+        return sum(stage.seconds for stage in self.stages)
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One run of a command: as of when, begun and finished when, what it did, how it ended."""
+
+    id: int
+    command: str
+    as_of: datetime
+    started: datetime
+    finished: datetime
+    report: RunReport | None
+    exit_code: int
+
 
 class Status(Struct, frozen=True, kw_only=True):
     """What the archive holds (name to figure), posts and deliveries by state, the last runs in words,
     how far arXiv was read and whether it may be asked (name to words), and readers' reactions to the
-    last posts (in words)."""
+    last posts (in words); ``wants``: what wants a person, and the command for it."""
 
     archive: Mapping[str, str | int]
     posts: Mapping[str, int]
@@ -40,11 +57,14 @@ class Status(Struct, frozen=True, kw_only=True):
     runs: tuple[str, ...]
     arxiv: Mapping[str, str] = {}
     reactions: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
 
 
 class Hit(Struct, frozen=True, kw_only=True):
     """One answer of a search. ``why`` says in words how it was found; ``snippet`` is the passage of the
-    abstract that answers best, with ``marks`` as (start, end) in characters of it."""
+    abstract that answers best, with ``marks`` as (start, end) in characters of it. ``held`` are the terms
+    by where they stand (title, abstract, authors; form: held in another form), ``cosine`` is the nearness
+    in meaning."""
 
     id: str
     version: int
@@ -57,6 +77,8 @@ class Hit(Struct, frozen=True, kw_only=True):
     url: str
     snippet: str = ""
     marks: tuple[tuple[int, int], ...] = ()
+    held: Mapping[str, tuple[str, ...]] = {}
+    cosine: float | None = None
 
 
 class Answer(Struct, frozen=True):
@@ -65,6 +87,24 @@ class Answer(Struct, frozen=True):
     hits: tuple[Hit, ...]
     notes: tuple[str, ...] = ()
     expanded: tuple[str, ...] = ()
+
+
+class Facets(Struct, frozen=True, kw_only=True):
+    """How many papers of some there are by topic, by year of their announcement, by category, and how many
+    are silent about a topic of theirs."""
+
+    topics: Mapping[str, int]
+    years: Mapping[int, int]
+    categories: Mapping[str, int]
+    silent: int
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """A page of answers to a query, how many there are on all, and what these are."""
+
+    answer: Answer
+    total: int
+    facets: Facets
 
 
 class Window(Struct, frozen=True):

@@ -1,0 +1,148 @@
+"""A day at a glance: what came, what was found, what waits, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from digest.days import Gap, gap, new_york_day
+from digest.types import Delivery, Match, Paper, Pause, Post, Run, Topic
+
+if TYPE_CHECKING:
+    from digest.app import App
+
+DAYS = 21
+"""How many days are counted before the one that is shown."""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What a day brought a topic: matches over its floor, best first, their papers by id, how many there
+    are below the floor, and the posts of that day."""
+
+    topic: Topic
+    matches: tuple[Match, ...]
+    papers: Mapping[str, Paper]
+    below: int
+    posts: tuple[Post, ...]
+
+
+class Trouble(Struct, frozen=True, kw_only=True):
+    """Something a person should look at: what it is, how many of it, where, and what was said of it."""
+
+    kind: Literal["uncertain", "failed", "paused", "run", "unembedded", "alarm"]
+    count: int = 1
+    where: str = ""
+    said: str = ""
+    posts: tuple[int, ...] = ()
+
+
+class Today(Struct, frozen=True, kw_only=True):
+    """A day: ``today`` is the day it is, ``day`` the one that is shown, by default the newest batch's;
+    ``why_empty`` says why today has no batch. ``counts`` are papers by day."""
+
+    today: date
+    day: date
+    newest: date | None
+    why_empty: Gap | None
+    counts: Mapping[date, int]
+    found: tuple[Found, ...]
+    drafts: tuple[Post, ...]
+    queued: int
+    proposed: Mapping[str, int]
+    trouble: tuple[Trouble, ...]
+    last_run: Run | None
+
+
+def today(app: App, day: date | None = None) -> Today:
+    """All that is to be seen of a day, by default the newest with a batch."""
+    from digest.crawling import newest_batch
+
+    now = new_york_day(app.now)
+    newest = newest_batch(app.store, app.now)
+    shown = day or (min(newest, now) if newest else now)
+    why_empty = gap(now, newest)
+    runs = app.store.runs(1)
+    undone = app.store.deliveries(states=("queued", "sending", "uncertain", "failed"))
+    return Today(
+        today=now,
+        day=shown,
+        newest=newest,
+        why_empty=why_empty,
+        counts=_counts(app, shown),
+        found=tuple(_found(app, topic, shown) for topic in app.topics),
+        drafts=tuple(app.store.posts(state="draft")),
+        queued=sum(one.state == "queued" for one in undone),
+        proposed=_proposed(app),
+        trouble=(*_of_deliveries(undone), *_of_channels(app), *_of_runs(runs), *_of_archive(app, why_empty)),
+        last_run=runs[0] if runs else None,
+    )
+
+
+def _counts(app: App, day: date) -> dict[date, int]:
+    """Papers of each of the last days, those without any too."""
+    days = [day - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    there = app.store.day_counts(days[0], day)
+    return {one: there.get(one, 0) for one in days}
+
+
+def _found(app: App, topic: Topic, day: date) -> Found:
+    matches = app.store.matches(topic.name, day, day, 0.0)
+    over = tuple(one for one in matches if one.score >= topic.floor)
+    return Found(
+        topic=topic,
+        matches=over,
+        papers={paper.id: paper for paper in app.store.papers([one.paper for one in over])},
+        below=len(matches) - len(over),
+        posts=tuple(app.store.posts(topic=topic.name, since=day, until=day)),
+    )
+
+
+def _proposed(app: App) -> dict[str, int]:
+    """How many keys of each topic wait to be judged."""
+    counts = {topic.name: len(app.store.keys(topic.name, states=("proposed",))) for topic in app.topics}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _of_deliveries(undone: Sequence[Delivery]) -> list[Trouble]:
+    states: tuple[Literal["uncertain", "failed"], ...] = ("uncertain", "failed")
+    return [
+        Trouble(
+            kind=state,
+            count=len(those),
+            where=", ".join(dict.fromkeys(one.channel for one in those)),
+            said=next((one.error for one in those if one.error), ""),
+            posts=tuple(dict.fromkeys(one.post for one in those)),
+        )
+        for state in states
+        if (those := [one for one in undone if one.state == state])
+    ]
+
+
+def _of_channels(app: App) -> list[Trouble]:
+    chats = {name: one.chat for name, one in app.settings.channels.items() if one.chat}
+    pauses: list[Pause | None] = [app.store.pause(name, chat) for name, chat in chats.items()]
+    return [Trouble(kind="paused", where=one.channel, said=one.reason) for one in pauses if one]
+
+
+def _of_runs(runs: Sequence[Run]) -> list[Trouble]:
+    failed = [run for run in runs if run.exit_code]
+    return [
+        Trouble(
+            kind="run",
+            where=run.command,
+            said=" ".join(
+                note for stage in (run.report.stages if run.report else ()) for note in stage.notes
+            ),
+        )
+        for run in failed
+    ]
+
+
+def _of_archive(app: App, why_empty: Gap | None) -> list[Trouble]:
+    lately = new_york_day(app.now) - timedelta(days=app.settings.lookback_days)
+    waiting = app.store.count_without_vector(app.model, lately)
+    found = [Trouble(kind="unembedded", count=waiting)] if waiting else []
+    return found + ([Trouble(kind="alarm")] if why_empty == "alarm" else [])

@@ -1,0 +1,93 @@
+"""The page in a browser."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from datetime import datetime
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import click
+from msgspec.structs import replace
+
+from digest.cli.base import as_of, cli, opened
+from digest.errors import DigestError, UsageError
+
+if TYPE_CHECKING:
+    from digest.app import App
+
+
+@cli.command()
+@click.option("--address", metavar="IP", help="Listen here (page.address).")
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="Listen on this port (page.port).")
+@click.option("--set-password", "wants_password", is_flag=True, help="Ask for the page's password, and end.")
+@as_of
+@click.pass_context
+def serve(
+    context: click.Context,
+    address: str | None,
+    port: int | None,
+    wants_password: bool,
+    as_of: datetime | None,
+) -> None:
+    """Show the archive, posts, keys and trends in a browser.
+
+    Listens on this machine alone unless told otherwise; anywhere else it wants a password first.
+    """
+    from digest.web import access, guard, server, work
+    from digest.web import app as web
+
+    with opened(context, as_of) as app:
+        app.make_home()
+        if wants_password:
+            file = access.set_password(app.settings.home, _password())
+            click.echo(f"the password is set; its hash is in {file}")
+            return
+        chosen = app.settings.page
+        chosen = replace(
+            chosen, address=address or chosen.address, port=chosen.port if port is None else port
+        )
+        known = access.load(app.settings.home)
+        if known.password is None and not guard.is_loopback(chosen.address):
+            raise UsageError(
+                f"{chosen.address} can be reached from elsewhere: set a password first: "
+                "digest serve --set-password"
+            )
+        hosts = guard.Hosts(chosen.address, chosen.hosts)
+        listening = server.listen(chosen.address, chosen.port)
+        options = ["--as-of", as_of.isoformat()] if as_of else []
+        with listening, work.Jobs(_program(context), app.clock.now, options) as jobs:
+            page = web.build(app, known, hosts, jobs, now=as_of, https=chosen.https)
+            Thread(target=_make_ready, args=(app,)).start()
+            server.serve(page, listening, _told)
+
+
+def _program(context: click.Context) -> list[str]:
+    """How the same program is called for a command, over the same home and configuration."""
+    given = context.obj
+    program = [sys.executable, "-m", "digest"]
+    for name in ("home", "config"):
+        program += [f"--{name}", str(given[name])] if given.get(name) else []
+    return program
+
+
+def _make_ready(app: App) -> None:
+    """Load what the first search needs, while nobody waits for it; what is wrong is told by that search."""
+    from digest.actions import archive
+
+    with suppress(DigestError):
+        archive.make_ready(app)
+
+
+def _told(address: str) -> None:
+    sys.stderr.write(f"the page is at {address} (Ctrl-C ends it)\n")
+    sys.stderr.flush()
+
+
+def _password() -> str:
+    """What a person types twice, or the first line of what is piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    given: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return given

@@ -1,0 +1,62 @@
+"""How the database is: whether its file is sound, what waits, and what takes nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, text
+
+from digest.store.base import StoreBase, read_as
+from digest.store.tables import delivery, paper, pause, post
+from digest.store.vectors import without_vector
+from digest.types import Backlog, Pause
+
+
+class HealthStore(StoreBase):
+    """What a doctor asks a database."""
+
+    def damage(self) -> list[str]:
+        """What is wrong with the file, in SQLite's words: pages, rows without their parent, papers that
+        the words' index has not (https://www.sqlite.org/pragma.html#pragma_quick_check)."""
+        with self._reading() as connection:
+            pages = [said for said in connection.scalars(text("PRAGMA quick_check(3)")) if said != "ok"]
+            if pages:
+                return pages
+            orphans = connection.execute(text("PRAGMA foreign_key_check")).fetchmany(3)
+            indexed = connection.scalar(text("SELECT count(*) FROM paper_word_docsize")) or 0
+            stored = connection.scalar(select(func.count()).select_from(paper)) or 0
+        found = [f"row {row} of {table} has lost its row of {parent}" for table, row, parent, _ in orphans]
+        if indexed != stored:
+            found.append(f"the words' index holds {indexed} papers of {stored}")
+        return found
+
+    def journal(self) -> str:
+        """How SQLite keeps a transaction safe: "wal", or "memory" for a database without a file."""
+        with self._reading() as connection:
+            return str(connection.scalar(text("PRAGMA journal_mode")))
+
+    def backlog(self, model: str) -> Backlog:
+        """What waits, and since when (vectors: of one model)."""
+        waits = delivery.join(post, post.c.id == delivery.c.post)
+        parts = (
+            select(delivery.c.state, func.count(), func.min(delivery.c.updated))
+            .select_from(waits)
+            .where(post.c.state == "approved", delivery.c.state.in_(("queued", "uncertain", "failed")))
+            .group_by(delivery.c.state)
+        )
+        with self._reading() as connection:
+            states = {state: (count, since) for state, count, since in connection.execute(parts)}
+            drafts = select(func.count()).select_from(post).where(post.c.state == "draft")
+            texts = select(func.count(paper.c.text_hash.distinct())).where(without_vector(model))
+            return Backlog(
+                unembedded=connection.scalar(texts) or 0,
+                drafts=connection.scalar(drafts) or 0,
+                queued=states.get("queued", (0,))[0],
+                queued_since=states.get("queued", (0, None))[1],
+                uncertain=states.get("uncertain", (0,))[0],
+                failed=states.get("failed", (0,))[0],
+            )
+
+    def paused(self) -> tuple[Pause, ...]:
+        """The channels that take nothing."""
+        query = select(pause.c.channel, pause.c.reason, pause.c.since).order_by(pause.c.channel)
+        with self._reading() as connection:
+            return tuple(read_as(Pause, connection, query))

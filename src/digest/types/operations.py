@@ -1,0 +1,68 @@
+"""How the program and its machine are, for the person who keeps them running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from digest.types.archive import Run
+from digest.types.sending import Pause
+
+Level = Literal["ok", "note", "wrong"]
+
+
+class Check(Struct, frozen=True):
+    """Something the doctor looked at, and how it is. ``advice`` is what to do; a note can wait, what is
+    wrong cannot."""
+
+    name: str
+    level: Level
+    text: str
+    advice: str = ""
+
+
+class Backlog(Struct, frozen=True, kw_only=True):
+    """What waits: texts without a vector, drafts that nobody has decided on, parts of approved posts by
+    their state, and since when the oldest of those that are queued does."""
+
+    unembedded: int = 0
+    drafts: int = 0
+    queued: int = 0
+    queued_since: datetime | None = None
+    uncertain: int = 0
+    failed: int = 0
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """Bytes: free where the digest home lies, and of the database with what SQLite keeps beside it."""
+
+    free: int
+    database: int = 0
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """What can be told without asking anybody outside: counts by name, posts and deliveries by state, the
+    day of the newest batch, the last run of each command, channels that take nothing, and until when
+    the gate to arXiv is closed."""
+
+    now: datetime
+    counts: Mapping[str, int]
+    posts: Mapping[str, int]
+    deliveries: Mapping[str, int]
+    backlog: Backlog
+    room: Room
+    runs: Mapping[str, Run] = {}
+    newest_batch: date | None = None
+    paused: tuple[Pause, ...] = ()
+    gate_closed: str | None = None
+
+
+class Alarm(Struct, frozen=True):
+    """Something an editor must know. It is the same one as long as ``what`` is the same."""
+
+    name: str
+    what: str
+    text: str

@@ -1,0 +1,100 @@
+"""The words of the page in each language: a file of TOML for each group of pages.
+
+A word is a text, or its plural forms by the names of CLDR (one, few, many, other), chosen by ``n``
+(https://cldr.unicode.org/index/cldr-spec/plural-rules).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_decimal, format_percent
+from markupsafe import Markup, escape
+
+from digest.types import Language
+
+LANGUAGES: Mapping[Language, str] = {"en": "English", "ru": "Русский", "zh": "中文"}
+"""The languages of the page, each in its own words."""
+_LOCALES: Mapping[Language, str] = {"en": "en_GB", "ru": "ru", "zh": "zh_Hans"}
+_FOLDER = Path(__file__).with_name("words")
+
+
+class Words:
+    """Says things in one language. What it gives is safe in HTML: values are escaped as they are put in."""
+
+    def __init__(self, language: Language) -> None:
+        self.language: Language = language
+        self._locale = Locale.parse(_LOCALES[language])
+        files = sorted((_FOLDER / language).glob("*.toml"))
+        self._texts = {file.stem: tomllib.loads(file.read_text("utf-8")) for file in files}
+
+    def __call__(self, name: str, /, **values: object) -> Markup:
+        """The word of a name such as ``today.title``, with the values its braces name. Raises KeyError
+        where there is no such word."""
+        found = self._find(name)
+        if isinstance(found, dict):
+            found = found[self._locale.plural_form(cast("float", values["n"]))]
+        if not values:
+            return escape(found)
+        shown = {key: self._shown(value) for key, value in values.items()}
+        return escape(found).format(**shown)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a word of this name."""
+        try:
+            self._find(name)
+        except KeyError:
+            return False
+        return True
+
+    def names(self) -> dict[str, Any]:
+        """All words, by name."""
+        return {f"{group}.{key}": text for group, texts in self._texts.items() for key, text in texts.items()}
+
+    def _find(self, name: str) -> Any:
+        group, _, key = name.partition(".")
+        return self._texts[group][key]
+
+    def _shown(self, value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return value
+        return self.number(value)
+
+    def quoted(self, texts: Iterable[str]) -> Markup:
+        """Some texts, each in quotation marks."""
+        return escape("、" if self.language == "zh" else ", ").join(
+            self("layout.quoted", text=text) for text in texts
+        )
+
+    def number(self, value: float) -> str:
+        """A number with the signs of the language."""
+        return format_decimal(value, locale=self._locale)
+
+    def share(self, value: float) -> str:
+        """A share of 1 in percent."""
+        return format_percent(value, locale=self._locale)
+
+    def day(self, value: date, form: str = "medium") -> str:
+        """A day: ``long`` with the month's name, ``medium`` short, ``full`` with the weekday."""
+        return format_date(value, form, locale=self._locale)
+
+    def decimal(self, value: float) -> str:
+        """A number with two digits after the point."""
+        return format_decimal(value, "0.00", locale=self._locale)
+
+    def moment(self, value: datetime) -> str:
+        """A moment, in UTC, to the minute."""
+        return f"{self.day(value.date())}, {value:%H:%M} UTC"
+
+
+@cache
+def words(language: Language) -> Words:
+    """The words of a language."""
+    return Words(language)
