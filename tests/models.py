@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from warnings import catch_warnings
 
 from digest.embed import DEFAULT_MODEL, find_model
 
@@ -14,8 +15,10 @@ def tiny_model(
     """A BERT of 32 dimensions and two layers in the library's own layout, with MiniLM's words."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel
+
+    with catch_warnings(action="ignore", category=DeprecationWarning):  # older versions have no other place
+        from sentence_transformers.models import Normalize, Pooling, Transformer
 
     torch.manual_seed(seed)
     bare = folder.with_name(folder.name + "-bare")

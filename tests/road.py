@@ -53,11 +53,18 @@ class Remembered:
 
     def __init__(self, name: str, vectors: Mapping[str, npt.NDArray[np.float32]]) -> None:
         self.name = name
+        self.at_once = BATCH
         self.vectors = vectors
         self.dimension = len(next(iter(vectors.values())))
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return np.stack([self.vectors[text] for text in texts])
+        return self.compute(self.prepare(texts))
+
+    def prepare(self, texts: Sequence[str]) -> list[str]:
+        return list(texts)
+
+    def compute(self, prepared: list[str]) -> npt.NDArray[np.float32]:
+        return np.stack([self.vectors[text] for text in prepared])
 
     @classmethod
     def load(cls, file: Path) -> Remembered:
@@ -172,7 +179,7 @@ def watch(app: App, moment: Moments) -> None:
 
 def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Path | None = None) -> None:
     """One `digest run`, killed at the fatal moment; the moments it passed are written to a file."""
-    pipeline.EMBED_BATCH = pipeline.BACKGROUND = BATCH
+    pipeline.BACKGROUND = BATCH
     moment = Moments(fatal)
     with app(home, now, Remembered.load(vectors)) as made:
         made.source = lambda name: replace(sample(), page_size=BATCH)  # type: ignore[method-assign]

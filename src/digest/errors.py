@@ -10,7 +10,8 @@ DigestError                 exit code
 │   ├── Deferred            75  arXiv is not to be asked before some time: go on from the cursor then
 │   └── NotAnAnswer         75  what came back is not what was asked for: cut, empty, another page
 ├── StoreError              1   the database cannot be used as it is
-│   └── NewerDatabase       1   it was written by a newer version of the program
+│   ├── NewerDatabase       1   it was written by a newer version of the program
+│   └── OlderDatabase       1   it was to be read only, and must be upgraded first
 ├── DeliveryError           1   a part was not delivered
 │   ├── NotSent                 surely not sent: safe to try again, after some time if it says so
 │   │   ├── Moved               the chat has another id now: send it there
@@ -82,6 +83,10 @@ class NotAnAnswer(TryAgain):
 
 class NewerDatabase(StoreError):
     """The database was written by a newer version of the program."""
+
+
+class OlderDatabase(StoreError):
+    """The database was to be read only, and must be upgraded first."""
 
 
 class DeliveryError(DigestError):

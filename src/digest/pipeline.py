@@ -17,8 +17,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ from digest.types import (
 if TYPE_CHECKING:
     from digest.archive import Archive
     from digest.choose import Chosen, Home
-    from digest.embed import Embedder
+    from digest.embed import BulkEmbedder, Prepared
     from digest.fits import Fits, Label
     from digest.relevance import Matched, Scorer
     from digest.render import Writer
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
 # and add nothing (docs/quality.md): the rankers are strongly regularised.
 BACKGROUND = 20_000
 SEED_LIMIT = 3_000
-EMBED_BATCH = 256
+EMBED_AHEAD = 2  # batches that are prepared or computed while another one is stored
 KEYS_EVERY = timedelta(days=7)
 ANNOUNCED: tuple[AnnounceType, ...] = ("new", "cross")
 ACTIVE: tuple[KeyState, ...] = ("active",)
@@ -181,17 +182,35 @@ def _with_deleted(store: Store, page: Page) -> Page:
 # embed
 
 
-def embed(store: Store, embedder: Embedder, progress: Progress | None = None) -> StageReport:
-    """Embed every text that has no vector of this model yet, newest papers first."""
+def embed(store: Store, embedder: BulkEmbedder, progress: Progress | None = None) -> StageReport:
+    """Embed every text that has no vector of this model yet, newest papers first.
+
+    While some texts are computed the next ones are made ready and the last ones stored, each in a thread;
+    the archive is read and written in this one.
+    """
     count = Counting("embed", "embedded")
     store.ensure_model(embedder.name, embedder.dimension)
     waiting = store.count_without_vector(embedder.name)
-    for batch in store.texts_without_vector(embedder.name, EMBED_BATCH):
-        vectors = embedder.embed([text for _, text in batch])
-        store.add_vectors(embedder.name, zip((text_hash for text_hash, _ in batch), vectors, strict=True))
-        count.add("embedded", len(batch))
+
+    def keep(hashes: list[bytes], computed: Future[Vectors]) -> None:
+        store.add_vectors(embedder.name, zip(hashes, computed.result(), strict=True))
+        count.add("embedded", len(hashes))
         if progress:
             progress(count.counts["embedded"], waiting)
+
+    def compute(ready: Future[Prepared]) -> Vectors:
+        return embedder.compute(ready.result())
+
+    with ThreadPoolExecutor(1) as preparing, ThreadPoolExecutor(1) as computing:
+        begun: deque[tuple[list[bytes], Future[Vectors]]] = deque()
+        for batch in store.texts_without_vector(embedder.name, embedder.at_once):
+            ready = preparing.submit(embedder.prepare, [text for _, text in batch])
+            computed = computing.submit(compute, ready)
+            begun.append(([text_hash for text_hash, _ in batch], computed))
+            if len(begun) > EMBED_AHEAD:
+                keep(*begun.popleft())
+        while begun:
+            keep(*begun.popleft())
     return count.report()
 
 

@@ -138,15 +138,11 @@ def neighbours(
     """
     depth = wanted
     while True:
-        similarities, numbers = index.search(vector[None, :], min(depth, len(index)))
-        found = {
-            int(number): float(score)
-            for number, score in zip(numbers[0], similarities[0], strict=True)
-            if number >= 0
-        }
-        passed = store.filter_numbers(list(found), query.window, holding(query), without(query))
+        found = index.nearest(vector, min(depth, len(index)))
+        near = {number: found[text] for number, text in store.papers_with_texts(list(found))}
+        passed = store.filter_numbers(list(near), query.window, holding(query), without(query))
         if len(passed) >= wanted or depth >= len(index):
-            return {number: found[number] for number in passed[:wanted]}
+            return {number: near[number] for number in passed[:wanted]}
         depth *= 10
 
 

@@ -59,7 +59,7 @@ def test_vectors_of_two_models_never_mix(store: Store) -> None:
     store.add_vectors("other", [(text_hash(paper(2).text), np.ones(3, np.float32))])
     assert store.vectors(MODEL, [paper(1).id, paper(2).id])[0] == [paper(1).id]
     assert store.vectors("other", [paper(1).id, paper(2).id])[1].shape == (1, 3)
-    assert [numbers.tolist() for numbers, _ in store.all_vectors(MODEL)] == [[1]]
+    assert [texts for _, texts, _ in store.vectors_since(MODEL, 0)] == [[text_hash(paper(1).text)]]
     assert store.count_without_vector("other") == 1
     assert store.count_without_vector("unknown") == 2
 
@@ -77,26 +77,34 @@ def test_a_vector_that_does_not_fit_is_refused_and_nothing_is_stored(store: Stor
     assert store.count_without_vector(MODEL) == 2
 
 
-def test_all_vectors_are_those_of_papers_that_are_stored(store: Store) -> None:
-    store.add_papers("oai", page(*map(paper, range(1, 8))), NOW)
+def test_vectors_are_told_in_the_order_in_which_they_came(store: Store) -> None:
     store.ensure_model(MODEL, 2)
-    store.add_vectors(MODEL, rows(7, 100, 101, 102, 3, 1))  # three belong to no paper
-    batches = list(store.all_vectors(MODEL, size=2))
-    numbers = np.concatenate([numbers for numbers, _ in batches])
-    matrix = np.concatenate([matrix for _, matrix in batches])
-    assert numbers.dtype == np.int64
-    assert matrix.dtype == np.float32
-    assert numbers.tolist() == [7, 3, 1]
-    assert matrix.tolist() == [[7, 7.5], [3, 3.5], [1, 1.5]]
-    assert list(store.all_vectors("nobody")) == []
-
-
-def test_two_papers_of_one_text_share_a_vector(store: Store) -> None:
-    store.add_papers("oai", page(paper(1), paper(2, title=paper(1).title, abstract=paper(1).abstract)), NOW)
-    store.ensure_model(MODEL, 2)
+    assert store.newest_vector(MODEL) is None
+    store.add_vectors(MODEL, rows(7, 100, 3))
+    store.ensure_model("other", 2)
+    store.add_vectors("other", rows(5))
     store.add_vectors(MODEL, rows(1))
-    [(numbers, matrix)] = store.all_vectors(MODEL)
-    assert (sorted(numbers.tolist()), matrix.shape) == ([1, 2], (2, 2))
+    blocks = list(store.vectors_since(MODEL, 0, size=3))
+    assert [numbers.tolist() for numbers, _, _ in blocks] == [[1, 2, 3], [5]]
+    assert [text for _, texts, _ in blocks for text in texts] == [text for text, _ in rows(7, 100, 3, 1)]
+    assert blocks[0][0].dtype == np.int64
+    assert blocks[0][2].dtype == np.float32
+    assert blocks[0][2].tolist() == [[7, 7.5], [100, 100.5], [3, 3.5]]
+    assert [numbers.tolist() for numbers, _, _ in store.vectors_since(MODEL, 3)] == [[3, 5]]
+    assert store.newest_vector(MODEL) == (5, text_hash(paper(1).text))
+    assert list(store.vectors_since("nobody", 0)) == []
+    assert store.newest_vector("nobody") is None
+
+
+def test_papers_are_found_by_the_text_they_have_now(store: Store) -> None:
+    store.add_papers("oai", page(paper(1), paper(2, title=paper(1).title, abstract=paper(1).abstract)), NOW)
+    store.add_papers("oai", page(paper(3), paper(4)), NOW)
+    store.add_papers("oai", page(paper(3, version=2, title="New")), NOW)
+    one, three, new, four = (
+        text_hash(each.text) for each in (paper(1), paper(3), paper(3, title="New"), paper(4))
+    )
+    assert store.papers_with_texts([four, three, one, new]) == [(4, four), (1, one), (2, one), (3, new)]
+    assert store.papers_with_texts([]) == []
 
 
 def test_the_vector_state_changes_exactly_when_the_vectors_of_papers_may_have(archive: Archive) -> None:

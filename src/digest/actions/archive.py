@@ -37,16 +37,18 @@ def search_file(
 ) -> Iterator[tuple[str, Answer]]:
     """The answers to the queries of a file, one JSON object {"query": "..."} a line, each with its query.
     Raises InputError that names the line that is none."""
-    ask = searcher(app, mode, expand=expand)
+    ask = searcher(app, mode, expand=expand, fast=True)
     for text in _queries(file):
         yield text, ask(text, count, window)
 
 
-def searcher(app: App, mode: Mode, *, expand: bool = False) -> Callable[[str, int, Window], Answer]:
-    """What answers queries; index and model are opened once for all of them."""
+def searcher(
+    app: App, mode: Mode, *, expand: bool = False, fast: bool = False
+) -> Callable[[str, int, Window], Answer]:
+    """What answers queries; index and model are opened once for all of them. ``fast``: they are many."""
     from digest import search
 
-    index = _index_for(app, mode)
+    index = _index_for(app, mode, fast=fast)
     encode = _encoder(app)
 
     def ask(text: str, count: int, window: Window) -> Answer:
@@ -62,14 +64,14 @@ def results(
     """A page of what a search finds, with the facets of all of it."""
     from digest import search
 
-    index = _index_for(app, mode)
+    index = _index_for(app, mode, fast=True)
     query, keys = _read_wider(app, text, window, expand=expand)
     found = search.results(app.store, index, _encoder(app), query, page, size, mode)
     return replace(found, answer=_told(app, found.answer, query, keys, index))
 
 
-def _index_for(app: App, mode: Mode) -> VectorIndex | None:
-    index = vector_index(app) if mode != "words" else None
+def _index_for(app: App, mode: Mode, *, fast: bool = False) -> VectorIndex | None:
+    index = app.index(fast=fast) if mode != "words" else None
     if mode == "vectors" and index is None:
         raise UsageError("nothing is embedded yet; run: digest embed")
     return index
@@ -97,7 +99,7 @@ def ranker(
     Nothing in the query is syntax."""
     from digest import search
 
-    index = vector_index(app) if mode != "words" else None
+    index = app.index(fast=True) if mode != "words" else None
     encode = _encoder(app)
     numbers = app.store.paper_numbers(among) if among is not None else {}
     names = {number: name for name, number in numbers.items()}
@@ -185,31 +187,15 @@ def similar(app: App, paper: str, count: int, window: Window) -> list[Hit]:
     base = ids.parse(paper).base
     if not app.store.papers([base]):
         raise InputError(f"{base} is not in the archive; digest search finds what is")
-    index = vector_index(app)
+    index = app.index()
     if index is None:
         raise UsageError("nothing is embedded yet; run: digest embed")
     return search.similar(app.store, index, app.model, base, count, Query(window=window))
 
 
-def vector_index(app: App) -> VectorIndex | None:
-    """The vector index, rebuilt where it does not fit the archive; None where nothing is embedded."""
-    from digest.index import open_index
-
-    dimension = app.store.model_dimension(app.model)
-    if dimension is None:
-        return None
-    folder = app.settings.home / "index"
-    state = app.store.vector_state(app.model)
-
-    def opened() -> VectorIndex:
-        return open_index(folder, app.model, dimension, state, lambda: app.store.all_vectors(app.model))
-
-    return app.kept.get("index", state, opened)
-
-
 def make_ready(app: App) -> None:
     """Load what searching needs, so that the first search does not wait for it."""
-    if vector_index(app) is not None:
+    if app.index(fast=True) is not None:
         _encoder(app)("ready")
 
 
@@ -234,7 +220,7 @@ def _wants(app: App) -> Iterator[str]:
     ]
     for one in checks:
         if one.level == "wrong" or (one.level == "note" and one.name == "backlog"):
-            yield f"{one.text} → {one.advice.removeprefix('then: ')}"
+            yield f"{one.name}: {one.text} → {one.advice.removeprefix('then: ')}"
 
 
 def _reactions(app: App, posts: int = 5) -> tuple[str, ...]:

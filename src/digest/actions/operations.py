@@ -11,7 +11,7 @@ import msgspec
 
 from digest import alarms, doctor
 from digest.days import new_york_day
-from digest.errors import DigestError, TryAgain, UsageError
+from digest.errors import DigestError, OlderDatabase, TryAgain, UsageError
 from digest.types import Check, Health, Room
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
     try:
         latest = max((run.as_of for run in app.store.last_runs().values()), default=None)
         yield from _archive(app, room)
+    except OlderDatabase as older:
+        advice = "any other command upgrades it, and keeps a copy"
+        yield Check("database", "note", str(older).partition(": run")[0], advice)
+        yield _model(app, None)
     except DigestError as wrong:
         there = room.database > 0
         advice = "mend what it says, or put a backup in its place" if there else "digest run makes it"
@@ -52,14 +56,12 @@ def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
 def repair(app: App) -> list[str]:
     """Make anew what is made from the papers, the words' index and the index of vectors; what was done,
     in sentences."""
-    from digest.actions.archive import vector_index
-
     with app.alone():
         app.store.rebuild_words()
         done = [f"the words' index was made anew: {app.store.count_papers():,} papers"]
         for file in (app.settings.home / "index").glob("index.*"):
             file.unlink()
-        index = vector_index(app)
+        index = app.index()
         if index is not None:
             done.append(f"the index of vectors was made anew: {len(index):,} vectors")
     return done
@@ -150,11 +152,10 @@ def _model(app: App, stored: int | None) -> Check:
 def _index(app: App) -> Check:
     from digest.index import unfit
 
-    dimension = app.store.model_dimension(app.model)
-    if dimension is None:
+    vectors = app.vectors()
+    if vectors is None:
         return doctor.index(False, None)
-    folder, state = app.settings.home / "index", app.store.vector_state(app.model)
-    return doctor.index(True, unfit(folder, app.model, dimension, state))
+    return doctor.index(True, unfit(app.settings.home / "index", vectors))
 
 
 def _gpu(app: App) -> Check:

@@ -73,7 +73,7 @@ def today(app: App, day: date | None = None) -> Today:
         why_empty=why_empty,
         counts=_counts(app, shown),
         found=tuple(_found(app, topic, shown) for topic in app.topics),
-        drafts=tuple(app.store.posts(state="draft")),
+        drafts=tuple(app.store.posts(state="draft", bare=True)),
         queued=sum(one.state == "queued" for one in undone),
         proposed=_proposed(app),
         trouble=(*_of_deliveries(undone), *_of_channels(app), *_of_runs(runs), *_of_archive(app, why_empty)),
@@ -96,14 +96,14 @@ def _found(app: App, topic: Topic, day: date) -> Found:
         matches=over,
         papers={paper.id: paper for paper in app.store.papers([one.paper for one in over])},
         below=len(matches) - len(over),
-        posts=tuple(app.store.posts(topic=topic.name, since=day, until=day)),
+        posts=tuple(app.store.posts(topic=topic.name, since=day, until=day, bare=True)),
     )
 
 
 def _proposed(app: App) -> dict[str, int]:
     """How many keys of each topic wait to be judged."""
-    counts = {topic.name: len(app.store.keys(topic.name, states=("proposed",))) for topic in app.topics}
-    return {name: count for name, count in counts.items() if count}
+    counts = app.store.count_keys("proposed")
+    return {topic.name: counts[topic.name] for topic in app.topics if topic.name in counts}
 
 
 def _of_deliveries(undone: Sequence[Delivery]) -> list[Trouble]:

@@ -149,6 +149,8 @@ class Bot:
     def close(self) -> None:
         """End all connections."""
         if self._runner is not None:
+            for task in asyncio.all_tasks(self._runner.get_loop()):
+                task.cancel()  # what a signal has cut off
             if self._client is not None:
                 self._run(self._client.shutdown)
             self._runner.close()

@@ -25,6 +25,7 @@ from digest.cli import (
     templates,
     topics,
     trends,
+    vectors,
 )
 from digest.cli.base import cli
 from digest.errors import DigestError, refused
@@ -46,6 +47,7 @@ __all__ = [
     "templates",
     "topics",
     "trends",
+    "vectors",
 ]
 
 

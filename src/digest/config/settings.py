@@ -97,6 +97,7 @@ class Embed(Struct, frozen=True, kw_only=True):
     model: Phrase
     device: Device
     batch_size: BatchSize
+    backend: Literal["torch", "openvino"]
 
 
 class Emoji(Struct, frozen=True, kw_only=True):

@@ -35,9 +35,10 @@ class HealthStore(StoreBase):
 
     def backlog(self, model: str) -> Backlog:
         """What waits, and since when (vectors: of one model)."""
+        since = func.coalesce(delivery.c.not_before, post.c.decided_at, delivery.c.updated)
         waits = delivery.join(post, post.c.id == delivery.c.post)
         parts = (
-            select(delivery.c.state, func.count(), func.min(delivery.c.updated))
+            select(delivery.c.state, func.count(), func.min(since))
             .select_from(waits)
             .where(post.c.state == "approved", delivery.c.state.in_(("queued", "uncertain", "failed")))
             .group_by(delivery.c.state)

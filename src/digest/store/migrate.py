@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 
 from digest.data import data_dir
-from digest.errors import DigestError, NewerDatabase, StoreError
+from digest.errors import DigestError, NewerDatabase, OlderDatabase, StoreError
 from digest.store import copies, sqlite
 from digest.store.tables import metadata
 
@@ -45,7 +45,7 @@ def bring_up_to_date(
         with engine.connect() as connection:
             behind = _is_behind(connection, file, folder)
         if behind and readonly:
-            raise StoreError(f"{file}: was made by an older version of digest: run `digest run` once")
+            raise OlderDatabase(f"{file}: was made by an older version of digest: run `digest run` once")
         if not readonly:
             _upgrade(engine, file, folder) if behind else sqlite.use_wal(engine)
 

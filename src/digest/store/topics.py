@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import Connection, Select, delete, func, select, update
 
 from digest.store import sqlite
 from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, read_as
@@ -49,6 +49,12 @@ class TopicStore(StoreBase):
         with self._reading() as connection:
             found = _keys(connection, topic_name).values()
         return [key for key in found if states is None or key.state in states]
+
+    def count_keys(self, state: KeyState) -> dict[str, int]:
+        """How many keys in this state each topic has that has any."""
+        counted = select(topic_key.c.topic, func.count()).where(topic_key.c.state == state)
+        with self._reading() as connection:
+            return dict(connection.execute(counted.group_by(topic_key.c.topic)).all())
 
     def propose_keys(
         self,

@@ -23,6 +23,8 @@ from digest.store.tables import model, paper, vector
 FloatMatrix = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
+_PARAMETERS = 10_000  # of one statement; SQLite takes 32,766
+
 
 class VectorStore(StoreBase):
     """Vectors in and out. Models go by the name they were made known with."""
@@ -65,6 +67,13 @@ class VectorStore(StoreBase):
             day, number = rows[-1].announced, rows[-1].number
             after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
 
+    def some_texts(self, count: int) -> list[str]:
+        """The texts of up to so many papers, spread over all that are stored; the same ones each time."""
+        with self._reading() as connection:
+            step = max(1, (connection.scalar(select(func.max(paper.c.number))) or 0) // count)
+            rows = connection.execute(select(paper).where(paper.c.number % step == 0).limit(count)).all()
+            return [as_paper(row).text for row in rows]
+
     def add_vectors(self, name: str, rows: Iterable[tuple[bytes, FloatMatrix]]) -> None:
         """Store (text hash, float32 [dimension]) pairs of a known model; a text keeps its first vector.
 
@@ -94,21 +103,38 @@ class VectorStore(StoreBase):
         there = [id_ for id_ in ids if id_ in found]
         return there, _matrix([found[id_] for id_ in there], dimension)
 
-    def all_vectors(self, name: str, size: int = 4096) -> Iterator[tuple[Numbers, FloatMatrix]]:
-        """The row numbers of all papers with a vector, int64 [n], and float32 [n, dimension], in batches
-        of about ``size``; the order is that in which the vectors were stored.
+    def newest_vector(self, name: str) -> tuple[int, bytes] | None:
+        """The number of a model's last vector and the hash of its text; None where there is none."""
+        query = select(vector.c.number, vector.c.text_hash).where(_of_model(name))
+        with self._reading() as connection:
+            row = connection.execute(query.order_by(vector.c.number.desc()).limit(1)).one_or_none()
+            return None if row is None else (row.number, row.text_hash)
 
-        Nothing is held open in between. Read `vector_state` before, so that what is written meanwhile
-        makes the copy stale and not wrong.
+    def vectors_since(
+        self, name: str, number: int, size: int = 4096
+    ) -> Iterator[tuple[Numbers, list[bytes], FloatMatrix]]:
+        """The vectors of a model from a number on, ``size`` at a time in the order they were stored:
+        numbers int64 [n], hashes of their texts, and float32 [n, dimension].
+
+        Vectors are only ever added, so what is read stays true. Nothing is held open in between.
         """
         dimension = self.model_dimension(name) or 0
-        after = 0
-        while rows := self._page(name, after, size):
-            after = rows[-1][0]
-            with_paper = [(number, data) for _, number, data in rows if number is not None]
-            if with_paper:
-                numbers, blobs = zip(*with_paper, strict=True)
-                yield np.array(numbers, dtype=np.int64), _matrix(blobs, dimension)
+        while rows := self._page(name, number, size):
+            numbers, texts, blobs = zip(*rows, strict=True)
+            number = numbers[-1] + 1
+            yield np.array(numbers, dtype=np.int64), list(texts), _matrix(blobs, dimension)
+
+    def papers_with_texts(self, texts: Sequence[bytes]) -> list[tuple[int, bytes]]:
+        """Row numbers of the papers that have one of these texts now, in the order of the texts, each with
+        its text's hash."""
+        found: dict[bytes, list[int]] = {}
+        with self._reading() as connection:
+            for start in range(0, len(texts), _PARAMETERS):
+                wanted = paper.c.text_hash.in_(texts[start : start + _PARAMETERS])
+                rows = connection.execute(select(paper.c.text_hash, paper.c.number).where(wanted))
+                for text, number in rows:
+                    found.setdefault(text, []).append(number)
+        return [(number, text) for text in texts for number in sorted(found.get(text, ()))]
 
     def vector_state(self, name: str) -> str:
         """A word that changes whenever a paper's text or a vector of this model is added or changed, or a
@@ -122,14 +148,11 @@ class VectorStore(StoreBase):
         with self._reading() as connection:
             return connection.execute(query if after is None else query.where(after)).all()
 
-    def _page(self, name: str, after: int, size: int) -> Sequence[tuple[int, int | None, bytes]]:
-        of_model = vector.c.model + 0 == id_of(name)  # + 0: SQLite must go by number and not sort by it
-        stored = select(vector).where(of_model, vector.c.number > after)
-        page = stored.order_by(vector.c.number).limit(size).subquery()
-        query = select(page.c.number, paper.c.number, page.c.data).order_by(page.c.number)
+    def _page(self, name: str, number: int, size: int) -> Sequence[tuple[int, bytes, bytes]]:
+        query = select(vector.c.number, vector.c.text_hash, vector.c.data)
+        query = query.where(_of_model(name), vector.c.number >= number).order_by(vector.c.number)
         with self._reading() as connection:
-            joined = query.join(paper, paper.c.text_hash == page.c.text_hash, isouter=True)
-            return connection.execute(joined).all()
+            return [tuple(row) for row in connection.execute(query.limit(size))]
 
 
 def _stamp(name: str) -> str:
@@ -139,6 +162,10 @@ def _stamp(name: str) -> str:
 def id_of(name: str) -> ColumnElement[int]:
     """A model's id as a subquery; NULL, which equals nothing, for one that is not known."""
     return select(model.c.id).where(model.c.name == name).scalar_subquery()
+
+
+def _of_model(name: str) -> ColumnElement[bool]:
+    return vector.c.model + 0 == id_of(name)  # + 0: SQLite must go by number and not sort by it
 
 
 def without_vector(name: str) -> ColumnElement[bool]:

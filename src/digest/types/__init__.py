@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from digest.types.archive import (
     Answer,
+    Carried,
     Facets,
     Hit,
     Results,
@@ -105,6 +106,7 @@ __all__ = [
     "Answer",
     "Backlog",
     "Beside",
+    "Carried",
     "Change",
     "Chat",
     "Check",

@@ -60,6 +60,18 @@ class Status(Struct, frozen=True, kw_only=True):
     wants: tuple[str, ...] = ()
 
 
+class Carried(Struct, frozen=True):
+    """What a file of vectors holds, and what became of it: how many were new here, how many are of texts
+    that no paper has here, and how many texts are left to be embedded."""
+
+    model: str
+    dimension: int
+    vectors: int
+    stored: int = 0
+    elsewhere: int = 0
+    waiting: int = 0
+
+
 class Hit(Struct, frozen=True, kw_only=True):
     """One answer of a search. ``why`` says in words how it was found; ``snippet`` is the passage of the
     abstract that answers best, with ``marks`` as (start, end) in characters of it. ``held`` are the terms
