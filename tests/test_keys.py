@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from digest import verify
 from digest.archive import Archive
 from digest.keys import SCORER, exhausted, propose, wilson
 from digest.mentions import find_mentions
@@ -230,6 +231,22 @@ def test_a_key_does_not_confirm_itself() -> None:
     assert len(judged) == 40
     assert with_its_word.sum() >= 30
     assert judged.verified <= 10
+
+
+def test_an_archive_gathered_for_a_topic_does_not_make_its_neighbours_pass(
+    papers: list[Paper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its newest papers say how rare the topic is; the older ones are there because they are near to it."""
+    day = papers[0].announced + timedelta(days=9)
+    far = [replace(each, announced=day) for each in corpus(robots=100, speech=100)]
+    near = [each for each in papers if each.id.split(".")[0] not in {"robots", "speech"}]
+    archive = Archive.build([*near, *far])
+    mentions = find_mentions(UNLEARNING, (), archive)
+    counts = []
+    for sample in (1000, 200):
+        monkeypatch.setattr(verify, "SAMPLE", sample)
+        counts.append(Verifier(archive, mentions, mentions.named, {"unlearn", "machin"}).count)
+    assert counts[1] == verify.LEAST_COUNT < counts[0]
 
 
 # Neighbouring topics.

@@ -15,6 +15,7 @@ from digest.app import App
 from digest.errors import InputError, UsageError
 from digest.report import topics as report
 from digest.report import trends as trend_report
+from digest.types import Key, KeyEvidence
 
 FRIDAY = datetime(2026, 7, 3, 12, tzinfo=UTC)
 NO_MODEL = road.Remembered("none", {"": np.zeros(2, np.float32)})
@@ -43,6 +44,15 @@ def test_a_key_of_the_configuration_is_shown_with_what_it_brings(app: App) -> No
     assert [each.state for each in found.history] == ["active"]
     assert "unlearning" in {each.key for each in found.overlaps}
     assert '"machine unlearning" of unlearning: active, origin seed' in report.key_story(found)
+
+
+@pytest.mark.parametrize(("corpus", "told"), [(13_400, True), (78_496, False)])
+def test_keys_that_were_measured_on_few_papers_say_so(corpus: int, told: bool) -> None:
+    evidence = KeyEvidence(matches=9, adds=8, verified=7, lower_bound=0.6, contrast=3.0, corpus=corpus)
+    key = Key(
+        topic="xai", text="saliency", normal="saliency", state="proposed", origin="auto", evidence=evidence
+    )
+    assert ("Measured on 13,400 papers only" in report.keys([key])) == told
 
 
 def test_a_key_that_is_not_there_names_the_nearest(app: App) -> None:

@@ -139,6 +139,15 @@ def test_a_match_in_no_post_says_why() -> None:
         assert words in told(match=MATCH, **record).outcome[1]
 
 
+def test_the_stored_reason_is_told_and_nothing_inferred_beside_it() -> None:
+    day = date(2026, 6, 2)
+    crowded = (day, "over the limit of 20 papers, which score 0.61 and more")
+    outcome = told(match=MATCH, left_out=crowded, elsewhere=(("diffusion", 0.9),)).outcome
+    assert outcome[1:] == ("in no post: left out on 2026-06-02: " + crowded[1],)
+    excluded = told(left_out=(day, "holds an excluded phrase")).outcome
+    assert excluded == ("left out of the topic on 2026-06-02: holds an excluded phrase",)
+
+
 def test_a_match_below_the_floor_needs_no_other_reason() -> None:
     assert len(told(match=replace(MATCH, score=0.1)).outcome) == 1
 

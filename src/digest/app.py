@@ -440,6 +440,13 @@ class App:
             self.word_index()
             return self.record("import", [crawled])
 
+    def match(self, since: date) -> RunReport:
+        """Score the papers announced since a day, whenever that was."""
+        if since > new_york_day(self.now):
+            raise UsageError(f"--since {since} is later than today")
+        with self.alone():
+            return self.record("match", [self._match(since)])
+
     def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
         """One of the later stages alone."""
         with self.alone():
@@ -489,10 +496,11 @@ class App:
         self.index()
         return report
 
-    def _match(self) -> StageReport:
+    def _match(self, since: date | None = None) -> StageReport:
         from digest import pipeline
+        from digest.fits import Fits
 
-        return pipeline.match(self.store, self.plan, self.now)
+        return pipeline.match(self.store, self.plan, self.now, Fits(self.settings.home / "fits"), since)
 
     def _write(self, *, again: bool = False) -> tuple[list[StageReport], list[int]]:
         """The roundups that are due, then the posts of series; ``again``: those of today that were rejected,

@@ -5,7 +5,9 @@ Everything is made when first asked for: an archive that is only counted costs n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -25,21 +27,54 @@ Rows = NDArray[np.int64]
 FEATURES = 60_000
 MAX_SHARE = 0.12
 """A word in more than this share of a large archive says nothing about a topic."""
-DIMENSIONS = 128
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words and pairs of words that count, in normal form, and how rare each is (inverse document
+    frequency, float32[features]): what makes features of papers that were not there when it was made."""
+
+    names: tuple[str, ...]
+    rarity: Floats
+
+    @cached_property
+    def _column(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self.names)}
+
+    def features(self, normals: Sequence[str]) -> csr_matrix:
+        """TF-IDF of texts in normal form, float32[n, features]: 1 + log of the count, times the rarity,
+        rows of length 1 (or 0)."""
+        from scipy.sparse import csr_matrix
+
+        counted = [
+            Counter(at for name in _features(normal) if (at := self._column.get(name)) is not None)
+            for normal in normals
+        ]
+        columns = np.array([at for each in counted for at in each], dtype=np.int32)
+        counts = np.array([count for each in counted for count in each.values()], dtype=np.float32)
+        starts = np.cumsum([0, *map(len, counted)])
+        data = (1 + np.log(counts)) * self.rarity[columns]
+        matrix = csr_matrix((data, columns, starts), shape=(len(normals), len(self.names)))
+        matrix.sort_indices()
+        return unit_rows(matrix)
 
 
 class Archive:
-    """Papers with their normal forms, TF-IDF features, LSA and sentence vectors.
+    """Papers with their normal forms, TF-IDF features and sentence vectors.
 
-    ``vectors`` is float32[n, dim] with rows of length 1 in the order of the papers, or None.
+    ``vectors`` is float32[n, dim] with rows of length 1 in the order of the papers, or None. Features
+    are those of ``vocabulary``, or of one made from these papers.
     """
 
-    def __init__(self, papers: Sequence[Paper], vectors: Floats | None = None) -> None:
+    def __init__(
+        self, papers: Sequence[Paper], vectors: Floats | None = None, vocabulary: Vocabulary | None = None
+    ) -> None:
         if vectors is not None and len(vectors) != len(papers):
             raise ValueError(f"{len(vectors)} vectors for {len(papers)} papers: give one to each")
         self.papers = tuple(papers)
         self.vectors = vectors
         self.row = {paper.id: at for at, paper in enumerate(self.papers)}
+        self._given = vocabulary
 
     @classmethod
     def build(cls, papers: Sequence[Paper], vectors: Floats | None = None) -> Archive:
@@ -49,6 +84,12 @@ class Archive:
         last = {paper.id: at for at, paper in enumerate(papers)}
         rows = sorted(last.values())
         return cls([papers[at] for at in rows], None if vectors is None else vectors[rows])
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> Archive:
+        """The same papers with the features of a vocabulary."""
+        other = Archive(self.papers, self.vectors, vocabulary)
+        other.normals, other._rows_by_stem = self.normals, self._rows_by_stem
+        return other
 
     def __len__(self) -> int:
         return len(self.papers)
@@ -84,7 +125,13 @@ class Archive:
         return np.argsort([crc32(paper.id.encode()) for paper in self.papers], kind="stable")
 
     @cached_property
-    def _tfidf(self) -> tuple[csr_matrix, list[str]]:
+    def newest(self) -> Rows:
+        """The rows, newest announcement first."""
+        days = np.array([paper.announced.toordinal() for paper in self.papers], dtype=np.int64)
+        return np.lexsort((np.arange(len(days)), -days))
+
+    @cached_property
+    def _learned(self) -> tuple[csr_matrix, Vocabulary]:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         count = len(self)
@@ -97,17 +144,23 @@ class Archive:
             dtype=np.float32,
         )
         matrix = vectoriser.fit_transform(self.normals)
-        return matrix.tocsr(), list(vectoriser.get_feature_names_out())
+        names = tuple(str(name) for name in vectoriser.get_feature_names_out())
+        return matrix.tocsr(), Vocabulary(names, np.asarray(vectoriser.idf_, dtype=np.float32))
 
-    @property
+    @cached_property
     def features(self) -> csr_matrix:
         """TF-IDF of words and pairs of words: float32[n, features], rows of length 1."""
-        return self._tfidf[0]
+        return self._given.features(self.normals) if self._given else self._learned[0]
 
     @property
-    def feature_names(self) -> list[str]:
+    def vocabulary(self) -> Vocabulary:
+        """What the features are made by."""
+        return self._given or self._learned[1]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
         """Per feature its word or its two words, in normal form."""
-        return self._tfidf[1]
+        return self.vocabulary.names
 
     @cached_property
     def _features_by_stem(self) -> dict[str, list[int]]:
@@ -136,22 +189,6 @@ class Archive:
         matrix = (self.features @ diags(keep)).tocsr()
         matrix.eliminate_zeros()
         return unit_rows(matrix)
-
-    @cached_property
-    def _topics(self) -> Floats:
-        """The LSA basis, float32[features, k]."""
-        from sklearn.decomposition import TruncatedSVD
-
-        size = max(1, min(DIMENSIONS, len(self) // 3, self.features.shape[1] - 1))
-        svd = TruncatedSVD(size, n_iter=3, random_state=0).fit(self.features)
-        return np.ascontiguousarray(svd.components_.T, dtype=np.float32)
-
-    def latent(self, features: csr_matrix) -> Floats:
-        """The LSA of rows of features: float32[n, k], rows of length 1 (or 0)."""
-        dense = np.asarray(features @ self._topics, dtype=np.float32)
-        length = np.linalg.norm(dense, axis=1, keepdims=True)
-        dense /= np.where(length == 0, 1, length)
-        return dense
 
 
 def _max_share(count: int) -> float:

@@ -122,7 +122,7 @@ def choose(
         paper, vector = papers[match.paper], vectors.get(match.paper)
         nearest = _nearest(vector, posted_vectors)
         before = paper.id in posted or fold_title(paper.title) in posted_titles
-        reason = _refusal(_floor(topic, match, young), match, paper, before, nearest)
+        reason = _refusal(topic, match, paper, before, nearest, young=young)
         if reason is None:
             score = _score(match, paper, nearest)
             candidates.append(_Candidate(match=match, paper=paper, vector=vector, score=score))
@@ -138,7 +138,7 @@ def choose(
     ids = {candidate.paper.id for candidate in picked}
     rest = sorted((c for c in kept if c.paper.id not in ids), key=_place)
     shown = [*picked, *rest[: topic.limits.named]]
-    left_out += (LeftOut(c.paper.id, "over the limit") for c in rest[topic.limits.named :])
+    left_out += (LeftOut(c.paper.id, _crowded(shown)) for c in rest[topic.limits.named :])
     place = {match.paper: rank for rank, match in enumerate(ranked)}
     names = topics or {}
     return Chosen(
@@ -184,14 +184,23 @@ def _floor(topic: Topic, match: Match, young: bool) -> float:
     return max(topic.floor, YOUNG_FLOOR) if young and not named else topic.floor
 
 
-def _refusal(floor: float, match: Match, paper: Paper, before: bool, nearest: float) -> str | None:
+def _crowded(shown: Sequence[_Candidate]) -> str:
+    least = min((candidate.match.score for candidate in shown), default=0.0)
+    return f"over the limit of {_papers(len(shown))}, which score {least:.2f} and more"
+
+
+def _refusal(
+    topic: Topic, match: Match, paper: Paper, before: bool, nearest: float, *, young: bool
+) -> str | None:
     """Why a paper cannot be posted at all; None when it can."""
     if paper.withdrawn:
         return "withdrawn"
     if before:
         return "posted before"
-    if match.score < floor:
+    if match.score < topic.floor:
         return "below the floor"
+    if match.score < (floor := _floor(topic, match, young)):
+        return f"below the floor of a young archive for a paper without a key, {floor:.2f}"
     if nearest > SAME_COSINE:
         return "near-duplicate of a paper posted before"
     return None

@@ -2,7 +2,8 @@
 
     source.fetch | store.add_papers                                   crawl
     store.texts_without_vector | embedder.embed | store.add_vectors   embed
-    store.newest_until | relevance.match | store.put_matches          match
+    store.newest_until | relevance.fit | fits.save                    match, once a week
+    store.announced_between | relevance.match | store.put_matches     match
     store.matches | choose.choose | render.write_post | store.add_posts   write
     store.claim_delivery | channel.send | store.record_delivery       deliver (delivery.py)
 
@@ -37,6 +38,7 @@ from digest.types import (
     Key,
     KeyState,
     Language,
+    LeftOut,
     Match,
     Opinion,
     Origin,
@@ -55,13 +57,15 @@ if TYPE_CHECKING:
     from digest.archive import Archive
     from digest.choose import Chosen, Home
     from digest.embed import BulkEmbedder, Prepared
+    from digest.fits import Fits, Label
+    from digest.relevance import Matched, Scorer
     from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
     from digest.wording import Words
 
-# Ranking learns from the newest papers and from all that hold a key; more costs time, not quality:
-# the rankers are strongly regularised and the seeds are what they learn from.
+# Ranking learns from the newest papers and from those that hold a key, spread over all years; more cost time
+# and add nothing (docs/quality.md): the rankers are strongly regularised.
 BACKGROUND = 20_000
 SEED_LIMIT = 3_000
 EMBED_AHEAD = 2  # batches that are prepared or computed while another one is stored
@@ -213,10 +217,15 @@ def embed(store: Store, embedder: BulkEmbedder, progress: Progress | None = None
 # match
 
 
-def match(store: Store, plan: Plan, now: datetime) -> StageReport:
-    """Score the papers of the look-back window for each topic, and propose keys once a week.
+def match(
+    store: Store, plan: Plan, now: datetime, fits: Fits | None = None, since: date | None = None
+) -> StageReport:
+    """Score the papers of the look-back window, or those announced ``since`` a day, for each topic, and
+    propose keys once a week.
 
-    A topic whose keys and archive are as they were when it was last scored is left alone.
+    Papers are scored by weights that are kept in ``fits`` and fitted anew once a week, or when a topic has
+    changed (:func:`digest.fits.stale`); without ``fits`` they are fitted each time. A topic whose keys,
+    archive and opinions are as they were when it was last scored is left alone.
     """
     count = Counting("match")
     day = new_york_day(now)
@@ -225,13 +234,21 @@ def match(store: Store, plan: Plan, now: datetime) -> StageReport:
     due = [topic for topic in plan.topics if _is_due(store.cursor(_keys_cursor(topic)), day)]
     new = _propose(store, plan, due, now)
     count.notes += [note for topic in due for note in _key_notes(topic, new)]
-    archive = _Archive(store, plan, day)
+    archive = _Archive(store, plan, day, fits, since)
     for topic in plan.topics:
         active = store.keys(topic.name, states=ACTIVE)
         fingerprint = archive.fingerprint(topic, active)
         if store.fit_fingerprint(topic.name) != fingerprint:
-            found = archive.match(topic, active)
-            store.put_matches(topic.name, found, fingerprint, scored=archive.window)
+            found, weights = archive.match(topic, active)
+            store.put_matches(
+                topic.name,
+                found.matches,
+                fingerprint,
+                scored=archive.window,
+                left_out=found.left_out,
+                day=day,
+            )
+            count.notes.append(f"{topic.name}: {weights}")
         matches = store.matches(topic.name, archive.since, day, topic.floor)
         silent = sum(one.silent for one in matches)
         count.add(topic.name, len(matches))
@@ -256,8 +273,8 @@ def backtest(
     and the keys that would have been proposed. Nothing is stored."""
     archive = _Archive(store, replace(plan, topics=(topic,), lookback=days), new_york_day(now))
     keys = configured_keys(topic)
-    found = sorted(archive.match(topic, keys), key=lambda one: (-one.score, one.paper))
-    return found, archive.propose(topic, keys) if found else []
+    found, _ = archive.match(topic, keys)
+    return list(found.matches), archive.propose(topic, keys) if found.matches else []
 
 
 def configured_keys(topic: Topic) -> list[Key]:
@@ -312,22 +329,77 @@ def _key_notes(topic: Topic, new: Sequence[Key]) -> list[str]:
     )
 
 
+def _own_of(label: Label) -> str:
+    return f"{label.own:,} papers of the topic among {label.papers:,}"
+
+
 class _Archive:
-    """The part of the archive that ranking learns from, read only when a topic must be scored."""
+    """The part of the archive that ranking learns from, read only when weights must be fitted, and the
+    papers to be scored."""
 
-    def __init__(self, store: Store, plan: Plan, day: date) -> None:
-        self._store, self._plan, self._day = store, plan, day
-        self.since = day - timedelta(days=plan.lookback)
+    def __init__(
+        self, store: Store, plan: Plan, day: date, fits: Fits | None = None, since: date | None = None
+    ) -> None:
+        self._store, self._plan, self._day, self._fits = store, plan, day, fits
+        self.since = since or day - timedelta(days=plan.lookback)
+        self._read_with: dict[tuple[str, ...], Archive] = {}
 
-    def match(self, topic: Topic, active: Sequence[Key]) -> list[Match]:
-        """The topic's matches among the papers of the look-back window."""
+    def match(self, topic: Topic, active: Sequence[Key]) -> tuple[Matched, str]:
+        """The topic's matches among the papers of the window, and which weights they were scored by."""
         from digest import relevance
 
         if not self.candidates:
-            return []
+            return relevance.Matched(), "nothing to score"
+        scorer, told = self._weights(topic, active)
+        view = self._read_with.get(scorer.vocabulary.names)
+        if view is None:
+            view = self._seen.with_vocabulary(scorer.vocabulary)
+            self._read_with[scorer.vocabulary.names] = view
         liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
-        applauded = self.applauded[topic.name]
-        return relevance.match(topic, active, self._built, self.candidates, liked, disliked, applauded)
+        return relevance.match(topic, active, view, self.candidates, liked, disliked, scorer=scorer), told
+
+    def _weights(self, topic: Topic, active: Sequence[Key]) -> tuple[Scorer, str]:
+        """What the topic's papers are scored by, and in words since when."""
+        from digest import relevance
+        from digest.fits import Kept
+
+        label = self._label(topic, active)
+        kept, reason = self._fits.load(topic.name, label) if self._fits else (None, "none are kept")
+        if kept is not None:
+            return kept.scorer, f"weights of {kept.label.day}, from {_own_of(kept.label)}"
+        liked, disliked = (self._told(topic, opinion) for opinion in OPINIONS)
+        scorer = relevance.fit(topic, active, self._built, liked, disliked, self.applauded[topic.name])
+        label = replace(label, own=len(scorer.titles))
+        if self._fits:
+            self._fits.save(topic.name, Kept(label, scorer))
+        return scorer, f"weights fitted anew, from {_own_of(label)}: {reason}"
+
+    def _label(self, topic: Topic, active: Sequence[Key]) -> Label:
+        from digest.fits import Label
+
+        keys = sorted((key.normal, key.origin) for key in active)
+        learnt = (topic.seed_keys, topic.exclude_keys, topic.off_keys, topic.seed_papers, topic.categories)
+        about = msgspec.json.encode([self._plan.model, keys, learnt])
+        papers = self._store.count_papers()
+        return Label(
+            day=self._day,
+            topic=hashlib.sha256(about).hexdigest(),
+            papers=papers,
+            vectors=papers - self._store.count_without_vector(self._plan.model),
+            own=0,
+            judged=self._store.count_feedback(topic.name),
+        )
+
+    @cached_property
+    def _seen(self) -> Archive:
+        """The papers to be scored, and those that people spoke of."""
+        from digest.archive import Archive
+
+        said = {paper for opinions in self._opinions.values() for paper in opinions}
+        wanted = set(self.candidates)
+        there = [paper for paper in self._window if paper.id in wanted]
+        papers = [*there, *self._store.papers(sorted(said - wanted))]
+        return Archive(papers, vectors_of(self._store, self._plan.model, [paper.id for paper in papers]))
 
     @property
     def window(self) -> list[str]:
@@ -394,12 +466,12 @@ class _Archive:
         )
 
     def _read(self) -> Iterator[Paper]:
-        yield from self._window
+        yield from self._store.announced_between(self._day - timedelta(days=self._plan.lookback), self._day)
         yield from self._store.newest_until(self._day, BACKGROUND)
         for topic in self._plan.topics:
             known = self._store.keys(topic.name, states=ACTIVE) or configured_keys(topic)
             phrases = [key.text for key in known]
-            yield from self._store.with_phrases(phrases, self._day, SEED_LIMIT)
+            yield from self._store.spread_with_phrases(phrases, self._day, SEED_LIMIT)
             told = (*self._opinions[topic.name], *self.applauded[topic.name])
             yield from self._store.papers((*topic.seed_papers, *told))
 
@@ -467,6 +539,7 @@ class _Desk:
             return self._written(writer, same, told, missing(there, topic.languages), words)
         papers, matches = self._waiting(homes)
         chosen = self._chosen(matches, papers, homes)
+        self._store.put_left_out(topic.name, slot, (*chosen.left_out, *self._elsewhere(homes)))
         days = [papers[choice.paper].announced for choice in chosen.choices]
         if not (choices := chosen.choices) or not self._is_due(days):
             notes.append(f"{topic.name}: no post, {self._reason(matches, chosen, days)}")
@@ -486,6 +559,17 @@ class _Desk:
         return [
             draft(self._store, writer, self._topic, self._slot, each, choices, updates, words=words)
             for each in languages
+        ]
+
+    def _elsewhere(self, homes: Home) -> list[LeftOut]:
+        """The papers over the topic's floor that stand in another one."""
+        here = {match.paper for match in homes.matches[self._topic.name]}
+        since = self._slot - timedelta(days=self._plan.lookback)
+        matches = self._store.matches(self._topic.name, since, self._slot, self._topic.floor)
+        return [
+            LeftOut(match.paper, f"stands in {homes.topics[match.paper][0]}, which it fits better")
+            for match in matches
+            if match.paper not in here
         ]
 
     def _is_due(self, days: Sequence[date]) -> bool:

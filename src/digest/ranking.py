@@ -1,12 +1,11 @@
 """How much each paper of an archive looks like a topic's own papers when the topic is not named.
 
 Ways of ranking are fused by rank: a linear SVM with strong regularisation (as arxiv-sanity-lite),
-the same trained without the topic's words, logistic regression on LSA, complement naive Bayes
-(Rennie et al. 2003) that also learns from the best finds, and where papers are embedded the nearest
-neighbours of their vectors. They err differently: the fusion beats most of them on any expert list.
-With few own papers there is little to train on: the masked SVM and a centroid (Rocchio 1971) are left,
-with hardly any the centroid and the nearest neighbours by LSA. Where an SVM can be trained those
-neighbours only do harm (docs/quality.md).
+the same trained without the topic's words, complement naive Bayes (Rennie et al. 2003) that also learns
+from the best finds, where papers are embedded the nearest neighbours of their vectors, and for a large
+topic logistic regression on these. They err differently: the fusion beats most of them on any expert
+list. With few own papers there is little to train on: the masked SVM and a centroid (Rocchio 1971) are
+left, with hardly any the centroid and the nearest neighbours by words (docs/quality.md).
 
 All ways read the papers without the topic's words, and score a paper by models that have not seen
 it. So a paper that names the topic and a silent one are measured alike.
@@ -14,32 +13,37 @@ it. So a paper that names the topic and a silent one are measured alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.archive import Archive, Floats, Rows, rank_share
+from digest.archive import Archive, Floats, Rows
 from digest.phrases import stem, tokens
 
-SCORER = "fusion-2"
+SCORER = "fusion-3"
 
 FOLDS = 3
 FEW = 100
 """With fewer own papers (or others) than this centroid and neighbours do better than training."""
+MANY = 2000
+"""From so many own papers on a linear model of sentence vectors is learned too; from fewer it does harm."""
 FEW_FOLDS = 5
 LEAST_TRAINED = 5
 """From fewer papers than this nothing is trained: in some fold one side might be missing."""
-MOST = 1000
-"""The newest so many own papers are used. More add nothing but time, and older ones tell a
-topic's papers by the words of their years."""
-NEIGHBOURS = 5
-VECTORS_COUNT = 2
-"""The nearest neighbours by sentence vectors, which read what words hide, count as so many ways."""
+MOST = 6000
+"""At most so many own papers are used, spread over all years: 3,000 do as well as 6,000, the newest 1,000
+much worse (docs/quality.md)."""
+NEIGHBOURS = 10
+BY_VECTORS = {"meaning": 1, "vectors": 2}
+"""The ways by sentence vectors, which read what words hide, and as how many each counts."""
 SELF_TRAINED = 0.25
 """The best finds added in self-training, as a share of the own papers."""
+BLOCK = 4096
+"""So many papers are compared with all own ones at a time: with 10,000 of these 160 MB."""
 IMAGINED = (2, 4, 8, 16, 32)
 """The ranks at which own papers are imagined: they steady the score of a topic with few."""
 
@@ -71,6 +75,51 @@ class Ranking:
     looks: Scores
 
 
+@dataclass(frozen=True)
+class Linear:
+    """A way that weighs words, fitted once for each fold on the papers of the others: float32 [folds,
+    features] and [folds]."""
+
+    weights: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True)
+class Own:
+    """The topic's own papers: ids, the fold of each, and what they are compared with others by,
+    sentence vectors or else TF-IDF, a row each of length 1 (or 0)."""
+
+    ids: tuple[str, ...]
+    folds: NDArray[np.int64]
+    rows: Any
+    embedded: bool
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What papers are ranked by, fitted once and good for any paper: a paper is scored by the models of
+    its fold, which goes by its id, and so by none that has seen it.
+
+    ``background``: per way the scores of the archive it was fitted on, ascending; ``marks`` the fused
+    scores at which the share of own papers that rank below is known, float64 [2, m].
+    """
+
+    hidden: Rows
+    folds: int
+    linear: Mapping[str, Linear]
+    meaning: Linear | None
+    own: Own
+    background: Mapping[str, Scores]
+    marks: Scores
+
+    def read(self, archive: Archive) -> Ranking:
+        """Ranks the papers of an archive with the vocabulary of the one it was fitted on."""
+        scores = _scored(self, archive)
+        shares = {name: _share_above(self.background[name], each) for name, each in scores.items()}
+        looks = np.interp(_fused(shares, archive), *self.marks)
+        return Ranking({name: 1 - each for name, each in shares.items()}, looks)
+
+
 def topic_stems(seeds: tuple[str, ...], own: NDArray[np.bool_], archive: Archive) -> set[str]:
     """The stems of the words that name a topic: words of its seed keys that stand in its papers at
     least twice as often as in others ("unlearning", but not "model" of "diffusion model")."""
@@ -90,43 +139,84 @@ def _share_ratio(archive: Archive, word: str, own: NDArray[np.bool_]) -> float:
 
 def rank(archive: Archive, labels: Labels, stems: set[str]) -> Ranking:
     """Ranks all papers of an archive; ``stems`` name the topic and are left out."""
-    scores = _ways(archive, labels, archive.features_with(stems))
-    fused = _fused(scores, archive)
-    ways = {name: 1 - rank_share(each) for name, each in scores.items()}
-    return Ranking(ways, _share_of_own(fused, labels))
+    return fit(archive, labels, stems).read(archive)
 
 
-def _fused(scores: Mapping[str, Scores], archive: Archive) -> Scores:
+def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
+    """Learns to rank from the papers of an archive, of which one at least must be the topic's own."""
+    hidden = archive.features_with(stems)
+    masked = archive.masked(hidden)
+    count, folds = _folds(labels, archive)
+    own = _own(archive, masked, labels, folds)
+    linear: dict[str, Linear] = {}
+
+    def learn(name: str, how: Fit, train: Any, taught: Labels) -> None:
+        linear[name] = _cross_fit(how, train, taught, count, folds)
+
+    examples = min(labels.own.sum(), (~labels.own).sum())
+    if examples >= LEAST_TRAINED:
+        learn("masked", _svm, masked, labels)
+    if examples >= FEW:
+        found = _with_best_finds(labels, _by_fold(masked, folds, linear["masked"]))
+        learn("svm", _svm, archive.features, labels)
+        learn("bayes", _bayes, masked, found)
+    else:
+        learn("centroid", _centroid, masked, labels)
+    meaning = _meaning(archive, labels, count, folds)
+    bare = Fitted(hidden, count, linear, meaning, own, {}, np.zeros((2, 0)))
+    scores = _scored(bare, archive, masked)
+    background = {name: np.sort(each) for name, each in scores.items()}
+    shares = {name: _share_above(background[name], each) for name, each in scores.items()}
+    return replace(bare, background=background, marks=_marks(_fused(shares, archive), labels))
+
+
+def _meaning(archive: Archive, labels: Labels, count: int, folds: NDArray[np.int64]) -> Linear | None:
+    """The way that weighs sentence vectors; None where few papers are embedded."""
+    if archive.vectors is None:
+        return None
+    embedded = archive.vectors.any(axis=1)
+    if min((labels.own & embedded).sum(), (~labels.own & embedded).sum()) < MANY:
+        return None
+    taught = replace(labels, weight=np.where(embedded, labels.weight, 0))
+    return _cross_fit(_logistic, archive.vectors, taught, count, folds)
+
+
+def _scored(fitted: Fitted, archive: Archive, masked: Any = None) -> dict[str, Scores]:
+    """The score of each paper by each way."""
+    masked = archive.masked(fitted.hidden) if masked is None else masked
+    folds = _folds_of(fitted, archive)
+    scores = {name: _by_fold(masked, folds, each) for name, each in fitted.linear.items()}
+    if fitted.meaning is not None and archive.vectors is not None:
+        scores["meaning"] = _by_fold(archive.vectors, folds, fitted.meaning)
+    if fitted.own.embedded and archive.vectors is not None:
+        scores["vectors"] = _nearest(archive.vectors, archive, fitted.own)
+    elif not fitted.own.embedded and "masked" not in scores:
+        scores["nearest"] = _nearest(masked, archive, fitted.own)
+    return scores
+
+
+def _by_fold(masked: Any, folds: NDArray[np.int64], way: Linear) -> Scores:
+    """The score of each row by the model of its fold."""
+    every = np.asarray(masked @ way.weights.T, dtype=np.float64) + way.bias
+    return np.asarray(every[np.arange(len(folds)), folds])
+
+
+def _share_above(background: Scores, scores: Scores) -> Scores:
+    """Per score the share of the background that is at least as high, ties shared; over 0."""
+    below, until = (np.searchsorted(background, scores, side=side) for side in ("left", "right"))
+    return np.asarray((len(background) + 0.5 - (below + until) / 2) / len(background))
+
+
+def _fused(shares: Mapping[str, Scores], archive: Archive) -> Scores:
     """The mean over the ways of minus the log of the share of papers ranked as high. A paper that is
     not embedded yet is judged by the other ways alone."""
-    told = {name: -np.log(rank_share(each)) for name, each in scores.items()}
-    by_words = np.mean([each for name, each in told.items() if name != "vectors"], axis=0)
-    if archive.vectors is None:
+    told = {name: -np.log(each) for name, each in shares.items()}
+    by_words = np.mean([each for name, each in told.items() if name not in BY_VECTORS], axis=0)
+    if archive.vectors is None or "vectors" not in told:
         return np.asarray(by_words)
-    count = len(told) - 1
-    fused = (count * by_words + VECTORS_COUNT * told["vectors"]) / (count + VECTORS_COUNT)
+    counts = [BY_VECTORS.get(name, 1) for name in told]
+    fused = np.average(list(told.values()), axis=0, weights=counts)
     return np.asarray(np.where(archive.vectors.any(axis=1), fused, by_words))
-
-
-def _ways(archive: Archive, labels: Labels, columns: Rows) -> dict[str, Scores]:
-    masked = archive.masked(columns)
-    examples = min(labels.own.sum(), (~labels.own).sum())
-    ways: dict[str, Scores] = {}
-    if examples >= LEAST_TRAINED:
-        ways["masked"] = _cross_fit(_svm, masked, masked, labels, archive)
-    else:
-        ways["nearest"] = _nearest(archive.latent(masked), labels)
-    if examples >= FEW:
-        latent = archive.latent(masked)
-        found = _with_best_finds(labels, ways["masked"])
-        ways["svm"] = _cross_fit(_svm, archive.features, masked, labels, archive)
-        ways["lsa"] = _cross_fit(_logistic, latent, latent, labels, archive)
-        ways["bayes"] = _cross_fit(_bayes, masked, masked, found, archive)
-    else:
-        ways["centroid"] = _cross_fit(_centroid, masked, masked, labels, archive)
-    if archive.vectors is not None:
-        ways["vectors"] = _nearest(archive.vectors, labels)
-    return ways
 
 
 def _with_best_finds(labels: Labels, scores: Scores) -> Labels:
@@ -138,73 +228,107 @@ def _with_best_finds(labels: Labels, scores: Scores) -> Labels:
     return Labels(own, labels.weight, labels.typical)
 
 
-Fit = Callable[[Any, NDArray[np.bool_], Scores], Callable[[Any], Scores]]
+Fit = Callable[[Any, NDArray[np.bool_], Scores], tuple[Scores, float]]
+"""From rows, which of them are the topic's own, and their weights, to the weight of each feature and
+the bias."""
 
 
-def _cross_fit(fit: Fit, train: Any, read: Any, labels: Labels, archive: Archive) -> Scores:
-    """Scores every row of ``read`` by a model fitted on the rows of ``train`` of other folds."""
-    folds = _folds(labels, archive)
-    scores = np.zeros(len(labels.own))
-    for fold in np.unique(folds):
-        held, rest = np.flatnonzero(folds == fold), np.flatnonzero((folds != fold) & (labels.weight > 0))
+def _cross_fit(how: Fit, train: Any, labels: Labels, count: int, folds: NDArray[np.int64]) -> Linear:
+    """A model for each fold, fitted on the rows of the others."""
+    weights = np.zeros((count, train.shape[1]), dtype=np.float32)
+    bias = np.zeros(count, dtype=np.float32)
+    for fold in range(count):
+        rest = np.flatnonzero(((folds != fold) | (count == 1)) & (labels.weight > 0))
         if labels.own[rest].any():
-            scores[held] = fit(train[rest], labels.own[rest], labels.weight[rest])(read[held])
-        else:  # the only own paper: nothing else says how it looks
-            scores[held] = 0
-    return scores
+            weights[fold], bias[fold] = how(train[rest], labels.own[rest], labels.weight[rest])
+    return Linear(weights, bias)
 
 
-def _folds(labels: Labels, archive: Archive) -> NDArray[np.int64]:
-    """The fold of each row: own papers and others are spread evenly, in the archive's fixed order."""
+def fold_of(paper: str, count: int) -> int:
+    """The fold of a paper by its id, the same on every machine."""
+    return crc32(paper.encode()) % count
+
+
+def _folds(labels: Labels, archive: Archive) -> tuple[int, NDArray[np.int64]]:
+    """How many folds there are, and the fold of each row: by its id, but few own papers are dealt out
+    evenly."""
     own = int(labels.own.sum())
-    count = FOLDS if own >= FEW else min(FEW_FOLDS, max(1, own))
-    if own == 1:
-        return labels.own.astype(np.int64)
-    folds = np.zeros(len(archive), dtype=np.int64)
-    for side in (labels.own, ~labels.own):
-        rows = archive.order[side[archive.order]]
+    count = FOLDS if own >= FEW else min(FEW_FOLDS, own)
+    folds = np.array([fold_of(paper.id, count) for paper in archive.papers], dtype=np.int64)
+    if own < FEW:
+        rows = archive.order[labels.own[archive.order]]
         folds[rows] = np.arange(len(rows)) % count
-    return folds
+    return count, folds
 
 
-def _svm(rows: Any, own: NDArray[np.bool_], weight: Scores) -> Callable[[Any], Scores]:
+def _folds_of(fitted: Fitted, archive: Archive) -> NDArray[np.int64]:
+    known = dict(zip(fitted.own.ids, fitted.own.folds.tolist(), strict=True))
+    folds = (known.get(paper.id, fold_of(paper.id, fitted.folds)) for paper in archive.papers)
+    return np.fromiter(folds, dtype=np.int64, count=len(archive))
+
+
+def _svm(rows: Any, own: NDArray[np.bool_], weight: Scores) -> tuple[Scores, float]:
     from sklearn.svm import LinearSVC
 
     model = LinearSVC(C=0.01, class_weight="balanced", random_state=0).fit(rows, own, weight)
-    return lambda others: np.asarray(model.decision_function(others))
+    return model.coef_.ravel(), float(model.intercept_[0])
 
 
-def _logistic(rows: Any, own: NDArray[np.bool_], weight: Scores) -> Callable[[Any], Scores]:
+def _logistic(rows: Any, own: NDArray[np.bool_], weight: Scores) -> tuple[Scores, float]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=300).fit(rows, own, weight)
-    return lambda others: np.asarray(model.decision_function(others))
+    model = LogisticRegression(C=1, class_weight="balanced", max_iter=300).fit(rows, own, weight)
+    return model.coef_.ravel(), float(model.intercept_[0])
 
 
-def _bayes(rows: Any, own: NDArray[np.bool_], weight: Scores) -> Callable[[Any], Scores]:
+def _bayes(rows: Any, own: NDArray[np.bool_], weight: Scores) -> tuple[Scores, float]:
     from sklearn.naive_bayes import ComplementNB
 
     model = ComplementNB(alpha=0.03).fit(rows, own, weight)  # 1 drowns a topic of few papers
-    return lambda others: np.asarray(np.diff(model.predict_joint_log_proba(others), axis=1)).ravel()
+    return model.feature_log_prob_[1] - model.feature_log_prob_[0], 0.0
 
 
-def _centroid(rows: Any, own: NDArray[np.bool_], weight: Scores) -> Callable[[Any], Scores]:
+def _centroid(rows: Any, own: NDArray[np.bool_], weight: Scores) -> tuple[Scores, float]:
     share = np.where(own, weight, 0) / weight[own].sum() - 1 / len(own)
-    centroid = np.asarray(rows.T @ share).ravel()
-    return lambda others: np.asarray(others @ centroid).ravel()
+    return np.asarray(rows.T @ share).ravel(), 0.0
 
 
-def _nearest(vectors: Floats, labels: Labels) -> Scores:
+def _own(archive: Archive, masked: Any, labels: Labels, folds: NDArray[np.int64]) -> Own:
+    rows = labels.rows
+    ids = tuple(archive.papers[row].id for row in rows)
+    if archive.vectors is None:
+        return Own(ids, folds[rows], masked[rows], embedded=False)
+    # As they are kept between runs, in half precision: three digits of a cosine.
+    return Own(ids, folds[rows], archive.vectors[rows].astype(np.float16), embedded=True)
+
+
+def likeness(papers: Sequence[str], read: Any, own: Own) -> Floats:
+    """The cosine of some papers to a topic's own, float32 [papers, own]; -1 to itself. ``read`` are their
+    sentence vectors, or TF-IDF where the own papers' are, rows of length 1 (or 0)."""
+    if own.embedded:
+        cosines = read @ own.rows.astype(np.float32).T
+    else:
+        cosines = np.asarray((read @ own.rows.T).todense(), dtype=np.float32)
+    column = {paper: at for at, paper in enumerate(own.ids)}
+    for at, paper in enumerate(papers):
+        if (mine := column.get(paper)) is not None:
+            cosines[at, mine] = -1
+    return np.asarray(cosines)
+
+
+def _nearest(read: Any, archive: Archive, own: Own) -> Scores:
     """Per row the mean cosine to its nearest own papers, itself left out."""
-    similarity = vectors @ vectors[labels.rows].T
-    similarity[labels.rows, np.arange(len(labels.rows))] = -1
-    count = min(NEIGHBOURS, max(1, len(labels.rows) - 1))
-    best = np.partition(similarity, -count, axis=1)[:, -count:]
-    return np.asarray(best.mean(axis=1), dtype=np.float64)
+    count = min(NEIGHBOURS, max(1, len(own.ids) - 1))
+    ids = [paper.id for paper in archive.papers]
+    parts = [np.zeros(0)]
+    for start in range(0, len(ids), BLOCK):
+        cosines = likeness(ids[start : start + BLOCK], read[start : start + BLOCK], own)
+        parts.append(np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1))
+    return np.concatenate(parts)
 
 
-def _share_of_own(fused: Scores, labels: Labels) -> Scores:
-    """The share of own papers, weighted by how typical they are, that a paper outranks.
+def _marks(fused: Scores, labels: Labels) -> Scores:
+    """The share of own papers, weighted by how typical they are, that a fused score outranks.
 
     Between two own papers it is interpolated. Five more are imagined at fixed ranks of the archive:
     they decide where there are two, and vanish among hundreds.
@@ -217,4 +341,4 @@ def _share_of_own(fused: Scores, labels: Labels) -> Scores:
     below = np.cumsum(weight[by_mark]) - weight[by_mark] / 2
     top = max(float(ordered[0]), np.log(len(fused))) + 1e-9
     at = np.concatenate([[0], marks[by_mark], [top]])
-    return np.asarray(np.interp(fused, at, np.concatenate([[0], below / weight.sum(), [1]])))
+    return np.stack([at, np.concatenate([[0], below / weight.sum(), [1]])])

@@ -12,7 +12,8 @@ many both have missed (Lincoln and Petersen; Chapman 1951). Two things spoil the
   drawn anew each time; a person's like or dislike settles it.
 
 The figures below were read off expert lists of three topics: how often papers are listed, against
-papers that carry the topic in their title and look like it. The spreads are those between topics.
+papers that carry the topic in their title and look like it. The spreads are those between topics, as they are
+to be expected of a fourth one: the standard deviation of the three times the root of 4/3.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from digest.types import Match, Opinion, Recall
 
 RANKED = 0.3
 """The second net: papers that look more like the topic than so many of its own."""
-DEPENDENCE, DEPENDENCE_SPREAD = 0.2, 0.9
+DEPENDENCE, DEPENDENCE_SPREAD = 0.2, 1.3
 """By what the odds of the second net are lower for papers that the first has not; lists gave .07, .18
 and .64. A spread is the standard deviation of a logarithm."""
-SILENT_LIKELY, SILENT_SPREAD = 0.75, 0.6
+SILENT_LIKELY, SILENT_SPREAD = 0.75, 0.8
 """A paper without a key is on topic three quarters as likely as it looks; lists gave .34, 1.05, 1.2."""
 NAMED_SPREAD = 1.0
 SILENT_ODDS = 0.4

@@ -21,6 +21,7 @@ from digest.archive import Archive
 from digest.phrases import normalise, phrases, stem, surface
 from digest.types import Group, Paper
 
+DIMENSIONS = 128
 LEAST_PAPERS = 8
 """Fewer papers are read one by one."""
 PAPERS_A_GROUP, MOST_GROUPS = 2.5, 7
@@ -88,8 +89,11 @@ def taxonomy(
 
 
 def _lsa(papers: Sequence[Paper]) -> Floats:
-    archive = Archive.build(papers)
-    return archive.latent(archive.features)
+    from sklearn.decomposition import TruncatedSVD
+
+    features = Archive.build(papers).features
+    size = max(1, min(DIMENSIONS, len(papers) // 3, features.shape[1] - 1))
+    return _unit(np.asarray(TruncatedSVD(size, n_iter=3, random_state=0).fit_transform(features)))
 
 
 def _apart(vectors: Floats) -> Floats:

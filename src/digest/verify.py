@@ -38,6 +38,10 @@ OFF_WEIGHT = 10.0
 """How much a paper of an off-topic weighs as an example of what the topic is not."""
 MOST_OTHERS = 12
 """K is at most one in so many of the other papers."""
+SAMPLE = 3000
+"""The newest so many papers tell how common it is to name the topic well: many of the older ones may be there
+because they do. K is at most as many of the others: in an archive gathered for a topic all that is near
+to it would be believed."""
 LEAST_COUNT = 20
 """K where a topic has few papers of its own: who has found five has not found all."""
 
@@ -72,10 +76,10 @@ class Verifier:
         self.archive, self.own, self.off = archive, own, mentions.off & ~own
         self.outside = ~own & ~mentions.excluded
         others = int(self.outside.sum())
-        self.count = _count(int(own.sum()), others)
         self.features = archive.masked(archive.features_with(stems))
         typical = own & ((mentions.evidence >= REPEATED) | ~mentions.named)
         taught = typical if typical.sum() >= TRAINED else own
+        self.count = _count(int(own.sum()), others, float(typical[archive.newest[:SAMPLE]].mean()))
         self._folds, self._weights = _learned(archive, self.features, taught, own & ~taught, self.off)
         self._scores = _by_fold(self.features, np.arange(len(archive)), self._folds, self._weights)
         self._ordered = np.sort(self._scores[self.outside])
@@ -126,9 +130,10 @@ def wilson(successes: float, trials: int, z: float = 1.0) -> float:
     return max(0.0, (share + z * z / (2 * trials) - spread) / (1 + z * z / trials))
 
 
-def _count(own: int, others: int) -> int:
+def _count(own: int, others: int, common: float) -> int:
     """The place at which a paper is as likely on topic as not."""
-    return max(1, min(max(own, LEAST_COUNT), others // MOST_OTHERS))
+    expected = round(common * others)
+    return max(1, min(max(min(own, expected), LEAST_COUNT), others // MOST_OTHERS))
 
 
 def _learned(

@@ -40,8 +40,8 @@ class Posted(Struct, frozen=True, kw_only=True):
 
 class Record(Struct, frozen=True, kw_only=True):
     """What is known of a paper in a topic: its match, the opinions of it, the first post of the topic
-    that could have held it and those that hold it, its score in other topics, those it merged into, and
-    the last day until which papers were scored."""
+    that could have held it and those that hold it, its score in other topics, those it merged into, the
+    days of the run that scored it, and the day on which it was last left out, with the reason."""
 
     match: Match | None = None
     feedback: tuple[Feedback, ...] = ()
@@ -50,6 +50,7 @@ class Record(Struct, frozen=True, kw_only=True):
     elsewhere: tuple[tuple[str, float], ...] = ()
     merged_into: str | None = None
     scored: tuple[date, date] | None = None
+    left_out: tuple[date, str] | None = None
 
 
 def why(paper: Paper, topic: Topic, keys: Sequence[Key], record: Record) -> Why:
@@ -170,6 +171,9 @@ def _of_match(paper: Paper, topic: Topic, record: Record) -> list[str]:
     match = record.match
     if match is None and record.feedback and record.feedback[-1].opinion == "dislike":
         return ["left out of the topic: a person dislikes it"]
+    if match is None and record.left_out:
+        day, reason = record.left_out
+        return [f"left out of the topic on {day}: {reason}"]
     if match is None:
         return [_unmatched(paper, record)]
     reached = "over" if match.score >= topic.floor else "below"
@@ -208,6 +212,9 @@ def _unposted(paper: Paper, topic: Topic, record: Record) -> str | None:
     match = record.match
     if match is None or match.score < topic.floor:
         return None
+    if record.left_out:
+        day, reason = record.left_out
+        return f"left out on {day}: {reason}"
     if record.merged_into:
         return f"near-identical to {record.merged_into}, which stands for both"
     better = [(name, score) for name, score in record.elsewhere if score > match.score]

@@ -17,6 +17,7 @@ from digest.store import Store
 from digest.store.sqlite import one_line_errors
 from digest.types import (
     FollowUp,
+    LeftOut,
     Part,
     Question,
     Review,
@@ -73,6 +74,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "propose_keys": lambda store: store.propose_keys([key()], NOW),
     "decide_key": lambda store: store.decide_key("xai", "a", "a", "active", by="a", reason="", now=NOW),
     "put_matches": lambda store: store.put_matches("unlearning", [match(1)], "f"),
+    "put_left_out": lambda store: store.put_left_out("unlearning", DAY, [LeftOut(paper(1).id, "w")]),
     "add_posts": lambda store: add(store, draft(1)),
     "set_post_state": lambda store: store.set_post_state(1, ("draft",), "approved", NOW),
     "put_off": lambda store: store.put_off(1, NOW, NOW, by="me"),
@@ -122,6 +124,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "announced_between": lambda store: store.announced_between(DAY, DAY),
     "listed_between": lambda store: store.listed_between(DAY, None),
     "newest_until": lambda store: store.newest_until(DAY, 1),
+    "spread_with_phrases": lambda store: store.spread_with_phrases(["paper"], DAY, 1),
     "with_phrases": lambda store: store.with_phrases(["paper"], DAY, 1),
     "day_counts": lambda store: store.day_counts(DAY, DAY),
     "latest_announced": lambda store: store.latest_announced(DAY),
@@ -143,6 +146,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "fit_fingerprint": lambda store: store.fit_fingerprint("unlearning"),
     "matches": lambda store: store.matches("unlearning", DAY, DAY, 0),
     "matches_of": lambda store: store.matches_of("2605.00001"),
+    "left_out": lambda store: store.left_out("2605.00001"),
     "scores": lambda store: store.scores("unlearning", ["2605.00001"]),
     "first_post": lambda store: store.first_post("unlearning", "roundup", DAY),
     "facets": lambda store: store.facets([1, 2]),

@@ -226,6 +226,11 @@ def test_papers_with_phrases_are_candidates_newest_first(store: Store) -> None:
     )
     assert ids(store.with_phrases(["forget set", "forgetting in"], DAY, 9)) == ids([paper(2), paper(1)])
     assert ids(store.with_phrases(["forget set", "forgetting in"], DAY, 1)) == ids([paper(2)])
+    assert ids(store.spread_with_phrases(["forget set", "forgetting in"], DAY, 9)) == ids(
+        [paper(1), paper(2)]
+    )
+    assert len(store.spread_with_phrases(["forget set", "forgetting in"], DAY, 1)) == 1
+    assert store.spread_with_phrases([], DAY, 9) == []
     assert store.with_phrases([], DAY, 9) == []
     assert store.with_phrases(['"', "AND", "*", "a\0b", "\ud800"], DAY, 9) == []
 

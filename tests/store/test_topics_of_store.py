@@ -12,6 +12,7 @@ from digest.errors import StoreError
 from digest.store import Store
 from digest.types import (
     KeyEvidence,
+    LeftOut,
 )
 from stored import DAY, NAIVE, NOW, Archive, key, match, page, paper, seed
 
@@ -115,3 +116,19 @@ def test_a_paper_withdrawn_since_is_no_match(store: Store) -> None:
     store.put_matches("unlearning", [match(1)], "f1")
     store.add_papers("oai", page(paper(1, version=2, withdrawn=True)), NOW)
     assert store.matches("unlearning", DAY, DAY, 0) == []
+
+
+def test_why_a_paper_was_left_out_is_kept_until_it_is_decided_anew(store: Store) -> None:
+    store.add_papers("oai", page(*map(paper, range(1, 4))), NOW)
+    ids = [paper(n).id for n in (1, 2, 3)]
+    later = DAY + timedelta(days=1)
+    out = [LeftOut(ids[0], "disliked"), LeftOut(ids[1], "withdrawn")]
+    store.put_matches("unlearning", [match(3)], "f", scored=ids, left_out=out, day=DAY)
+    assert store.left_out(ids[0]) == {"unlearning": (DAY, "disliked")}
+    store.put_left_out("unlearning", DAY, [LeftOut(ids[2], "over the limit")])
+    store.put_matches("unlearning", [match(1), match(3)], "g", scored=ids, left_out=out[1:], day=later)
+    assert store.left_out(ids[0]) == {}
+    assert store.left_out(ids[1]) == {"unlearning": (later, "withdrawn")}
+    assert store.left_out(ids[2]) == {"unlearning": (DAY, "over the limit")}
+    store.put_left_out("unlearning", later, [LeftOut(ids[2], "posted before")])
+    assert store.left_out(ids[2]) == {"unlearning": (later, "posted before")}

@@ -27,12 +27,14 @@ PROPOSED = 1000
 
 class Lists(msgspec.Struct, frozen=True, kw_only=True):
     """What to measure by: a file of labels, the topic and subfields that count in it, the seed keys to
-    begin with, and a file of ids where not all of the archive is meant."""
+    begin with, keys that name neighbouring topics, and a file of ids where not all of the archive is
+    meant."""
 
     labels: Path
     topic: str
     seeds: tuple[str, ...]
     subfields: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
     ids: Path | None = None
 
 
@@ -132,7 +134,8 @@ class _Bench:
             "off topic or for others": int((self.truth.drift & ~self.named).sum()),
             "mixed, not counted": int(self.truth.ignored.sum()),
         }
-        about = f"{what} for {lists.topic}{of} from {', '.join(lists.seeds)}"
+        without = f", off it {', '.join(lists.off)}" if lists.off else ""
+        about = f"{what} for {lists.topic}{of} from {', '.join(lists.seeds)}{without}"
         return Evaluation(about=about, counts=counts, methods=tuple(methods))
 
 
@@ -143,7 +146,7 @@ def _topic(lists: Lists) -> Topic:
     for seed in lists.seeds:
         if not normalise(seed):
             raise UsageError(f"--seed {seed!r}: no word in it; give a phrase such as 'machine unlearning'")
-    return Topic(name=lists.topic, term=lists.seeds[0], seed_keys=lists.seeds)
+    return Topic(name=lists.topic, term=lists.seeds[0], seed_keys=lists.seeds, off_keys=lists.off)
 
 
 def _archive(app: App, wanted: Sequence[str] | None) -> Archive:

@@ -212,6 +212,7 @@ def why(app: App, paper: str) -> list[Why]:
         feedback=store.feedback_of(base),
         merged_into=store.merged_into(base),
         scored=_scored(app, found[0]),
+        left_out=store.left_out(base),
     )
     return [
         told(found[0], topic, known_keys(store, topic), _record(app, found[0], topic, known))
@@ -227,6 +228,7 @@ class _Known(Struct, frozen=True):
     feedback: Sequence[Feedback]
     merged_into: str | None
     scored: tuple[date, date] | None
+    left_out: Mapping[str, tuple[date, str]]
 
 
 def _record(app: App, paper: Paper, topic: Topic, known: _Known) -> Record:
@@ -239,6 +241,7 @@ def _record(app: App, paper: Paper, topic: Topic, known: _Known) -> Record:
         candidate=_candidate(app, paper, topic),
         elsewhere=tuple((name, score) for name, score in elsewhere if score >= floors.get(name, 1.0)),
         merged_into=known.merged_into,
+        left_out=known.left_out.get(topic.name),
         scored=known.scored,
     )
 

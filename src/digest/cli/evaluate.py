@@ -49,6 +49,7 @@ def lists_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--subfield", "subfields", multiple=True, metavar="NAME...", help="Only these of the topic."
         ),
+        click.option("--off", multiple=True, metavar="KEY...", help="What names neighbouring topics."),
         click.option(
             "--seed",
             "seeds",

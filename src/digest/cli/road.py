@@ -37,7 +37,7 @@ def run(context: click.Context, source: str | None, as_of: datetime | None) -> N
     context.exit(done.exit_code)
 
 
-def _stage(name: Literal["embed", "match", "deliver"], text: str) -> None:
+def _stage(name: Literal["embed", "deliver"], text: str) -> None:
     @cli.command(name, help=text)
     @as_of
     @click.pass_context
@@ -51,8 +51,26 @@ def _stage(name: Literal["embed", "match", "deliver"], text: str) -> None:
 
 
 _stage("embed", "Embed papers that have no vector yet.")
-_stage("match", "Score the papers of the last days for each topic.")
 _stage("deliver", "Send what waits to its channels.")
+
+
+@cli.command()
+@click.option("--since", type=Day(), metavar="DAY", help="All papers announced on this day or later.")
+@as_of
+@click.pass_context
+def match(context: click.Context, since: date | None, as_of: datetime | None) -> None:
+    """Score the papers of the last days for each topic.
+
+    What papers are scored by is learned from the archive once a week, after 20 judgements, or when a
+    topic has changed, and kept in between. With --since older papers are scored too: for a review or an
+    essay about them.
+    """
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        done = app.match(since) if since else app.stage("match")
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
 
 
 GENRES = ("roundup", "links", "review", "essay", "listing")

@@ -12,6 +12,8 @@ from digest.why import Why
 from digest.yields import KeyStory, Overlap, Overview, Rise, Yield
 
 SHOWN = 25
+FEW_PAPERS = 20_000
+"""arXiv announces as many in three weeks."""
 
 
 def keys(found: Sequence[Key]) -> str:
@@ -19,7 +21,19 @@ def keys(found: Sequence[Key]) -> str:
     if not found:
         return "no keys; digest keys propose TOPIC looks for some"
     heading = ("state", "origin", "key", "adds", "verified", "at least", "best added paper")
-    return table([heading, *map(_key_row, found)])
+    return "\n\n".join([table([heading, *map(_key_row, found)]), *_caution(found)])
+
+
+def _caution(found: Sequence[Key]) -> list[str]:
+    """What is to be said of keys that were measured on few papers."""
+    corpus = max((key.evidence.corpus for key in found if key.evidence), default=FEW_PAPERS)
+    if corpus >= FEW_PAPERS:
+        return []
+    told = (
+        f"Measured on {corpus:,} papers only: how rare a phrase is elsewhere these cannot tell. Look at what "
+        "a key adds (digest keys show TOPIC KEY) before it is accepted."
+    )
+    return [textwrap.fill(told, WIDTH)]
 
 
 def _key_row(key: Key) -> tuple[str, ...]:

@@ -96,6 +96,13 @@ class PaperStore(StoreBase):
         holds = paper.c.number.in_(words.rows_with(phrases))
         return self._list(_newest_first(holds & (paper.c.announced <= until), limit))
 
+    def spread_with_phrases(self, phrases: Sequence[str], until: date, limit: int) -> list[Paper]:
+        """As `with_phrases`, but at most so many papers evenly spread over the order in which they came."""
+        if not phrases:
+            return []
+        holds = paper.c.number.in_(words.rows_with(phrases))
+        return self._spread((holds, paper.c.announced <= until, ~paper.c.withdrawn), limit)
+
     def day_counts(self, since: date, until: date) -> dict[date, int]:
         """How many papers were announced on each of these days (withdrawn ones too), where any were."""
         days = select(paper.c.announced, func.count()).where(paper.c.announced.between(since, until))
@@ -124,9 +131,13 @@ class PaperStore(StoreBase):
             paper.c.announced <= announced,
             ~paper.c.withdrawn,
         )
+        return self._spread(inside, limit)
+
+    def _spread(self, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[Paper]:
+        numbers = select(paper.c.number).where(*conditions).order_by(paper.c.number)
         with self._reading() as connection:
-            numbers = list(connection.scalars(select(paper.c.number).where(*inside).order_by(paper.c.number)))
-            chosen = numbers[:: -(-len(numbers) // limit) or 1]
+            every = list(connection.scalars(numbers))
+            chosen = every[:: -(-len(every) // limit) or 1]
             query = select(paper).where(sqlite.is_one_of(paper.c.number, chosen))
             return [found for _, found in _read(connection, query)]
 

@@ -220,6 +220,20 @@ match = Table(
     Index("ix_match_paper", "paper"),
 )
 
+# Why a paper that could have been a topic's was left out, as it was last decided: by match, of the topic,
+# or by write, of its posts.
+left_out = Table(
+    "left_out",
+    metadata,
+    _text("topic", ForeignKey("topic.name")),
+    _number("paper", ForeignKey("paper.number", ondelete="CASCADE")),
+    Column("day", Date, nullable=False),
+    _text("stage"),
+    _text("reason"),
+    PrimaryKeyConstraint("topic", "paper"),
+    Index("ix_left_out_paper", "paper"),
+)
+
 # Rows are only ever added; the last one of a paper counts, and NULL takes the ones before back.
 feedback = Table(
     "feedback",

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Select, delete, func, select, update
 from digest.store import sqlite
 from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, read_as
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
-from digest.types import Key, KeyDecision, KeyState, Match, Origin
+from digest.store.tables import left_out as kept_out
+from digest.types import Key, KeyDecision, KeyState, LeftOut, Match, Origin, Stage
 
 _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}.values()).join(
     paper, paper.c.number == match.c.paper
@@ -110,9 +111,12 @@ class TopicStore(StoreBase):
         fingerprint: str,
         *,
         scored: Collection[str] | None = None,
+        left_out: Sequence[LeftOut] = (),
+        day: date = date.min,
     ) -> None:
         """Replace a topic's matches of the papers ``scored`` (by default those of ``matches``), and note
-        what they were computed from, in one transaction. Other papers keep the match they have."""
+        what they were computed from, in one transaction. Other papers keep the match they have.
+        ``left_out`` are those of the papers that something ruled out on a ``day``."""
         papers = {one.paper: one for one in matches}
         with self._writing() as connection:
             ensure_topic(connection, topic_name)
@@ -121,8 +125,27 @@ class TopicStore(StoreBase):
             connection.execute(delete(match).where(match.c.topic == topic_name, again))
             rows = [_match_row(topic_name, numbers[id_], one) for id_, one in papers.items()]
             insert_rows(connection, match, rows)
+            ours = (kept_out.c.topic == topic_name) & (kept_out.c.stage == "match")
+            connection.execute(
+                delete(kept_out).where(ours, sqlite.is_one_of(kept_out.c.paper, numbers.values()))
+            )
+            _put_left_out(connection, topic_name, "match", day, left_out)
             fit = sqlite.insert(topic_fit).values(topic=topic_name, fingerprint=fingerprint)
             connection.execute(fit.on_conflict_do_update(["topic"], set_={"fingerprint": fingerprint}))
+
+    def put_left_out(self, topic_name: str, day: date, left_out: Sequence[LeftOut]) -> None:
+        """Note why papers were left out of a topic's post of a day; what was noted of them before is
+        forgotten."""
+        with self._writing() as connection:
+            ensure_topic(connection, topic_name)
+            _put_left_out(connection, topic_name, "write", day, left_out)
+
+    def left_out(self, paper_id: str) -> dict[str, tuple[date, str]]:
+        """By topic the day on which a paper was last left out, and why."""
+        query = select(kept_out.c.topic, kept_out.c.day, kept_out.c.reason)
+        query = query.join(paper, paper.c.number == kept_out.c.paper).where(paper.c.id == paper_id)
+        with self._reading() as connection:
+            return {row.topic: (row.day, row.reason) for row in connection.execute(query)}
 
     def fit_fingerprint(self, topic_name: str) -> str | None:
         """What a topic's matches were last computed from; None where they never were."""
@@ -192,6 +215,17 @@ def _put(connection: Connection, old: Key | None, key: Key, by: str, reason: str
         decision = {"topic": key.topic, "normal": key.normal, "state": key.state, "evidence": key.evidence}
         about = {"decided_by": by, "decided_at": now, "reason": reason}
         insert_rows(connection, key_decision, [{**decision, **about}])
+
+
+def _put_left_out(
+    connection: Connection, topic_name: str, stage: Stage, day: date, left_out: Sequence[LeftOut]
+) -> None:
+    numbers = known_numbers(connection, [one.paper for one in left_out])
+    again = sqlite.is_one_of(kept_out.c.paper, numbers.values())
+    connection.execute(delete(kept_out).where(kept_out.c.topic == topic_name, again))
+    about = {"topic": topic_name, "day": day, "stage": stage}
+    reasons = {numbers[one.paper]: one.reason for one in left_out}
+    insert_rows(connection, kept_out, [{**about, "paper": at, "reason": why} for at, why in reasons.items()])
 
 
 def _match_row(topic_name: str, number: int, one: Match) -> dict[str, object]:
