@@ -58,19 +58,21 @@ class OpenVinoEmbedder(SentenceEmbedder):
         self._compiled = compiled
 
     def _run(self, batches: Sequence[tuple[I64, I64]]) -> Iterator[F32]:
-        from openvino import AsyncInferQueue
-
-        rows: list[F32] = [np.empty(0, np.float32)] * len(batches)
-
-        def keep(request: Any, place: int) -> None:
-            rows[place] = np.array(request.get_output_tensor().data, np.float32)
-
-        queue = AsyncInferQueue(self._compiled)
-        queue.set_callback(keep)
+        """As many batches at a time as the processor takes. No callbacks: one that waits for the
+        interpreter's lock while its queue is taken down stops the process for good."""
+        count = min(len(batches), self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        requests = [self._compiled.create_infer_request() for _ in range(count)]
         for place, (words, mask) in enumerate(batches):
-            queue.start_async({"input_ids": words, "attention_mask": mask}, place)
-        queue.wait_all()
-        return iter(rows)
+            if place >= count:
+                yield _answer(requests[place % count])
+            requests[place % count].start_async({"input_ids": words, "attention_mask": mask})
+        for place in range(len(batches) - count, len(batches)):
+            yield _answer(requests[place % count])
+
+
+def _answer(request: Any) -> F32:
+    request.wait()
+    return np.array(request.get_output_tensor().data, np.float32)
 
 
 def load(plain: SentenceEmbedder, folder: Path, texts: Callable[[int], list[str]]) -> SentenceEmbedder:
