@@ -195,6 +195,7 @@ def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Pat
 # and when.
 NOT_COMPARED = {
     "stamp": {"value"},
+    "word_change": {"stamp"},
     "topic_fit": {"fingerprint"},
     "delivery": {"attempts", "attempted", "updated"},
 }

@@ -178,7 +178,7 @@ def test_a_backfill_that_is_throttled_ends_with_75_and_goes_on_later(digest: Mac
         assert "search_query" not in cut.notes
         asked = len(loopback.requests)
         assert (digest(*words).code, len(loopback.requests)) == (75, asked), "it keeps away"
-        status = digest("status", "--as-of", "2026-05-12").out
+        status = " ".join(digest("status", "--as-of", "2026-05-12").out.split())
         assert "closed: arXiv answered 429, too many requests, 3 times in a row; no request before" in status
         assert "1 windows left" in status
         assert len(loopback.requests) == asked

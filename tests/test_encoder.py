@@ -97,7 +97,7 @@ def test_other_berts_with_mean_or_cls_pooling_are_computed_too(
     folder = tiny_model(tmp_path / "tiny", pooling=pooling, seed=3, half=half)
     reference = load_embedder(str(folder), "cpu")
     assert isinstance(reference, SentenceEmbedder)
-    reference._network.float()
+    reference.network.float()
     light = QueryEncoder.load(folder)
     assert light.dimension == 32
     np.testing.assert_allclose(light.embed(SPECIAL), reference.embed(SPECIAL), atol=1e-5)
