@@ -72,7 +72,7 @@ def desk(tmp_path: Path, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> Iterat
     from digest.channels import telegram
     from outbox import office
 
-    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.8)
     with office(tmp_path, api) as made:
         yield made
 

@@ -388,7 +388,7 @@ def test_a_planted_mistake_is_caught(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.8)
     wanted = test.__code__.co_varnames[: test.__code__.co_argcount]
     with BotApi() as api, office(tmp_path, api) as desk:
         folders = {"tmp_path": tmp_path, "pictures": tmp_path}

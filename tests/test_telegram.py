@@ -43,7 +43,7 @@ def post(*html: str, papers: tuple[str, ...] = ("2607.00001", "2607.00002")) -> 
 
 @pytest.fixture
 def bot(api: BotApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bot]:
-    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(telegram, "READ_TIMEOUT", 0.8)
     bot = Bot(lambda: Token(TOKEN), api.url)
     yield bot
     bot.close()
