@@ -47,7 +47,7 @@ class Bench:
     def papers(self, least: int, most: int) -> list[Paper]:
         """Random papers of the archive."""
         wanted = self.random.sample(self.numbers, self.random.randint(least, most))
-        return self.app.store.papers_by_number(wanted)
+        return self.app.reader.papers(wanted)
 
     def choices(self, topic: Topic, papers: Sequence[Paper], *, named: bool) -> list[Choice]:
         """Choices as a roundup has them, or all of them named."""
