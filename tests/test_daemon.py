@@ -235,3 +235,22 @@ def test_killed_in_the_middle_beside_cron_and_another_daemon_nothing_is_lost_or_
         assert len({(post.topics, post.slot, post.language) for post in posts}) == len(posts)
         assert store.count_papers() == sum(20 for day in days if day.weekday() < 5)
         assert {one.state for one in store.deliveries()} <= {"sent"}
+
+
+def test_a_page_with_the_schedule_is_the_daemon_of_its_home_and_ends_on_a_signal(tmp_path: Path) -> None:
+    """Real processes; sample is the source, so that nothing is asked of arXiv whatever is due."""
+    (tmp_path / "digest.toml").write_text('source = "sample"\n' + TOPIC.format(categories='"cs.LG"', more=""))
+    program = [sys.executable, "-m", "digest", "--home", str(tmp_path)]
+    page = subprocess.Popen(
+        [*program, "serve", "--port", "0", "--schedule"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert page.stderr is not None
+        lines = iter(page.stderr.readline, "")
+        assert any(line.startswith("the page is at http://127.0.0.1:") for line in lines)
+        other = subprocess.run([*program, "daemon"], capture_output=True, text=True, check=False, timeout=60)
+        assert (other.returncode, "another digest daemon is at work" in other.stderr) == (75, True)
+    finally:
+        page.send_signal(signal.SIGTERM)
+        page.communicate(timeout=60)
+    assert page.returncode in (0, 128 + signal.SIGTERM)

@@ -197,6 +197,14 @@ def opened(context: click.Context, now: datetime | None = None) -> Iterator[App]
         yield app
 
 
+def given_again(context: click.Context) -> list[str]:
+    """The common options as they were given, for a command in another process."""
+    given = context.obj
+    named = [word for name in ("config", "home") if name in given for word in (f"--{name}", str(given[name]))]
+    flags = [f"--{name}" for name in ("json", "quiet") if given.get(name)]
+    return [*named, *flags, *["--verbose"] * given.get("verbose", 0)]
+
+
 def show(context: click.Context, value: Any, text: Callable[[], str]) -> None:
     """Print a result: JSON when asked for, else the text."""
     if context.obj.get("json"):

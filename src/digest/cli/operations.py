@@ -7,11 +7,10 @@ import signal
 import sys
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
-from digest.cli.base import as_of, cli, opened, show
+from digest.cli.base import as_of, cli, given_again, opened, show
 from digest.errors import ConfigError
 
 
@@ -84,7 +83,7 @@ def daemon(context: click.Context) -> None:
     def load() -> config.Settings:
         return config.load(given.get("config"), given.get("home"), os.environ)
 
-    at_work = Daemon(load, _options(given), _say)
+    at_work = Daemon(load, given_again(context), _say)
     at_work.start()
     signal.signal(signal.SIGHUP, lambda *_: at_work.reload())
     try:
@@ -95,13 +94,6 @@ def daemon(context: click.Context) -> None:
     finally:
         at_work.stop()
     _say("stopped")
-
-
-def _options(given: dict[str, Any]) -> list[str]:
-    """The common options as they were given, for other commands."""
-    named = [word for name in ("config", "home") if name in given for word in (f"--{name}", str(given[name]))]
-    flags = [f"--{name}" for name in ("json", "quiet") if given.get(name)]
-    return [*named, *flags, *["--verbose"] * given.get("verbose", 0)]
 
 
 def _say(line: str) -> None:

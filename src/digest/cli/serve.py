@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from digest.cli.base import as_of, cli, opened
+from digest.cli.base import as_of, cli, given_again, opened
 from digest.errors import DigestError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 @cli.command()
 @click.option("--address", metavar="IP", help="Listen here (page.address).")
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="Listen on this port (page.port).")
+@click.option("--schedule", is_flag=True, help="Do what digest daemon does, too.")
 @click.option("--set-password", "wants_password", is_flag=True, help="Ask for the page's password, and end.")
 @as_of
 @click.pass_context
@@ -28,6 +31,7 @@ def serve(
     context: click.Context,
     address: str | None,
     port: int | None,
+    schedule: bool,
     wants_password: bool,
     as_of: datetime | None,
 ) -> None:
@@ -38,6 +42,8 @@ def serve(
     from digest.web import access, guard, server, work
     from digest.web import app as web
 
+    if schedule and as_of:
+        raise UsageError("--schedule goes by the clock: leave out --as-of")
     with opened(context, as_of) as app:
         app.make_home()
         if wants_password:
@@ -57,7 +63,8 @@ def serve(
         hosts = guard.Hosts(chosen.address, chosen.hosts)
         listening = server.listen(chosen.address, chosen.port)
         options = ["--as-of", as_of.isoformat()] if as_of else []
-        with listening, work.Jobs(_program(context), app.clock.now, options) as jobs:
+        runs = _schedule(context) if schedule else nullcontext()
+        with listening, runs, work.Jobs(_program(context), app.clock.now, options) as jobs:
             page = web.build(app, known, hosts, jobs, now=as_of, https=chosen.https)
             Thread(target=_make_ready, args=(app,)).start()
             server.serve(page, listening, _told)
@@ -65,11 +72,22 @@ def serve(
 
 def _program(context: click.Context) -> list[str]:
     """How the same program is called for a command, over the same home and configuration."""
+    return [sys.executable, "-m", "digest", *given_again(context)]
+
+
+@contextmanager
+def _schedule(context: click.Context) -> Iterator[None]:
+    """What is due is done beside the page."""
+    from digest import config, daemon
+
     given = context.obj
-    program = [sys.executable, "-m", "digest"]
-    for name in ("home", "config"):
-        program += [f"--{name}", str(given[name])] if given.get(name) else []
-    return program
+    at_work = daemon.start_schedule(
+        lambda: config.load(given.get("config"), given.get("home"), os.environ), given_again(context)
+    )
+    try:
+        yield
+    finally:
+        at_work.stop()
 
 
 def _make_ready(app: App) -> None:
