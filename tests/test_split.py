@@ -189,6 +189,12 @@ def test_all_properties_hold_on_any_post(blocks: list[str], limit: int) -> None:
     hold(blocks, limit)
 
 
+def test_links_that_hang_together_are_cut_between_them() -> None:
+    link = "https://arxiv.org/abs/2403.00001v2"
+    hold([f"paper{link}{link}paper "], limit=64)
+    assert [part.text for part in hold([link * 3], limit=70)] == [link * 2, link]
+
+
 @pytest.mark.slow
 @settings(max_examples=20_000, deadline=None)
 @given(st.lists(MARKED, max_size=6), st.sampled_from([64, 100, 300, TEXT_LIMIT]))
