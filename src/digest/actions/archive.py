@@ -152,15 +152,15 @@ def _keys_for(app: App, query: Query) -> tuple[str, ...]:
     return tuple(key for key in dict.fromkeys(keys) if not KeyMatcher((key,)).find(query.meaning))
 
 
-def similar(app: App, paper: str, count: int, window: Window) -> list[Hit]:
-    """Papers near to a paper."""
+def similar(app: App, paper: str, count: int, window: Window, *, fast: bool = False) -> list[Hit]:
+    """Papers near to a paper. ``fast``: many are asked for."""
     from digest import ids
 
     base = ids.parse(paper).base
     number = app.reader.numbers([base]).get(base)
     if number is None:
         raise InputError(f"{base} is not in the archive; digest search finds what is")
-    asked = app.searcher(words=False, vectors=True)
+    asked = app.searcher(words=False, vectors=True, fast=fast)
     if not asked.has_vectors:
         raise UsageError("nothing is embedded yet; run: digest embed")
     return asked.similar(number, count, Query(window=window))

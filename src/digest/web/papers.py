@@ -114,7 +114,7 @@ def _posts(visit: Visit, base: str) -> list[tuple[date, str, list[Post]]]:
 def _near(visit: Visit, base: str) -> list[Hit]:
     """The nearest papers; none where nothing is embedded."""
     try:
-        return archive.similar(visit.app, base, NEAR, Window())
+        return archive.similar(visit.app, base, NEAR, Window(), fast=True)
     except DigestError:
         return []
 
