@@ -189,6 +189,13 @@ def test_all_properties_hold_on_any_post(blocks: list[str], limit: int) -> None:
     hold(blocks, limit)
 
 
+def test_a_hashtag_that_runs_into_chinese_is_cut_behind_its_letters() -> None:
+    parts = hold(
+        ["paper " * 5 + "#machine_unlearning #machine_unlearning" + "本" * 40 + "unlearning"], limit=64
+    )
+    assert all(part.text.count("#") == part.text.count("#machine_unlearning") for part in parts)
+
+
 def test_links_that_hang_together_are_cut_between_them() -> None:
     link = "https://arxiv.org/abs/2403.00001v2"
     hold([f"paper{link}{link}paper "], limit=64)
