@@ -199,6 +199,7 @@ def test_a_hashtag_that_runs_into_chinese_is_cut_behind_its_letters() -> None:
 def test_links_that_hang_together_are_cut_between_them() -> None:
     link = "https://arxiv.org/abs/2403.00001v2"
     hold([f"paper{link}{link}paper "], limit=64)
+    hold([f"paper{link}{link} "], limit=64)  # of which the part from "arxiv.org" on would fit
     assert [part.text for part in hold([link * 3], limit=70)] == [link * 2, link]
 
 

@@ -51,7 +51,7 @@ _NAMES = tuple(  # links, domains and addresses, hashtags, arXiv ids
         (
             r"https?://[!-~\p{Latin}\p{Cyrillic}]+",
             r"https?://(?:(?!https?://)[!-~\p{Latin}\p{Cyrillic}])+",  # of several that hang together
-            r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?",
+            r"(?<![A-Za-z0-9_.-]|://)(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?",
             r"[#@$][\p{L}\p{N}_]+",
             rf"[#@$](?:(?![{_SPACELESS}])[\p{{L}}\p{{N}}_])+",  # before letters that want no space
             r"(?<![A-Za-z0-9_.-])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
