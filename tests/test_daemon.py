@@ -103,26 +103,17 @@ def test_a_run_by_cron_is_a_run(home: Home) -> None:
     assert home.counts()["begin run"] == 0
 
 
-def test_what_is_put_off_waits_a_quarter_of_an_hour(home: Home) -> None:
-    home.log.with_suffix(".code").write_text("75")
+@pytest.mark.parametrize(("code", "said"), [(75, "put off"), (2, "ended with 2")])
+def test_a_run_that_came_to_nothing_waits_a_quarter_of_an_hour(home: Home, code: int, said: str) -> None:
+    """One that was put off, and one that ended before it could be recorded."""
+    home.log.with_suffix(".code").write_text(str(code))
     one = home.daemon()
     one.start()
     home.until(lambda: len(home.said) > 1)
     time.sleep(0.3)
     one.stop()
     assert home.counts()["begin run"] == 1
-    assert home.said[0].startswith("digest run: put off")
-
-
-def test_a_run_that_could_not_be_recorded_waits_too(home: Home) -> None:
-    home.log.with_suffix(".code").write_text("2")
-    one = home.daemon()
-    one.start()
-    home.until(lambda: len(home.said) > 1)
-    time.sleep(0.3)
-    one.stop()
-    assert home.counts()["begin run"] == 1
-    assert home.said[0].startswith("digest run: ended with 2")
+    assert home.said[0].startswith(f"digest run: {said}")
 
 
 def test_a_second_daemon_in_the_same_home_is_sent_away(home: Home) -> None:
