@@ -9,9 +9,8 @@ import pytest
 
 from digest import pipeline
 from digest.errors import StoreError
-from digest.pipeline import Plan
 from digest.store import Store
-from digest.types import Key, Match, Page, Topic
+from digest.types import Key, Match, Page, Plan, Topic
 from fields import papers_of
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -13,10 +13,9 @@ from msgspec.structs import replace
 from digest import pipeline, relevance
 from digest.archive import Archive
 from digest.fits import Fits, Kept, Label, stale
-from digest.pipeline import Plan
 from digest.relevance import Scorer
 from digest.store import Store
-from digest.types import Match, Page, Paper, Topic
+from digest.types import Match, Page, Paper, Plan, Topic
 from fields import corpus, paper, papers_of, vectors_of
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from botapi import BotApi
 from digest import pipeline
 from digest.applause import applauded, balance
-from digest.pipeline import Plan
 from digest.store import Store
-from digest.types import Choice, Evidence, Page, Paper, Reactions, Topic, Turn
+from digest.types import Choice, Evidence, Page, Paper, Plan, Reactions, Topic, Turn
 from fields import papers_of
 from outbox import NOON, Office, draft
 from reviewing import polled
