@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+import fields
 from digest import pipeline, relevance
 from digest.archive import Archive
 from digest.fits import Fits, Kept, Label, stale
@@ -158,9 +159,7 @@ def test_papers_ruled_out_are_told_with_the_reason(archive: Archive, scorer: Sco
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    papers = [*papers_of("unlearning", 30), *papers_of("erasure", 12), *papers_of("continual", 60)]
-    with Store.open("sqlite://") as opened:
-        opened.add_papers("test", Page(papers=tuple(papers), cursor=None), NOW)
+    with fields.archive(NOW) as opened:
         yield opened
 
 

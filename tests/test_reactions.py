@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fields
 from botapi import BotApi
 from digest import pipeline
 from digest.applause import applauded, balance
@@ -95,9 +96,7 @@ TOPIC = Topic(name="unlearning", term="unlearning", seed_keys=("unlearning",), f
 
 @pytest.fixture
 def archive() -> Iterator[Store]:
-    papers = [*papers_of("unlearning", 30), *papers_of("erasure", 12), *papers_of("continual", 60)]
-    with Store.open("sqlite://") as opened:
-        opened.add_papers("test", Page(papers=tuple(papers), cursor=None), NOON)
+    with fields.archive(NOON) as opened:
         yield opened
 
 

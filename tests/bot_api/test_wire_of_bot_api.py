@@ -12,7 +12,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,22 +26,6 @@ from botserver.faults import PLANS
 from botserver.methods import METHODS
 
 TOO_OLD = "Bad Request: query is too old and response timeout expired or query ID is invalid"
-
-
-@pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi(flood=False) as server:
-        yield server
-
-
-@pytest.fixture
-def bot(api: BotApi) -> Client:
-    return Client(api.url)
-
-
-@pytest.fixture
-def channel(api: BotApi) -> int:
-    return api.chat("channel", title="XAI daily", username="xai_daily")
 
 
 # --- updates ----------------------------------------------------------------------------------------
