@@ -314,7 +314,14 @@ def test_one_connection_serves_many_calls(api: BotApi, channel: int) -> None:
 
 def test_the_server_in_a_process_of_its_own_is_controlled_over_http(tmp_path: Path) -> None:
     log = tmp_path / "messages.jsonl"
-    command = [sys.executable, str(Path(__file__).parent / "botapi.py"), "--port", "0", "--state", str(log)]
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[1] / "botapi.py"),
+        "--port",
+        "0",
+        "--state",
+        str(log),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         api = Remote(process.stdout.readline().strip())
