@@ -467,7 +467,7 @@ class _Round:
 
     def _tell(self) -> None:
         """Tell the editors what happened, once: again only where it may not have arrived, as two alarms are
-        better than none. While the sender has to rest it says nothing, to them neither: the next round does."""
+        better than none. While the sender has to rest the next round does it."""
         if self._store.sender_rests(self._sender.name, self._clock.now()) is not None:
             return
         held, paused = self._untold()
