@@ -13,7 +13,6 @@ seed and the commit are printed, and the seed alone brings it back, step by step
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import shutil
 import subprocess
@@ -115,7 +114,6 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where to keep what the lives came to")
     parser.add_argument("--log", type=Path, help="all that happened in the life of --seed")
     given = parser.parse_args()
-    logging.basicConfig(handlers=[logging.NullHandler()])
     if given.seed is not None:
         done = [lived(given.seed, given.days, commit(), given.log)]
     else:

@@ -169,6 +169,12 @@ class Witness:
 
     # What is seen.
 
+    def waits_for_a_person(self) -> bool:
+        """Whether there is a draft, a pause, or a part that may stand in a channel."""
+        wanted = ("post WHERE state = 'draft'", "pause", "delivery WHERE state = 'uncertain'")
+        with closing(self._connected()) as rows:
+            return any(rows.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in wanted)
+
     def was_told(self, post: int, part: int, channel: str) -> bool:
         """Whether the editor read that a part may stand there, or was refused."""
         text = "\n".join(one.text for one in self._life.telegram.messages(EDITOR))
