@@ -4,8 +4,8 @@
     python tests/soak_fuzz.py --inputs 10000000 --folder DIR
 
 Mark-up (escaped, parsed, split), answers of arXiv that were mutated, LaTeX, queries, TOML. What comes out
-must hold: escaped text comes back as it was, parts keep Telegram's limits, parsers give what stands there or a
-named error. Inputs go by batches, each from its own seed; how many batches are done is kept in the
+must hold: escaped text comes back as it was, parts keep Telegram's limits, parsers give what stands there
+or a named error. Inputs go by batches, each from its own seed; how many batches are done is kept in the
 folder, so the same command goes on where it was ended. A failure prints its kind, seed and input.
 """
 

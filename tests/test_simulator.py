@@ -20,7 +20,7 @@ from simulator.life import Life
 from simulator.oracle import Violation
 from soak_simulate import lived
 
-DAYS = 13
+DAYS = 16
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 

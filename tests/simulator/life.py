@@ -190,8 +190,8 @@ class Life:
     @property
     def trace(self) -> str:
         """A checksum of all that happened and of what the archive holds."""
-        rows = oracle.rows(self.home / "digest.sqlite3")
-        return hashlib.sha256("\n".join([*self.log, *rows]).encode()).hexdigest()
+        all_of_it = "\n".join([*self.log, *oracle.rows(self.home / "digest.sqlite3")])
+        return hashlib.sha256(all_of_it.replace(str(self.home), "HOME").encode()).hexdigest()
 
     # Days.
 
