@@ -33,6 +33,7 @@ from digest.types import (
 if TYPE_CHECKING:
     from digest.channels import Channel, Follow
     from digest.channels.telegram import Bot, TelegramChannel
+    from digest.cluster import Cluster
     from digest.config import Channel as ChannelSettings
     from digest.config import Settings
     from digest.crawling import Arxiv
@@ -167,8 +168,7 @@ class App:
             return plain
         from digest import openvino
 
-        folder = self.settings.home / "models" / plain.name.replace("/", "--")
-        return openvino.load(plain, folder, self.store.some_texts)
+        return openvino.load(plain, self._openvino, self.store.some_texts)
 
     def index(self, *, fast: bool = False) -> VectorIndex | None:
         """The vector index as the archive is now; None where nothing is embedded. ``fast``: for many
@@ -447,13 +447,18 @@ class App:
         with self.alone():
             return self.record("match", [self._match(since)])
 
-    def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
+    def embed(self, ray: str | None = None) -> RunReport:
+        """The second stage alone; ``ray`` is the address of a cluster that computes."""
+        with self.alone():
+            return self.record("embed", [self._embed(ray)])
+
+    def stage(self, name: Literal["match", "write", "deliver"]) -> RunReport:
         """One of the later stages alone."""
         with self.alone():
             if name == "write":
                 wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
-            stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
+            stages = {"match": self._match, "deliver": self._deliver}
             done = stages[name]()
             return self.record(name, [done], exit_code=_exit_code(done))
 
@@ -486,15 +491,36 @@ class App:
             day -= timedelta(days=1)
         return "deferred" in crawled.counts and not self.store.day_counts(day, day)
 
-    def _embed(self) -> StageReport:
+    def _embed(self, ray: str | None = None) -> StageReport:
         from digest import pipeline
+        from digest.embed import Threads
 
         if not self.store.count_without_vector(self.model):
             return StageReport("embed", 0.0, {"embedded": 0})
-        with progress("embed", quiet=self._quiet) as step:
-            report = pipeline.embed(self.store, self.embedder, step)
+        with Threads(self.embedder) if ray is None else self._cluster(ray) as workers:
+            with progress("embed", quiet=self._quiet) as step:
+                report = pipeline.embed(self.store, workers, step)
+            report = replace(report, notes=(*report.notes, *workers.notes))
         self.index()
         return report
+
+    def _cluster(self, address: str) -> AbstractContextManager[Cluster]:
+        """The workers of a Ray cluster. What this machine alone can do is done before: fetch the model, and
+        let OpenVINO learn from the archive."""
+        from digest import cluster, openvino
+        from digest.embed import find_model
+
+        chosen = self.settings.embed
+        cluster.check(address)
+        if chosen.backend == "openvino" or find_model(chosen.model) is None:
+            _ = self.embedder
+        made = openvino.stored(self._openvino) if chosen.backend == "openvino" else None
+        return cluster.joined(address, chosen.model, chosen.device, chosen.batch_size, made)
+
+    @property
+    def _openvino(self) -> Path:
+        """Where the network is kept that OpenVINO has made of the model."""
+        return self.settings.home / "models" / self.model.replace("/", "--")
 
     def _match(self, since: date | None = None) -> StageReport:
         from digest import pipeline

@@ -100,6 +100,11 @@ def load(plain: SentenceEmbedder, folder: Path, texts: Callable[[int], list[str]
     return _embedder(plain, _compiled(str(folder / f"{made.precision}.xml")), made)
 
 
+def stored(folder: Path) -> Path | None:
+    """The folder, where a network was made that is to be used again."""
+    return folder if (folder / _REPORT).is_file() else None
+
+
 def _read(folder: Path, model: str, version: str) -> Made | None:
     try:
         made = msgspec.json.decode((folder / _REPORT).read_bytes(), type=Made)
