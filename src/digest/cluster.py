@@ -16,7 +16,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -29,8 +29,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from digest import __version__
-from digest.embed import SentenceEmbedder, find_model, load_embedder, model_name
+from digest import __version__, openvino
+from digest.embed import BulkEmbedder, SentenceEmbedder, find_model, is_default, load_embedder, model_name
 from digest.encoder import revision
 from digest.errors import DigestError, ModelError, TryAgain, UsageError
 
@@ -60,12 +60,19 @@ class Folder(msgspec.Struct, frozen=True):
     files: tuple[tuple[str, Any], ...]
 
 
-class Recipe(msgspec.Struct, frozen=True):
-    """What a worker makes its embedder of: settings, name of the vectors, and what may have to be sent."""
+class How(msgspec.Struct, frozen=True):
+    """The settings of the embedding model."""
 
     model: str
     device: str
     batch_size: int
+    backend: str
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """What a worker makes its embedder of: settings, name of the vectors, and what may have to be sent."""
+
+    how: How
     name: str
     weights: Folder | None
     openvino: Folder | None
@@ -80,7 +87,7 @@ class Cluster:
 
         self._recipe = ray.put(recipe)
         self.name = recipe.name
-        self._resource = "GPU" if self._count("GPU") and not recipe.device.startswith("cpu") else "CPU"
+        self._resource = "GPU" if self._count("GPU") and not recipe.how.device.startswith("cpu") else "CPU"
         share = {"num_gpus": _A_CARD, "num_cpus": 0} if self._resource == "GPU" else {"num_cpus": 1}
         task: Any = ray.remote(max_retries=_TRIES, max_calls=0, **share)
         self._hello, self._embed = task(_hello), task(_embed)
@@ -116,29 +123,25 @@ class Cluster:
 
 
 @contextmanager
-def joined(
-    address: str, model: str, device: str, batch_size: int, openvino: Path | None = None
-) -> Iterator[Cluster]:
-    """The workers of the cluster at an address ("host:port", "auto", or "local" for one of this machine's
-    cores), with the model of these settings; ``openvino`` is the folder of the network that OpenVINO made.
+def joined(address: str, how: How, embedder: Callable[[], BulkEmbedder]) -> Iterator[Cluster]:
+    """The workers of the cluster at an address: "host:port", "auto", or "local" for one of this machine's
+    cores. What only this machine can do is done before, by making its own ``embedder``: fetch a model of the
+    hub, let OpenVINO learn from the archive.
 
     Raises UsageError where ray is not installed or the address is none, TryAgain where no cluster answers or
     it is lost, ModelError where a worker cannot embed.
     """
+    check(address)
+    own = embedder() if how.backend == "openvino" or find_model(how.model) is None else None
+    network = own.folder if isinstance(own, openvino.OpenVinoEmbedder) else None
     with _connected(address):
         from ray.exceptions import RayError
 
+        theirs = None if address == LOCAL or is_default(how.model) else find_model(how.model)
         try:
-            yield Cluster(_recipe(model, device, batch_size, openvino))
+            yield Cluster(Recipe(how, model_name(how.model), _sent(theirs), _sent(network)))
         except RayError as error:
             raise _as_ours(error) from error
-
-
-def _recipe(model: str, device: str, batch_size: int, openvino: Path | None) -> Recipe:
-    folder = find_model(model)
-    weights = None if folder is None else _sent(folder, revision(folder))
-    made = None if openvino is None else _sent(openvino, revision(openvino))
-    return Recipe(model, device, batch_size, model_name(model), weights, made)
 
 
 def _as_ours(error: Exception) -> DigestError:
@@ -156,7 +159,6 @@ def _as_ours(error: Exception) -> DigestError:
 
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
-    check(address)
     with ExitStack() as stack:
         given = _own_cluster(stack) if address == LOCAL else {}
         ray = _ray()
@@ -218,13 +220,15 @@ def check(address: str) -> None:
         )
 
 
-def _sent(folder: Path, mark: str) -> Folder:
+def _sent(folder: Path | None) -> Folder | None:
     """A folder, the bytes of its files in Ray's store."""
     import ray
 
+    if folder is None:
+        return None
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     put = ((file.relative_to(folder).as_posix(), ray.put(file.read_bytes())) for file in files)
-    return Folder(str(folder), mark, tuple(put))
+    return Folder(str(folder), revision(folder), tuple(put))
 
 
 def _line(error: BaseException) -> str:
@@ -256,16 +260,16 @@ def _made(recipe: Recipe) -> SentenceEmbedder:
     if recipe.version != __version__:
         reason = f"it has digest {__version__} and not {recipe.version}"
         raise ModelError(f"{reason}: install the same version on all machines")
-    weights = recipe.weights
-    here = weights is None or _mark(recipe.model) == weights.mark
-    plain = load_embedder(
-        recipe.model if here or weights is None else str(_here(weights)), recipe.device, recipe.batch_size
-    )
+    how, sent = recipe.how, recipe.weights
+    own = sent is None or _mark(how.model) == sent.mark
+    model = how.model if own or sent is None else str(_here(sent))
+    plain = load_embedder(model, how.device, how.batch_size)
+    if own and plain.name != recipe.name:
+        reason = f"it has the model {plain.name} and not {recipe.name}"
+        raise ModelError(f"{reason}: install the same version on all machines")
     plain.name = recipe.name
     if recipe.openvino is None or plain.network.device.type != "cpu":
         return plain
-    from digest import openvino
-
     return openvino.load(plain, _here(recipe.openvino), _no_texts)
 
 

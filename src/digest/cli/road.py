@@ -50,7 +50,7 @@ def embed(context: click.Context, ray: str | None, as_of: datetime | None) -> No
     from digest.report import road as report
 
     with opened(context, as_of) as app:
-        done = app.embed(ray)
+        done = app.stage("embed", ray)
         show(context, done, lambda: report.run(done))
     context.exit(done.exit_code)
 
