@@ -119,7 +119,7 @@ def test_ray_is_not_loaded_unless_it_is_asked_for(sample_home: Path, tmp_path: P
 
 slow = pytest.mark.slow
 TEXTS = 239  # of the sample, in eight batches
-PATIENCE = 240  # seconds; Ray begins within 4, each worker within 10, twice that beside other tests
+PATIENCE = 900  # seconds: a minute on an idle machine of two cores, ten on one where ten others are at work
 
 
 @pytest.fixture
