@@ -448,13 +448,13 @@ class App:
         with self.alone():
             return self.record("match", [self._match(since)])
 
-    def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
-        """One of the later stages alone."""
+    def stage(self, name: Literal["embed", "match", "write", "deliver"], ray: str | None = None) -> RunReport:
+        """One of the later stages alone; ``ray`` is the address of a cluster to embed on."""
         with self.alone():
             if name == "write":
                 wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
-            stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
+            stages = {"embed": lambda: self._embed(ray), "match": self._match, "deliver": self._deliver}
             done = stages[name]()
             return self.record(name, [done], exit_code=_exit_code(done))
 
@@ -480,14 +480,18 @@ class App:
         self.word_index()
         return crawled
 
-    def _embed(self) -> StageReport:
-        from digest import pipeline
+    def _embed(self, ray: str | None = None) -> StageReport:
+        from digest import cluster, pipeline
+        from digest.embed import Threads
         from digest.progress import progress
 
         if not self.store.count_without_vector(self.model):
             return StageReport("embed", 0.0, {"embedded": 0})
-        with progress("embed", quiet=self._quiet) as step:
-            report = pipeline.embed(self.store, self.embedder, step)
+        chosen = self.settings.embed
+        how = cluster.How(chosen.model, chosen.device, chosen.batch_size, chosen.backend)
+        workers = cluster.joined(ray, how, lambda: self.embedder) if ray else Threads(self.embedder)
+        with workers as at_work, progress("embed", quiet=self._quiet) as step:
+            report = pipeline.embed(self.store, at_work, step)
         self.index()
         return report
 

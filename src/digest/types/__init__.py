@@ -52,6 +52,7 @@ from digest.types.posts import (
     Update,
     Wording,
 )
+from digest.types.rehearsal import Rehearsal, RehearsedDay, SilentFind
 from digest.types.sending import (
     Chat,
     Delivery,
@@ -157,6 +158,8 @@ __all__ = [
     "Question",
     "Reactions",
     "Recall",
+    "Rehearsal",
+    "RehearsedDay",
     "Resource",
     "ResourceKind",
     "Results",
@@ -168,6 +171,7 @@ __all__ = [
     "SeedKeys",
     "Series",
     "Share",
+    "SilentFind",
     "Skipped",
     "Stage",
     "StageReport",
