@@ -88,7 +88,8 @@ class _Linear(NamedTuple):
     bias: F32  # [out]
 
     def __call__(self, x: F32) -> F32:
-        return x @ self.weight.T + self.bias
+        # For few rows BLAS takes twice as long for x @ weight.T, of which it packs the weights anew.
+        return (self.weight @ x.T).T + self.bias
 
 
 class _Norm(NamedTuple):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 
 from msgspec import Struct
 
 from digest.mentions import IN_TITLE, ONCE, REPEATED, other_keys, seed_keys
-from digest.phrases import KeyMatcher
+from digest.phrases import KeyMatcher, normalise
 from digest.types import AnnounceType, Feedback, Key, Match, Paper, Post, Topic
 
 NEWS: tuple[AnnounceType, ...] = ("new", "cross")
@@ -70,12 +71,17 @@ def why(paper: Paper, topic: Topic, keys: Sequence[Key], record: Record) -> Why:
 
 # What speaks.
 
+# To make a matcher takes longer than to look at an abstract with it; each topic looks at the same one.
+_matcher = lru_cache(100)(KeyMatcher)
+_normal = lru_cache(10)(normalise)
+
 
 def _by_keys(paper: Paper, topic: Topic, keys: Sequence[Key]) -> tuple[list[str], list[str]]:
     seeds, others = seed_keys(topic, keys), other_keys(topic, keys)
     by_text = {key.text: key for key in keys}
-    matcher = KeyMatcher((*seeds, *others), topic.exclude_keys)
-    counts, title = matcher.count(paper.text), matcher.count(paper.title)
+    matcher = _matcher((*seeds, *others), topic.exclude_keys)
+    normal = _normal(paper.text)
+    counts, title = matcher.count(paper.text, normal), matcher.count(paper.title, _normal(paper.title))
     for_ = [_seed(key, counts[key], key in title) for key in seeds if counts[key]]
     named = bool(for_)
     for_ += [
@@ -86,7 +92,7 @@ def _by_keys(paper: Paper, topic: Topic, keys: Sequence[Key]) -> tuple[list[str]
     against = [] if named else [f"never says {_any_of(seeds)}: it is silent about its topic"]
     if not for_:
         against = [f"holds no key of the topic, neither {_any_of(seeds)} nor another"]
-    excluded = KeyMatcher(topic.exclude_keys).find(paper.text)
+    excluded = _matcher(topic.exclude_keys).find(paper.text, normal)
     if excluded:
         weight = "beside a seed key, so it counts as usual" if named else "and no seed key: that rules it out"
         against.append(f"holds the excluded {_any_of(excluded)}, {weight}")
@@ -119,7 +125,7 @@ def _trust(key: Key | None, trust: float) -> str:
 
 def _refused(paper: Paper, keys: Sequence[Key]) -> list[str]:
     states = {key.text: key.state for key in keys if key.state in ("rejected", "retired")}
-    found = KeyMatcher(tuple(states)).find(paper.text)
+    found = _matcher(tuple(states)).find(paper.text, _normal(paper.text))
     return [f'holds "{key}", a key that was {states[key]}' for key in found]
 
 

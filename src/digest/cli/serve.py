@@ -39,6 +39,7 @@ def serve(
 
     Listens on this machine alone unless told otherwise; anywhere else it wants a password first.
     """
+    _compute_calmly()
     from digest.web import access, guard, server, work
     from digest.web import app as web
 
@@ -88,6 +89,21 @@ def _schedule(context: click.Context) -> Iterator[None]:
         yield
     finally:
         at_work.stop()
+
+
+def _compute_calmly() -> None:
+    """Load what computes, told to take one thread: pages are made side by side, and on a busy machine the
+    threads of one computation wait for each other: a search took twice the CPU time. Commands that are
+    begun from here, in processes of their own, take what they want."""
+    from importlib import import_module
+
+    before = os.environ.copy()
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+    for name in ("numpy", "faiss"):  # their libraries look there once
+        with suppress(ImportError):
+            import_module(name)
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def _make_ready(app: App) -> None:
