@@ -101,7 +101,7 @@ async def _static(request: Request) -> Response:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return PlainTextResponse(f"{error.detail}\n", error.status_code)
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, error.headers)
 
 
 async def _broken(_: Request, __: Exception) -> Response:
