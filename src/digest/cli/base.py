@@ -210,7 +210,7 @@ def show(context: click.Context, value: Any, text: Callable[[], str]) -> None:
     if context.obj.get("json"):
         import msgspec
 
-        line = msgspec.json.encode(value).decode()
+        line = msgspec.json.encode(value, enc_hook=str).decode()
     else:
         line = text().rstrip("\n")
     try:

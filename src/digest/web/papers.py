@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import cast
 
+from markupsafe import Markup
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -14,9 +16,11 @@ from digest.actions import archive, topics
 from digest.actions.topics import Known
 from digest.errors import DigestError, InputError, UsageError
 from digest.links import links
+from digest.text import readable
 from digest.types import Evidence, Hit, Match, Opinion, Paper, Post, Topic, Window
 from digest.web.visit import Visit, get, post
-from digest.why import Why
+from digest.web.words import Words
+from digest.why import Said, Why
 
 NEAR = 8
 AUTHORS = 12
@@ -62,6 +66,7 @@ def paper(visit: Visit) -> Response:
         posts=_posts(known.posts),
         bibtex=export.papers([export.Entry(found)], "bibtex", ""),
         authors=AUTHORS,
+        said=partial(_said, visit.t),
     )
 
 
@@ -102,6 +107,25 @@ def _verdicts(visit: Visit, known: Known) -> list[Verdict]:
         for one in visit.app.topics
     ]
     return sorted(verdicts, key=lambda one: one.match.score if one.match else -1.0, reverse=True)
+
+
+def _said(t: Words, line: Said) -> Markup:
+    """A line of what speaks for and against a paper, in the visitor's language."""
+    return t(f"why.{line.name}", **{name: _shown(t, name, value) for name, value in line.values.items()})
+
+
+def _shown(t: Words, name: str, value: object) -> object:
+    """A value of such a line: a part of it, phrases, a day, a share, a number, a word for what is stored."""
+    if isinstance(value, Said):
+        return _said(t, value)
+    if isinstance(value, tuple):
+        return t.quoted(value)
+    if isinstance(value, date):
+        return t.day(value)
+    if isinstance(value, float):
+        return t.share(value) if name == "share" else t.decimal(value)
+    word = f"paper.{name}_{value}"
+    return t(word) if t.has(word) else readable(value) if isinstance(value, str) else value
 
 
 def _posts(posts: Sequence[Post]) -> list[tuple[date, str, list[Post]]]:

@@ -1,7 +1,8 @@
 """The words of the page in each language: a file of TOML for each group of pages.
 
 A word is a text, or its plural forms by the names of CLDR (one, few, many, other), chosen by ``n``
-(https://cldr.unicode.org/index/cldr-spec/plural-rules).
+(https://cldr.unicode.org/index/cldr-spec/plural-rules). What speaks for and against a paper is said in
+English where it is decided (``digest.why``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
 from digest.types import Language
+from digest.why import ENGLISH
 
 LANGUAGES: Mapping[Language, str] = {"en": "English", "ru": "Русский", "zh": "中文"}
 """The languages of the page, each in its own words."""
@@ -34,7 +36,8 @@ class Words:
         self.language: Language = language
         self._locale = Locale.parse(_LOCALES[language])
         files = sorted((_FOLDER / language).glob("*.toml"))
-        self._texts = {file.stem: tomllib.loads(file.read_text("utf-8")) for file in files}
+        self._texts: dict[str, Mapping[str, Any]] = {"why": ENGLISH} if language == "en" else {}
+        self._texts |= {file.stem: tomllib.loads(file.read_text("utf-8")) for file in files}
 
     def __call__(self, name: str, /, **values: object) -> Markup:
         """The word of a name such as ``today.title``, with the values its braces name. Raises KeyError
