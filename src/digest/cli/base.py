@@ -82,6 +82,7 @@ class Group(click.Group):
 
 MODULES = {
     "archive": ("search", "similar", "papers", "status"),
+    "backtest": ("backtest",),
     "backup": ("backup", "restore"),
     "evaluate": ("evaluate",),
     "export": ("export",),

@@ -38,7 +38,7 @@ def show(given: Mapping[str, Any], value: Any, text: Callable[[], str]) -> None:
     if given.get("json"):
         import msgspec
 
-        line = msgspec.json.encode(value).decode()
+        line = msgspec.json.encode(value, enc_hook=str).decode()
     else:
         line = text().rstrip("\n")
     try:
