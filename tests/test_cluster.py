@@ -133,10 +133,28 @@ def home(sample_home: Path, tmp_path: Path) -> Path:
     return home
 
 
-def embedding(home: Path, *words: str, **environ: str) -> subprocess.Popen[str]:
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def embedding(home: Path) -> Iterator[Start]:
+    """Starts `digest embed`; what is still there at the end is ended, and its cluster ends with it."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        begun.append(started(home, *words))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+
+
+def started(home: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "digest", "--home", str(home), "embed", *words],
-        env={**os.environ, "DIGEST_EMBED_BATCH_SIZE": "1", "XDG_CACHE_HOME": str(home / "cache"), **environ},
+        env={**os.environ, "DIGEST_EMBED_BATCH_SIZE": "1", "XDG_CACHE_HOME": str(home / "cache")},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -151,9 +169,11 @@ def stored(home: Path) -> int:
         return int(database.execute("SELECT count(*) FROM vector").fetchone()[0])
 
 
-def until(told: Callable[[], object]) -> None:
+def until(told: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait for something that a process does while it is at work, or that happens after all."""
     end = time.monotonic() + PATIENCE
     while not told():
+        assert process is None or process.poll() is None, ended(process)
         assert time.monotonic() < end, "it hangs"
         time.sleep(0.1)
 
@@ -188,10 +208,10 @@ def vectors(home: Path, model: str = DEFAULT_MODEL) -> F32:
 
 @slow
 def test_a_worker_that_is_killed_loses_nothing_and_the_vectors_are_the_plain_ones(
-    home: Path, sample_home: Path
+    home: Path, sample_home: Path, embedding: Start
 ) -> None:
-    process = embedding(home, "--ray", "local")
-    until(lambda: stored(home) and at_work(process.pid))
+    process = embedding("--ray", "local")
+    until(lambda: stored(home) and at_work(process.pid), process)
     begun = family(process.pid)
     os.kill(at_work(process.pid)[0], signal.SIGKILL)
     assert stored(home) < TEXTS
@@ -211,16 +231,16 @@ def alive(processes: dict[int, str]) -> list[str]:
 @slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
 def test_a_driver_that_is_killed_keeps_what_was_stored_and_leaves_no_process(
-    home: Path, sample_home: Path, number: signal.Signals, code: int
+    home: Path, sample_home: Path, embedding: Start, number: signal.Signals, code: int
 ) -> None:
-    process = embedding(home, "--ray", "local")
-    until(lambda: stored(home))
+    process = embedding("--ray", "local")
+    until(lambda: stored(home), process)
     begun = family(process.pid)
     process.send_signal(number)
     assert ended(process)[0] == code
     kept = stored(home)
     assert 0 < kept < TEXTS
     until(lambda: not alive(begun))
-    code, out, _ = ended(embedding(home))
+    code, out, _ = ended(embedding())
     assert (code, f"embedded {TEXTS - kept}" in out) == (0, True)
     np.testing.assert_allclose(vectors(home), vectors(sample_home), atol=1e-6)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Protocol, Self, cast
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from digest.encoder import QueryEncoder, encodable, revision
 from digest.errors import ModelError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -255,6 +255,8 @@ def _own_tokenizer(network: SentenceTransformer) -> Tokenizer | None:
 
     A copy, because transformers changes truncation on its own one at every call.
     """
+    from tokenizers import Tokenizer
+
     theirs = network.tokenizer
     backend = getattr(theirs, "backend_tokenizer", None)
     padded_right = getattr(theirs, "padding_side", "") == "right" and theirs.pad_token_id is not None

@@ -26,6 +26,8 @@ MENU = "/topics"
 
 SHOWN = 12
 """So many papers of a backtest are shown."""
+CARDS = 40
+"""So many keys are shown at once, the surest; judged ones make room."""
 STATES: tuple[KeyState, ...] = ("proposed", "active", "rejected", "retired")
 _DECISIONS: dict[str, KeyState] = {
     "accept": "active",
@@ -51,7 +53,13 @@ def show(visit: Visit) -> Response:
     state: KeyState = next((one for one in STATES if one == wanted), "proposed")
     found = sorted((key for key in keys if key.state == state), key=_rank)
     return visit.page(
-        "topic.html.j2", topic=topic, keys=found, state=state, states=STATES, counts=counts, shown=found[:60]
+        "topic.html.j2",
+        topic=topic,
+        keys=found,
+        state=state,
+        states=STATES,
+        counts=counts,
+        shown=found[:CARDS],
     )
 
 
