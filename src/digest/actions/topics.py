@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from digest import mentions, terms, yields
+from digest import ids, mentions, terms, yields
+from digest.corpus import configured_keys, known_keys
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.phrases import normalise
-from digest.pipeline import configured_keys, known_keys
-from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Post, Recall, Topic
+from digest.types import Feedback, Key, KeyState, Language, Match, Opinion, Paper, Post, Recall, Topic
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield
 
@@ -46,8 +47,6 @@ def propose(app: App, topic: str) -> list[Key]:
 def judge(app: App, topic: str, paper: str, opinion: Opinion | None) -> Feedback:
     """A person likes or dislikes a paper as one of a topic, or takes that back; saying the same again
     is harmless."""
-    from digest import ids
-
     base = ids.parse(paper).base
     if not app.store.papers([base]):
         raise InputError(f"{base} is not in the archive; digest search finds what is")
@@ -115,6 +114,34 @@ class Backtest(Struct, frozen=True):
     proposed: tuple[Key, ...]
     held: int
     missing: tuple[str, ...]
+
+
+def described(
+    term: str,
+    keys: Sequence[str],
+    papers: Sequence[str],
+    languages: tuple[Language, ...],
+    *,
+    name: str = "",
+    titles: Mapping[Language, str] = {},
+) -> Topic:
+    """A topic by what the field calls itself, phrases that point to it (the term itself where there are none)
+    and papers on it. Raises InputError, UsageError."""
+    term = " ".join(term.split())
+    name = name or re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
+    if name == "new" or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise InputError("give the topic a short name of small letters, digits, - and _")
+    if not term:
+        raise UsageError("say what the field calls itself")
+    return Topic(
+        name=name,
+        term=term,
+        seed_keys=tuple(dict.fromkeys(" ".join(one.split()) for one in keys)) or (term,),
+        seed_papers=tuple(dict.fromkeys(ids.parse(one).base for one in papers)),
+        titles={language: title for language, title in titles.items() if title},
+        languages=languages,
+        floor=FLOOR,
+    )
 
 
 def backtest(app: App, topic: Topic) -> Backtest:
@@ -217,7 +244,6 @@ def why(app: App, paper: str) -> list[Why]:
 
 def known(app: App, paper: str) -> Known:
     """What is stored of a paper. Raises InputError for one that the archive does not hold."""
-    from digest import ids
 
     base = ids.parse(paper).base
     found = app.store.papers([base])
