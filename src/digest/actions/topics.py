@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from digest import mentions, terms, yields
+from digest.corpus import configured_keys, known_keys
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.phrases import normalise
-from digest.pipeline import configured_keys, known_keys
 from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Post, Recall, Topic
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield

@@ -39,13 +39,14 @@ def serve(
 
     Listens on this machine alone unless told otherwise; anywhere else it wants a password first.
     """
+    from digest.home import make_home
     from digest.web import access, guard, server, work
     from digest.web import app as web
 
     if schedule and as_of:
         raise UsageError("--schedule goes by the clock: leave out --as-of")
     with opened(context, as_of) as app:
-        app.make_home()
+        make_home(app.settings.home)
         if wants_password:
             file = access.set_password(app.settings.home, _password())
             click.echo(f"the password is set; its hash is in {file}")
