@@ -41,6 +41,19 @@ def _has_vector(folder: Path) -> bool:
     return (folder / "initdb").exists() and any((at / "extension/vector.control").exists() for at in places)
 
 
+_EMPTY = """DO $$ DECLARE one record; BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR one IN SELECT c.oid::regclass AS name, pg_relation_size(c.oid) AS size FROM pg_class c
+        WHERE c.relnamespace = 'digest'::regnamespace AND c.relkind = 'r' AND c.relname <> 'alembic_version'
+    LOOP IF one.size > 0 THEN EXECUTE format('DELETE FROM %s', one.name); END IF; END LOOP;
+    FOR one IN SELECT c.oid::regclass AS name FROM pg_class c
+        WHERE c.relnamespace = 'digest'::regnamespace AND c.relkind = 'S'
+    LOOP PERFORM setval(one.name, 1, false); END LOOP;
+    FOR one IN SELECT c.oid::regclass AS name FROM pg_class c
+        WHERE c.relnamespace = 'digest'::regnamespace AND c.relname LIKE 'ix_near_%'
+    LOOP EXECUTE format('DROP INDEX %s', one.name); END LOOP;
+END $$"""
+
 needs_postgres = pytest.mark.skipif(
     binaries() is None or find_spec("psycopg") is None or sys.platform == "win32", reason=WHY_NOT
 )
@@ -65,6 +78,10 @@ class Server:
             host=str(self.folder), dbname=database, user="postgres", autocommit=True
         ) as connection:
             connection.execute(statement)
+
+    def empty(self, name: str) -> None:
+        """Take all rows out of an archive: a tenth of the work of a new database."""
+        self.run(_EMPTY, name)
 
     def create(self, template: str = "template0") -> str:
         """A new database, empty or a copy of another one; its name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -146,10 +148,33 @@ class Archive:
     def file(self) -> Path:
         return Path(self.url.removeprefix("sqlite:///"))
 
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.store.name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Another process is writing."""
+        with Store.open(self.url) as other, other._writing():
+            yield
+
+    def by_hand(self, statement: str) -> None:
+        """Change the database behind the program's back."""
+        with Store.open(self.url) as other, other._writing() as connection:
+            connection.exec_driver_sql(statement)
+
     def reopen(self) -> Store:
         self.store.close()
         self.store = Store.open(self.url)
         return self.store
+
+
+def filled(archive: Archive) -> Archive:
+    """The archive with a paper and a model."""
+    archive.store.add_papers("oai", page(paper(1)), NOW)
+    archive.store.ensure_model(MODEL, 2)
+    return archive
 
 
 def rows(*numbers: int) -> list[tuple[bytes, Any]]:

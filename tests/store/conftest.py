@@ -10,7 +10,7 @@ import pytest
 
 from digest.store import Store
 from postgres import Server, needs_postgres
-from stored import NOW, Archive, page, paper
+from stored import NOW, Archive, filled, page, paper
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=needs_postgres)]
 """What every query of the store is tried on."""
@@ -52,10 +52,17 @@ def sqlite_archive(tmp_path: Path, empty: Path) -> Iterator[Archive]:
 @pytest.fixture
 def postgresql_archive(server: Server, empty_on_server: str) -> Iterator[Archive]:
     """An archive on a server."""
-    with server.database(empty_on_server) as url:
-        made = Archive(url, Store.open(url))
-        yield made
-        made.store.close()
+    server.empty(empty_on_server)
+    url = server.url(empty_on_server)
+    made = Archive(url, Store.open(url))
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(params=ENGINES)
+def used(request: pytest.FixtureRequest) -> Archive:
+    """An archive of either kind with something in it."""
+    return filled(request.getfixturevalue(f"{request.param}_archive"))
 
 
 @pytest.fixture
