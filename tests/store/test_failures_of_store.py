@@ -42,7 +42,6 @@ from stored import (
     words_are_in_step,
 )
 
-
 PART = Part("a", "a", ())
 TURN = Turn(sender="bot", owner="me", until=NOW, chat="-1", rest=NOW)
 FOLLOWUP = FollowUp(
@@ -333,7 +332,10 @@ def test_nobody_else_can_put_in_what_belongs_to_nothing(used: Archive) -> None:
 
 def test_errors_of_our_own_are_not_hidden(used: Archive) -> None:
     """A mistake in the program must not look like something the user can mend."""
-    with pytest.raises(Exception, match=r"no such table|does not exist") as told, used.store._reading() as connection:
+    with (
+        pytest.raises(Exception, match=r"no such table|does not exist") as told,
+        used.store._reading() as connection,
+    ):
         connection.exec_driver_sql("SELECT * FROM nowhere")
     assert not isinstance(told.value, DigestError)
 

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from digest.store.database import Store, size_of
     from digest.store.papers import Added
+    from digest.store.postgres_reader import ServerReader
     from digest.store.reader import Reader
 
-__all__ = ["Added", "Reader", "Store", "size_of"]
+__all__ = ["Added", "Reader", "ServerReader", "Store", "size_of"]
 
 _HOME = {
     "Store": "database",
     "Added": "papers",
     "Reader": "reader",
+    "ServerReader": "postgres_reader",
     "size_of": "database",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,6 +23,7 @@ from digest.store.vectors import VectorStore
 from digest.store.words import WordStore
 
 if TYPE_CHECKING:
+    from digest.store.near import ServerIndex
     from digest.store.postgres import Postgres
 
 
@@ -71,6 +74,23 @@ class Store(
         """Whether the database is PostgreSQL, which other machines may use at the same time."""
         return self._engine.dialect.name == "postgresql"
 
+    def held(self, duties: Sequence[str]) -> AbstractContextManager[None]:
+        """Do what these words name as the only one on all machines. Raises TryAgain where another does."""
+        return self._opened.held(duties)
+
+    def near(self, name: str) -> ServerIndex | None:
+        """The vectors of a model as a server indexes them; None where nothing is embedded."""
+        from digest.store.near import ServerIndex
+
+        return ServerIndex(self, name) if self.newest_vector(name) else None
+
+    def server(self) -> tuple[str, str, int]:
+        """The versions of PostgreSQL and of pgvector, and the bytes of the database."""
+        from digest.store import postgres_tables
+
+        with self._reading() as connection:
+            return postgres_tables.described(connection)
+
     @property
     def sqlite_version(self) -> tuple[int, int, int]:
         """The version of SQLite that is used."""
@@ -103,7 +123,9 @@ def _server(url: str, *, readonly: bool, busy_timeout: float | None) -> Postgres
 
 
 def size_of(url: str) -> int:
-    """Bytes of a database, with what SQLite keeps beside it; 0 where there is none."""
+    """Bytes of a database's files here; 0 where there are none."""
+    if url.startswith("postgresql"):
+        return 0
     file = sqlite.database_file(url)
     if file is None:
         return 0

@@ -3,7 +3,7 @@ connection they reach, and the module that knows the rest of it, `sqlite` or `po
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +34,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T")
+Share = Callable[[list[bytes]], list[bytes]]
+"""Of some texts, by their hashes, those that are nobody else's: they are ours from now on."""
 
 
 class Opened(Protocol):
@@ -47,6 +49,12 @@ class Opened(Protocol):
 
     def one_line_errors(self) -> AbstractContextManager[None]:
         """Turn what a user can do something about into a DigestError of one line; bugs pass untouched."""
+
+    def held(self, duties: Sequence[str]) -> AbstractContextManager[None]:
+        """Do what these words name as the only one on all machines. Raises TryAgain where another does."""
+
+    def sharing(self, model: str) -> AbstractContextManager[Share]:
+        """Share the texts that wait for a model's vectors with others who embed at the same time."""
 
 
 class Speaks(Protocol):
@@ -79,7 +87,7 @@ class Speaks(Protocol):
 def of(connection: Connection) -> Speaks:
     """The module of a connection's database."""
     home = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.dialect.name]
-    return cast(Speaks, import_module(f"digest.store.{home}"))
+    return cast("Speaks", import_module(f"digest.store.{home}"))
 
 
 class _Many(TypeDecorator[Any]):

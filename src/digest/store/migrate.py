@@ -45,9 +45,7 @@ def bring_up_to_date(
             _upgrade(engine, file, folder) if behind else sqlite.use_wal(engine)
 
 
-def bring_server_up_to_date(
-    opened: Postgres, *, readonly: bool = False, folder: Path | None = None
-) -> None:
+def bring_server_up_to_date(opened: Postgres, *, readonly: bool = False, folder: Path | None = None) -> None:
     """Create or upgrade the tables of a server's database where needed, in one transaction.
 
     Raises as `bring_up_to_date` does, and StoreError for a server that cannot hold an archive.
@@ -78,9 +76,7 @@ def _server_is_behind(connection: Connection, name: str, folder: Path) -> StoreE
     if not inspect(connection).get_table_names(postgres.SCHEMA):
         return StoreError(f"{name}: there is no archive yet: run `digest run` first")
     if not postgres_tables.is_ours(connection):
-        raise StoreError(
-            f"{name}: the schema {postgres.SCHEMA} is another program's: name another database"
-        )
+        raise StoreError(f"{name}: the schema {postgres.SCHEMA} is another program's: name another database")
     revision, known = _revision(connection, postgres.SCHEMA), known_revisions(folder)
     if revision not in known:
         raise NewerDatabase(

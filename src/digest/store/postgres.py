@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import numpy as np
@@ -39,6 +39,9 @@ from sqlalchemy.pool import NullPool
 
 from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
 
+if TYPE_CHECKING:
+    from digest.store.dialect import Share
+
 Floats = npt.NDArray[np.float32]
 
 BUSY = 30.0
@@ -57,6 +60,19 @@ _SESSION = (
 )
 
 
+_FORGET_THE_DEAD = (
+    "DELETE FROM claim WHERE worker NOT IN (SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' "
+    f"AND classid = {_WORKERS} AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+# What has a vector by now was embedded since it was read.
+_CLAIM = (
+    "INSERT INTO claim SELECT :model, text_hash, :worker FROM unnest(CAST(:texts AS bytea[])) AS text_hash "
+    "WHERE NOT EXISTS (SELECT FROM vector JOIN model ON model.id = vector.model "
+    "WHERE model.name = :model AND vector.text_hash = text_hash.text_hash) "
+    "ON CONFLICT DO NOTHING RETURNING text_hash"
+)
+
+
 class Postgres:
     """An open database of a server."""
 
@@ -66,10 +82,14 @@ class Postgres:
         self.name = name_of(url)
         self.url = url
         self._readonly = readonly
-        engine = _new_engine(url, self.name)
-        self.engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        engine = _new_engine(url)
+        self.engine: Engine = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
         wait = int(1000 * (BUSY if busy_timeout is None else busy_timeout))
-        self.writer = engine.execution_options(digest_waits=max(wait, 1), postgresql_readonly=readonly)
+        self.writer: Engine = engine.execution_options(
+            digest_waits=max(wait, 1), postgresql_readonly=readonly
+        )
 
     def one_line_errors(self) -> AbstractContextManager[None]:
         """Errors in words for a person."""
@@ -82,7 +102,7 @@ class Postgres:
         The lock is the session's: the server lets go of it when the process or its machine is gone.
         """
         with self.one_line_errors():
-            connection = _session(self.url, self.name)
+            connection = _session(self.url)
         try:
             for duty in duties:
                 with self.one_line_errors():
@@ -92,16 +112,30 @@ class Postgres:
             connection.close()
 
     @contextmanager
-    def worker(self) -> Iterator[int]:
-        """A number that nobody else has, and that counts as alive as long as this is held."""
+    def sharing(self, model: str) -> Iterator[Share]:
+        """Share the texts that wait for a model's vectors with others who embed at the same time.
+
+        Whose a text is stands in the table ``claim``, by the number of a worker. A worker is alive as long as
+        its session holds the lock of its number: of one that was killed, others take the texts.
+        """
         with self.one_line_errors():
-            connection = _session(self.url, self.name)
-            number = int.from_bytes(os.urandom(4)) >> 1
-            connection.execute(text(f"SELECT pg_advisory_lock({_WORKERS}, {number})"))
+            session = _session(self.url)
         try:
-            yield number
+            worker = int.from_bytes(os.urandom(4), "big") >> 1
+            session.execute(text(f"SELECT pg_advisory_lock({_WORKERS}, {worker})"))
+
+            def share(texts: list[bytes]) -> list[bytes]:
+                asked = {"model": model, "worker": worker, "texts": texts}
+                with self.one_line_errors(), self.writer.begin() as connection:
+                    connection.execute(text(_FORGET_THE_DEAD))
+                    ours = set(connection.scalars(text(_CLAIM), asked))
+                return [one for one in texts if one in ours]
+
+            yield share
+            with self.one_line_errors(), self.writer.begin() as connection:
+                connection.execute(text("DELETE FROM claim WHERE worker = :worker"), {"worker": worker})
         finally:
-            connection.close()
+            session.close()
 
 
 def name_of(url: URL) -> str:
@@ -119,7 +153,9 @@ def read_url(url: str) -> URL:
     except ArgumentError:
         raise StoreError("database: write postgresql+psycopg://user@host/name") from None
     if parsed.drivername not in ("postgresql", "postgresql+psycopg"):
-        raise StoreError(f"{name_of(parsed)}: the driver is psycopg: write postgresql+psycopg://user@host/name")
+        raise StoreError(
+            f"{name_of(parsed)}: the driver is psycopg: write postgresql+psycopg://user@host/name"
+        )
     return parsed.set(drivername="postgresql+psycopg")
 
 
@@ -135,7 +171,7 @@ def opened(url: str, *, readonly: bool, busy_timeout: float | None = None) -> Po
     return Postgres(read_url(url), readonly=readonly, busy_timeout=busy_timeout)
 
 
-def _new_engine(url: URL, name: str, **options: Any) -> Engine:
+def _new_engine(url: URL, **options: Any) -> Engine:
     """The host may change what it is while this runs: a connection is looked at before it is used again."""
     arguments = {"application_name": f"digest on {socket.gethostname()}"[:63], "connect_timeout": 10}
     given = {key: value for key, value in arguments.items() if key not in url.query}
@@ -154,12 +190,14 @@ def _begin(connection: Connection) -> None:
     """A writer waits for its turn."""
     wait = connection.get_execution_options().get("digest_waits")
     if wait is not None:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({_ARCHIVE})")
+        connection.exec_driver_sql(
+            f"SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({_ARCHIVE})"
+        )
 
 
-def _session(url: URL, name: str) -> Connection:
+def _session(url: URL) -> Connection:
     """A connection of its own, which ends when it is closed, without transactions."""
-    engine = _new_engine(url, name, poolclass=NullPool)
+    engine = _new_engine(url, poolclass=NullPool)
     return engine.execution_options(isolation_level="AUTOCOMMIT").connect()
 
 
@@ -176,7 +214,7 @@ def _take(connection: Connection, name: str, duty: str) -> None:
         )
     ).first()
     whose = f"{who[0] or 'another digest'}, since {who[1]} UTC" if who else "another digest"
-    raise TryAgain(f"{name}: {duty} is under way ({whose}); try again when it is done")
+    raise TryAgain(f"{name}: a {duty} is under way ({whose}); try again when it is done")
 
 
 # Errors (https://www.postgresql.org/docs/current/errcodes-appendix.html).
@@ -209,8 +247,10 @@ def _explain(exc: BaseException, name: str, *, readonly: bool) -> DigestError | 
         return None
     if code == "25006" and readonly:
         return StoreError(f"{name}: was opened for reading only")
-    kind, meaning = _MEANING.get(code) or _MEANING.get(code[:2], (None, ""))
-    return None if kind is None else kind(f"{name}: {meaning.format(_first_line(exc))}")
+    if (known := _MEANING.get(code) or _MEANING.get(code[:2])) is None:
+        return None
+    kind, meaning = known
+    return kind(f"{name}: {meaning.format(_first_line(exc))}")
 
 
 def _first_line(exc: BaseException) -> str:
@@ -245,7 +285,7 @@ _MEANING: dict[str, tuple[type[DigestError], str]] = {
 
 def insert(table: Table) -> Insert:
     """An INSERT that can say what to do with rows that are there: its methods are those of SQLite's."""
-    return cast(Insert, _insert(table))
+    return cast("Insert", _insert(table))
 
 
 def insert_columns(connection: Connection, table: Table, values: Mapping[str, Sequence[object]]) -> None:
@@ -263,7 +303,7 @@ def holds_any(phrases: Iterable[str]) -> ColumnElement[bool]:
         "(SELECT digest_query(phrase, label)::text AS query FROM unnest(CAST(:phrases AS text[])) AS phrase, "
         "unnest(ARRAY['A', 'B']) AS label) AS asked WHERE asked.query <> '')"
     )
-    return cast(ColumnElement[bool], asked.bindparams(bindparam("phrases", clean, unique=True)))
+    return cast("ColumnElement[bool]", asked.bindparams(bindparam("phrases", clean, unique=True)))
 
 
 def index_words(connection: Connection, papers: ColumnElement[bool]) -> None:
@@ -275,8 +315,9 @@ def forget_words(connection: Connection, numbers: Sequence[int]) -> None:
 
 
 def rebuild_words(connection: Connection) -> None:
-    """The words are generated with the row; only their index can be damaged."""
+    """The words are generated with the row; only their index, and that of the vectors, can be damaged."""
     connection.execute(text("REINDEX INDEX ix_paper_search"))
+    rebuild_near(connection)
 
 
 # Vectors: `near` holds each vector in half precision under the number of its row, with an HNSW index for each
@@ -288,34 +329,47 @@ def added_vectors(connection: Connection, model: int, rows: Sequence[tuple[bytes
     """Index vectors (hash of text, float32 [dimension]) that were stored a moment ago."""
     from pgvector import HalfVector
 
-    _index_of_model(connection, model)
     insert_near = (
         "INSERT INTO near SELECT number, model, %s FROM vector WHERE model = %s AND text_hash = %s "
         "ON CONFLICT DO NOTHING"
     )
     with _raw(connection).cursor() as cursor:
         cursor.executemany(insert_near, [(HalfVector(vector), model, hash_) for hash_, vector in rows])
+    _index_of_model(connection, model)
 
 
-def complete_near(connection: Connection) -> int:
-    """Index all vectors that are not indexed; how many those are."""
-    models = connection.execute(text("SELECT id, dimension FROM model")).all()
+def complete_near(connection: Connection) -> None:
+    """Index all vectors that are not indexed; what has no index yet gets it when all rows are there, which
+    is several times as quick."""
     lacking = text(
-        "SELECT text_hash, data FROM vector WHERE model = :model AND NOT EXISTS "
+        "SELECT number, data FROM vector WHERE model = :model AND number > :after AND NOT EXISTS "
         "(SELECT FROM near WHERE near.number = vector.number) ORDER BY number LIMIT 4096"
     )
-    done = 0
-    for model, dimension in models:
-        while rows := connection.execute(lacking, {"model": model}).all():
-            given = [(hash_, np.frombuffer(data, "<f4").reshape(dimension)) for hash_, data in rows]
-            added_vectors(connection, model, given)
-            done += len(rows)
-    return done
+    connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
+    for (model,) in connection.execute(text("SELECT id FROM model ORDER BY id")).all():
+        after = 0
+        while rows := connection.execute(lacking, {"model": model, "after": after}).all():
+            _copy_near(connection, model, rows)
+            after = rows[-1].number
+        _index_of_model(connection, model)
+
+
+def _copy_near(connection: Connection, model: int, rows: Sequence[Any]) -> None:
+    from pgvector import HalfVector
+
+    with _raw(connection).cursor() as cursor, cursor.copy("COPY near FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["int8", "int8", "halfvec"])
+        for number, data in rows:
+            copy.write_row((number, model, HalfVector(np.frombuffer(data, "<f4"))))
 
 
 def rebuild_near(connection: Connection) -> None:
     """Make the index of vectors anew from the vectors."""
     connection.execute(text("TRUNCATE near"))
+    for (index,) in connection.execute(
+        text("SELECT indexname FROM pg_indexes WHERE schemaname = 'digest' AND indexname LIKE 'ix_near_%'")
+    ).all():
+        connection.execute(text(f"DROP INDEX {index}"))
     complete_near(connection)
 
 

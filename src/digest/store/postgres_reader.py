@@ -19,7 +19,6 @@ from sqlalchemy import text
 
 from digest.query import Query, Term
 from digest.store.database import Store
-from digest.store.papers import as_paper
 from digest.types import Paper, Window, WordChange
 
 FloatMatrix = npt.NDArray[np.float32]

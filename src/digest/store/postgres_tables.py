@@ -6,6 +6,8 @@ text in the order of its bytes (``COLLATE "C"``), as SQLite sorts it, whatever t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from string import punctuation
 from typing import Any
 from unicodedata import category, normalize
 
@@ -27,7 +29,9 @@ def prepare(connection: Connection) -> None:
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS digest"))
     encoding = connection.scalar(text("SHOW server_encoding"))
     if encoding != "UTF8":
-        raise StoreError(f"the encoding is {encoding}: `createdb -E UTF8 -T template0` makes a right database")
+        raise StoreError(
+            f"the encoding is {encoding}: `createdb -E UTF8 -T template0` makes a right database"
+        )
     version = int(connection.scalar(text("SHOW server_version_num")) or 0)
     if (version // 10_000, 0) < LEAST:
         raise StoreError(f"PostgreSQL {version // 10_000} is too old: {LEAST[0]} or newer is needed")
@@ -43,6 +47,13 @@ def vector_version(connection: Connection) -> str | None:
     version = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
     found: str | None = connection.scalar(text(version))
     return found
+
+
+def described(connection: Connection) -> tuple[str, str, int]:
+    """The versions of PostgreSQL and of pgvector, and the bytes of the database."""
+    version = str(connection.scalar(text("SHOW server_version"))).split(" ")[0]
+    size = connection.scalar(text("SELECT pg_database_size(current_database())")) or 0
+    return version, vector_version(connection) or "", int(size)
 
 
 def _make_vector(connection: Connection) -> None:
@@ -106,28 +117,39 @@ def _widen(connection: Connection) -> None:
 # Latin ones without their accents, as FTS5's tokenizer has them (https://sqlite.org/fts5.html#unicode61_tokenizer).
 
 
-def _plain(character: str) -> str:
-    if category(character)[0] not in "LN":
-        return " "
-    latin = ord(character) < 0x370 or ord(character) in range(0x1E00, 0x1F00)
-    small = (normalize("NFD", character)[0] if latin else character).lower()
-    return small if len(small) == 1 else character
+def _plain(letter: str) -> str:
+    latin = ord(letter) < 0x370 or ord(letter) in range(0x1E00, 0x1F00)
+    small = (normalize("NFD", letter)[0] if latin else letter).lower()
+    return small if len(small) == 1 else letter
 
 
-_RANGES = ((0x21, 0x530), (0x1E00, 0x2070), (0x2190, 0x2400), (0x3000, 0x3040), (0xFF00, 0xFF66))
-_MARKS = range(0x300, 0x370)
-_CHANGED = {
-    character: _plain(character)
-    for first, after in _RANGES
-    for character in map(chr, range(first, after))
-    if ord(character) not in _MARKS and _plain(character) != character
-}
-_FROM = "".join((*_CHANGED, *map(chr, _MARKS))).replace("'", "''")  # marks have nothing to become: they go
-_TO = "".join(_CHANGED.values())
-_PLAIN = (
-    "CREATE OR REPLACE FUNCTION digest_plain(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT "
-    f"AS $words$SELECT translate($1, '{_FROM}', '{_TO}')$words$"
-)
+def _ranges(characters: Iterable[str]) -> str:
+    """Characters in their order as ranges of a regular expression."""
+    found: list[list[int]] = []
+    for code in map(ord, characters):
+        if found and found[-1][1] == code - 1:
+            found[-1][1] = code
+        else:
+            found.append([code, code])
+    return "".join(f"\\u{first:04x}-\\u{last:04x}" for first, last in found)
+
+
+_BLOCKS = ((0x80, 0x530), (0x1E00, 0x2070), (0x2190, 0x2400), (0x3000, 0x3040), (0xFF00, 0xFF66))
+_MARKS = [chr(code) for code in range(0x300, 0x370)]
+_BEYOND = [chr(code) for first, after in _BLOCKS for code in range(first, after) if chr(code) not in _MARKS]
+_SIGNS = _ranges(one for one in _BEYOND if category(one)[0] not in "LN")
+_LETTERS = [one for one in _BEYOND if category(one)[0] in "LN" and _plain(one) != one]
+# translate() looks through its list for each character: what costs is done for texts that need it. Marks have
+# nothing to become: they go.
+_PLAIN = f"""CREATE OR REPLACE FUNCTION digest_plain(given text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $plain$
+DECLARE plain text := translate(given, '{punctuation.replace("'", "''")}', '{" " * len(punctuation)}');
+BEGIN
+    IF octet_length(plain) = char_length(plain) THEN RETURN plain; END IF;
+    plain := regexp_replace(plain, '[{_SIGNS}]', ' ', 'g');
+    IF octet_length(plain) = char_length(plain) THEN RETURN plain; END IF;
+    RETURN translate(plain, '{"".join((*_LETTERS, *_MARKS))}', '{"".join(map(_plain, _LETTERS))}');
+END $plain$"""
 # English stems, and no stop words: a phrase holds them too. A label (A title, B abstract, C authors) on each
 # word of a phrase keeps the phrase within one of them.
 _WORDS = (

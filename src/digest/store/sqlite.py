@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from digest.errors import StoreError
-from digest.store.dialect import is_one_of
+from digest.store.dialect import Share, is_one_of
 from digest.store.refusals import one_line_errors
 from digest.store.tables import paper
 
@@ -81,6 +81,14 @@ class Sqlite:
     def one_line_errors(self) -> AbstractContextManager[None]:
         """Errors in words for a person."""
         return one_line_errors(self.file, readonly=self._readonly)
+
+    def held(self, _: Sequence[str]) -> AbstractContextManager[None]:
+        """Nothing: a file is one machine's, where the lock of the digest home does (`digest.home`)."""
+        return nullcontext()
+
+    def sharing(self, _: str) -> AbstractContextManager[Share]:
+        """All texts are ours."""
+        return nullcontext(lambda texts: texts)
 
 
 def database_file(url: str) -> Path | None:

@@ -126,9 +126,7 @@ class TopicStore(StoreBase):
             rows = [_match_row(topic_name, numbers[id_], one) for id_, one in papers.items()]
             insert_rows(connection, match, rows)
             ours = (kept_out.c.topic == topic_name) & (kept_out.c.stage == "match")
-            connection.execute(
-                delete(kept_out).where(ours, is_one_of(kept_out.c.paper, numbers.values()))
-            )
+            connection.execute(delete(kept_out).where(ours, is_one_of(kept_out.c.paper, numbers.values())))
             _put_left_out(connection, topic_name, "match", day, left_out)
             fit = insert(connection, topic_fit).values(topic=topic_name, fingerprint=fingerprint)
             changed = {"fingerprint": fingerprint}

@@ -59,14 +59,18 @@ class VectorStore(StoreBase):
     def texts_without_vector(self, name: str, size: int) -> Iterator[list[tuple[bytes, str]]]:
         """All texts that wait to be embedded, ``size`` at a time as (hash, text), newest papers first.
 
-        Store the vectors of one batch before taking the next. Nothing is held open in between, and the
-        next batch goes on where the last one ended, so that the whole costs one pass over the papers.
+        No transaction is held open in between, and the next batch goes on where the last one ended, so that
+        the whole costs one pass over the papers. What another machine is embedding now is left to it.
         """
         after: ColumnElement[bool] | None = None
-        while rows := self._waiting(name, size, after):
-            yield list({row.text_hash: (row.text_hash, as_paper(row).text) for row in rows}.values())
-            day, number = rows[-1].announced, rows[-1].number
-            after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
+        with self._opened.sharing(name) as share:
+            while rows := self._waiting(name, size, after):
+                texts = {row.text_hash: (row.text_hash, as_paper(row).text) for row in rows}
+                ours = share(list(texts))
+                if ours:
+                    yield [texts[one] for one in ours]
+                day, number = rows[-1].announced, rows[-1].number
+                after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
 
     def some_texts(self, count: int) -> list[str]:
         """The texts of up to so many papers, spread over all that are stored; the same ones each time."""
