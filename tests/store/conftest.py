@@ -33,10 +33,10 @@ def empty_on_server(server: Server) -> str:
 
 
 @pytest.fixture(params=ENGINES)
-def archive(request: pytest.FixtureRequest) -> Iterator[Archive]:
+def archive(request: pytest.FixtureRequest) -> Archive:
     """An archive of either kind."""
-    made: Iterator[Archive] = request.getfixturevalue(f"{request.param}_archive")
-    yield made
+    made: Archive = request.getfixturevalue(f"{request.param}_archive")
+    return made
 
 
 @pytest.fixture

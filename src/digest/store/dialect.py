@@ -75,7 +75,7 @@ class Speaks(Protocol):
         """Index papers that were written a moment ago."""
 
     def forget_words(self, connection: Connection, numbers: Sequence[int]) -> None:
-        """Take papers out of the words' index while their row still holds the words they were indexed with."""
+        """Take papers out of the words' index; their row still holds the words they were indexed with."""
 
     def rebuild_words(self, connection: Connection) -> None:
         """Make the words' index anew from the papers."""

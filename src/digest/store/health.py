@@ -14,9 +14,9 @@ class HealthStore(StoreBase):
     """What a doctor asks a database."""
 
     def damage(self) -> list[str]:
-        """What is wrong with the database, in its own words. Of a file: pages, rows without their parent, papers
-        that the words' index has not (https://www.sqlite.org/pragma.html#pragma_quick_check). A server looks
-        after its pages and references itself; of it, vectors that are not indexed."""
+        """What is wrong with the database, in its own words. Of a file: pages, rows without their parent,
+        papers that the words' index has not (https://www.sqlite.org/pragma.html#pragma_quick_check). A server
+        looks after its pages and references itself; of it, vectors that are not indexed."""
         with self._reading() as connection:
             if connection.dialect.name == "postgresql":
                 return _not_indexed(connection)

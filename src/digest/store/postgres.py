@@ -54,7 +54,8 @@ SCHEMA = "digest"
 """Where our tables are: one of them has the name of pgvector's type, and public may be others'."""
 
 _SESSION = (
-    f"SET search_path = {SCHEMA}, public, extensions; SET TIME ZONE 'UTC'; SET jit = off; SET client_min_messages = warning; "
+    f"SET search_path = {SCHEMA}, public, extensions; SET TIME ZONE 'UTC'; SET jit = off; "
+    "SET client_min_messages = warning; "
     # A machine that is gone without a word keeps a lock for a minute and not for hours.
     "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
 )
@@ -62,7 +63,8 @@ _SESSION = (
 
 _FORGET_THE_DEAD = (
     "DELETE FROM claim WHERE worker NOT IN (SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' "
-    f"AND classid = {_WORKERS} AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    f"AND classid = {_WORKERS} AND database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database()))"
 )
 # What has a vector by now was embedded since it was read.
 _CLAIM = (
@@ -254,7 +256,7 @@ def _explain(exc: BaseException, name: str, *, readonly: bool) -> DigestError | 
 
 
 def _first_line(exc: BaseException) -> str:
-    """What the server said, without what may be of the URL: libpq repeats host and user, never the password."""
+    """What the server said; libpq repeats host and user of a URL, never the password."""
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
     return lines[0].removeprefix("ERROR: ") if lines else type(exc).__name__
 

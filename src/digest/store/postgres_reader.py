@@ -180,13 +180,13 @@ class ServerReader:
             "WHERE paper.number = ANY(:numbers)",
             {"name": name, "numbers": list(numbers)},
         )
-        found = {number: data for number, data in rows}
+        found = dict(rows)
         there = [number for number in numbers if number in found]
         flat = np.frombuffer(b"".join(found[number] for number in there), dtype="<f4")
         return there, flat.reshape(len(there), -1) if there else np.empty((0, 0), np.float32)
 
     def _rows(self, query: str, values: dict[str, Any]) -> Sequence[Any]:
-        with self._store._reading() as connection:
+        with self._store._reading() as connection:  # noqa: SLF001 - a part of the store
             return connection.execute(text(query), values).all()
 
 

@@ -1,7 +1,7 @@
 """What PostgreSQL has beside the tables that both databases have, made after each upgrade where it lacks.
 
-The migrations speak of whole numbers and of text; here that is ``bigint``, as SQLite's numbers have 64 bits, and
-text in the order of its bytes (``COLLATE "C"``), as SQLite sorts it, whatever the server's language is.
+The migrations speak of whole numbers and of text; here that is ``bigint``, as SQLite's numbers have 64 bits,
+and text in the order of its bytes (``COLLATE "C"``), as SQLite sorts it, whatever the server's language is.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def _widen(connection: Connection) -> None:
     narrow = (
         "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = "
         "current_schema() AND table_name <> 'alembic_version' AND (data_type = 'integer' "
-        "OR (data_type = 'text' AND collation_name IS DISTINCT FROM 'C')) ORDER BY table_name, ordinal_position"
+        "OR (data_type = 'text' AND collation_name IS DISTINCT FROM 'C')) "
+        "ORDER BY table_name, ordinal_position"
     )
     changes: dict[str, list[str]] = {}
     for table, column, kind in connection.execute(text(narrow)):
@@ -112,9 +113,9 @@ def _widen(connection: Connection) -> None:
         connection.exec_driver_sql(f'ALTER SEQUENCE "{sequence}" AS bigint')
 
 
-# Words. The parser of PostgreSQL takes "and/or" for a file and "a.b" for a host, and what it does with letters
-# beyond ASCII depends on the server's language. So it is given letters, digits and spaces: small letters,
-# Latin ones without their accents, as FTS5's tokenizer has them (https://sqlite.org/fts5.html#unicode61_tokenizer).
+# Words. The parser of PostgreSQL takes "and/or" for a file and "a.b" for a host, and what it does with
+# letters beyond ASCII depends on the server's language. So it is given letters, digits and spaces: small
+# letters, Latin ones without their accents, as FTS5 has them (https://sqlite.org/fts5.html#unicode61_tokenizer).
 
 
 def _plain(letter: str) -> str:
@@ -153,15 +154,20 @@ END $plain$"""
 # English stems, and no stop words: a phrase holds them too. A label (A title, B abstract, C authors) on each
 # word of a phrase keeps the phrase within one of them.
 _WORDS = (
-    "DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_ts_config WHERE cfgname = 'digest_words' "
-    "AND cfgnamespace = 'digest'::regnamespace) THEN "
-    "CREATE TEXT SEARCH DICTIONARY digest_stem (TEMPLATE = snowball, Language = english); "
-    "CREATE TEXT SEARCH CONFIGURATION digest_words (COPY = english); "
-    "ALTER TEXT SEARCH CONFIGURATION digest_words ALTER MAPPING FOR asciiword, word WITH digest_stem; "
-    "END IF; END$$",
-    "CREATE OR REPLACE FUNCTION digest_query(phrase text, label text) RETURNS tsquery LANGUAGE sql STABLE "
-    "PARALLEL SAFE AS $$SELECT regexp_replace(phraseto_tsquery('digest_words', digest_plain(phrase))::text, "
-    "'''([^'']+)''', '''\\1'':' || label, 'g')::tsquery$$",
+    (
+        "DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_ts_config WHERE cfgname = 'digest_words' "
+        "AND cfgnamespace = 'digest'::regnamespace) THEN "
+        "CREATE TEXT SEARCH DICTIONARY digest_stem (TEMPLATE = snowball, Language = english); "
+        "CREATE TEXT SEARCH CONFIGURATION digest_words (COPY = english); "
+        "ALTER TEXT SEARCH CONFIGURATION digest_words ALTER MAPPING FOR asciiword, word WITH digest_stem; "
+        "END IF; END$$"
+    ),
+    (
+        "CREATE OR REPLACE FUNCTION digest_query(phrase text, label text) RETURNS tsquery LANGUAGE sql "
+        "STABLE PARALLEL SAFE AS $$SELECT regexp_replace("
+        "phraseto_tsquery('digest_words', digest_plain(phrase))::text, "
+        "'''([^'']+)''', '''\\1'':' || label, 'g')::tsquery$$"
+    ),
 )
 _HAS_SEARCH = (
     "SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() "
@@ -179,8 +185,12 @@ _SEARCH = (
 # near: each vector as pgvector indexes it; claim: the texts that somebody is embedding now, of no use after a
 # crash of the server.
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS near (number bigint PRIMARY KEY REFERENCES vector ON DELETE CASCADE, "
-    "model bigint NOT NULL, half halfvec NOT NULL)",
-    'CREATE UNLOGGED TABLE IF NOT EXISTS claim (model text COLLATE "C", text_hash bytea, worker integer '
-    "NOT NULL, PRIMARY KEY (model, text_hash))",
+    (
+        "CREATE TABLE IF NOT EXISTS near (number bigint PRIMARY KEY REFERENCES vector ON DELETE CASCADE, "
+        "model bigint NOT NULL, half halfvec NOT NULL)"
+    ),
+    (
+        'CREATE UNLOGGED TABLE IF NOT EXISTS claim (model text COLLATE "C", text_hash bytea, worker integer '
+        "NOT NULL, PRIMARY KEY (model, text_hash))"
+    ),
 )

@@ -178,8 +178,8 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-# Words: FTS5. The index keeps no copy of the texts (external content), and is kept in step by statements beside
-# those that write papers: one INSERT ... SELECT a page is faster than a trigger a row.
+# Words: FTS5. The index keeps no copy of the texts (external content), and is kept in step by statements
+# beside those that write papers: one INSERT ... SELECT a page is faster than a trigger a row.
 
 _index = table("paper_word", column("rowid"), column("rank"))
 

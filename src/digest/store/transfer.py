@@ -22,7 +22,7 @@ _ROWS = 2000
 def copy(
     source: Store, target: Store, told: Callable[[CopiedTable], None] = lambda _: None
 ) -> list[CopiedTable]:
-    """Copy all tables into an archive that holds nothing yet; what of each was copied, ``told`` table by table.
+    """Copy all tables into an archive that holds nothing yet; ``told`` what of each.
 
     Nobody writes to either meanwhile. Every row is read back from the target, and its tables' checksums are
     compared with those of what was read, before anything is committed. Raises StoreError where something is
@@ -45,7 +45,7 @@ def _check_empty(connection: Connection, target: Store) -> None:
     for table in metadata.sorted_tables:
         if connection.scalar(select(func.count()).select_from(table)):
             raise StoreError(
-                f"{target.name}: is not empty, it has rows of {table.name}: name a database without an archive"
+                f"{target.name}: is not empty ({table.name} has rows): name a database without an archive"
             )
 
 
