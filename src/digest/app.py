@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from digest.clock import Clock
 from digest.days import new_york_day
-from digest.errors import DeliveryError, InputError, StoreError, TryAgain, UsageError
+from digest.errors import DeliveryError, InputError, TryAgain, UsageError
 from digest.home import alone_in, make_home
 from digest.kept import Kept
 from digest.types import (
@@ -110,24 +110,13 @@ class App:
 
     @property
     def reader(self) -> Reader | ServerReader:
-        """The archive for searching; a file's without SQLAlchemy. Raises StoreError where it is in memory."""
+        """The archive for searching. Raises StoreError where it is in memory."""
         return self.kept.get("reader", None, self._open_reader)
 
     def _open_reader(self) -> Reader | ServerReader:
-        """A database that is not there yet, or an older one, is first opened as ``store``."""
-        from digest.store.reader import Reader
+        from digest.store.reading import open_reader
 
-        if self.on_server:
-            from digest.store import ServerReader
-
-            return ServerReader(self.store)
-        found = Reader.open(self.settings.database)
-        if found is None:
-            _ = self.store
-            found = Reader.open(self.settings.database)
-        if found is None:
-            raise StoreError(f"{self.settings.database}: search needs a database in a file")
-        return self._open.enter_context(found)
+        return self._open.enter_context(open_reader(self.settings.database, lambda: self.store))
 
     def searcher(
         self,
@@ -459,13 +448,13 @@ class App:
         with self.alone("run"):
             return self.record("match", [self._match(since)])
 
-    def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
-        """One of the later stages alone."""
+    def stage(self, name: Literal["embed", "match", "write", "deliver"], ray: str | None = None) -> RunReport:
+        """One of the later stages alone; ``ray`` is the address of a cluster to embed on."""
         with self.alone(*(() if name == "embed" else ("run",))):
             if name == "write":
                 wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
-            stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
+            stages = {"embed": lambda: self._embed(ray), "match": self._match, "deliver": self._deliver}
             done = stages[name]()
             return self.record(name, [done], exit_code=_exit_code(done))
 
@@ -491,14 +480,18 @@ class App:
         self.word_index()
         return crawled
 
-    def _embed(self) -> StageReport:
-        from digest import pipeline
+    def _embed(self, ray: str | None = None) -> StageReport:
+        from digest import cluster, pipeline
+        from digest.embed import Threads
         from digest.progress import progress
 
         if not self.store.count_without_vector(self.model):
             return StageReport("embed", 0.0, {"embedded": 0})
-        with progress("embed", quiet=self._quiet) as step:
-            report = pipeline.embed(self.store, self.embedder, step)
+        chosen = self.settings.embed
+        how = cluster.How(chosen.model, chosen.device, chosen.batch_size, chosen.backend)
+        workers = cluster.joined(ray, how, lambda: self.embedder) if ray else Threads(self.embedder)
+        with workers as at_work, progress("embed", quiet=self._quiet) as step:
+            report = pipeline.embed(self.store, at_work, step)
         self.index()
         return report
 

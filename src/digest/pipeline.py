@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -47,14 +47,13 @@ from digest.types import (
 
 if TYPE_CHECKING:
     from digest.choose import Chosen, Home
-    from digest.embed import BulkEmbedder, Prepared
+    from digest.embed import Workers
     from digest.fits import Fits
     from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
     from digest.wording import Words
 
-EMBED_AHEAD = 2  # batches that are prepared or computed while another one is stored
 KEYS_EVERY = timedelta(days=7)
 NOVELTY_DAYS = timedelta(days=180)
 UPDATED_DAYS = timedelta(days=60)
@@ -151,35 +150,35 @@ def _with_deleted(store: Store, page: Page) -> Page:
 # embed
 
 
-def embed(store: Store, embedder: BulkEmbedder, progress: Progress | None = None) -> StageReport:
-    """Embed every text that has no vector of this model yet, newest papers first.
+def embed(store: Store, workers: Workers, progress: Progress | None = None) -> StageReport:
+    """Embed every text that has no vector of this model yet, newest papers first, each once.
 
-    While some texts are computed the next ones are made ready and the last ones stored, each in a thread;
-    the archive is read and written in this one.
+    Workers compute several batches at a time and are done with them in any order; the archive is read and
+    written by this thread alone, while they go on.
     """
     count = Counting("embed", "embedded")
-    store.ensure_model(embedder.name, embedder.dimension)
-    waiting = store.count_without_vector(embedder.name)
+    store.ensure_model(workers.name, workers.dimension)
+    waiting = store.count_without_vector(workers.name)
+    under_way: dict[Future[Vectors], list[bytes]] = {}
 
-    def keep(hashes: list[bytes], computed: Future[Vectors]) -> None:
-        store.add_vectors(embedder.name, zip(hashes, computed.result(), strict=True))
-        count.add("embedded", len(hashes))
-        if progress:
-            progress(count.counts["embedded"], waiting)
+    def keep() -> None:
+        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        for each in [each for each in under_way if each in done]:
+            hashes = under_way.pop(each)
+            store.add_vectors(workers.name, zip(hashes, each.result(), strict=True))
+            count.add("embedded", len(hashes))
+            if progress:
+                progress(count.counts["embedded"], waiting)
 
-    def compute(ready: Future[Prepared]) -> Vectors:
-        return embedder.compute(ready.result())
-
-    with ThreadPoolExecutor(1) as preparing, ThreadPoolExecutor(1) as computing:
-        begun: deque[tuple[list[bytes], Future[Vectors]]] = deque()
-        for batch in store.texts_without_vector(embedder.name, embedder.at_once):
-            ready = preparing.submit(embedder.prepare, [text for _, text in batch])
-            computed = computing.submit(compute, ready)
-            begun.append(([text_hash for text_hash, _ in batch], computed))
-            if len(begun) > EMBED_AHEAD:
-                keep(*begun.popleft())
-        while begun:
-            keep(*begun.popleft())
+    for batch in store.texts_without_vector(workers.name, workers.at_once):
+        begun = {text_hash for hashes in under_way.values() for text_hash in hashes}
+        if new := {text_hash: text for text_hash, text in batch if text_hash not in begun}:
+            under_way[workers.submit(list(new.values()))] = list(new)
+        while len(under_way) > workers.ahead:
+            keep()
+    while under_way:
+        keep()
+    count.notes += workers.notes
     return count.report()
 
 

@@ -202,15 +202,18 @@ def _from_environment(
 ) -> tuple[dict[KeyPath, str], list[str]]:
     """Puts the environment's settings into ``data``. Gives the variable for each setting that came
     from one, and a line for each unknown variable. An empty variable counts as not set."""
+    given = [name for name in environ if name.startswith("DIGEST_") and environ[name]]
+    found: dict[KeyPath, str] = {}
+    unknown: list[str] = []
+    if (url := environ.get(DATABASE_URL, "")).startswith("postgresql+psycopg://"):
+        data["database"] = url
+        found[("database",)] = DATABASE_URL
+    if not set(given) - set(OWN_VARIABLES):
+        return found, unknown
     known = variables()
     kinds = dict(scalars(Settings, ()))
     allowed = [name.removeprefix("DIGEST_") for name in (*known, *OWN_VARIABLES)]
-    found: dict[KeyPath, str] = {}
-    unknown = []
-    if (given := environ.get(DATABASE_URL, "")).startswith("postgresql+psycopg://"):
-        data["database"] = given
-        found[("database",)] = DATABASE_URL
-    for name in sorted(name for name in environ if name.startswith("DIGEST_") and environ[name]):
+    for name in sorted(given):
         if name in known:
             _put(data, known[name], _value(environ[name], kinds[known[name]]))
             found[known[name]] = name

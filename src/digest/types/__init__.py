@@ -52,6 +52,7 @@ from digest.types.posts import (
     Update,
     Wording,
 )
+from digest.types.rehearsal import Rehearsal, RehearsedDay, SilentFind
 from digest.types.sending import (
     Chat,
     Delivery,
@@ -158,6 +159,8 @@ __all__ = [
     "Question",
     "Reactions",
     "Recall",
+    "Rehearsal",
+    "RehearsedDay",
     "Resource",
     "ResourceKind",
     "Results",
@@ -169,6 +172,7 @@ __all__ = [
     "SeedKeys",
     "Series",
     "Share",
+    "SilentFind",
     "Skipped",
     "Stage",
     "StageReport",
