@@ -29,6 +29,10 @@ for name in [name for name in os.environ if name.startswith("DIGEST_")]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+    parser.addoption(
+        "--archive", metavar="HOME", help="a digest home with months of posts, for test_web_real.py"
+    )
+    parser.addoption("--shots", metavar="DIR", help="keep pictures of the pages that test_web_real.py sees")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
 import numpy as np
 
-from digest.types import Paper
+from digest.store import Store
+from digest.types import Page, Paper
 
 DAY = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -126,6 +128,15 @@ def papers_of(field: str, count: int, seed: int = 0) -> list[Paper]:
 def corpus(**counts: int) -> list[Paper]:
     """Papers of several fields: corpus(unlearning=40, robots=60)."""
     return [each for field, count in counts.items() for each in papers_of(field, count)]
+
+
+@contextmanager
+def archive(now: datetime) -> Iterator[Store]:
+    """An archive in memory: a topic, what is silent about it, and what only looks like it."""
+    papers = corpus(unlearning=30, erasure=12, continual=60)
+    with Store.open("sqlite://") as opened:
+        opened.add_papers("test", Page(papers=tuple(papers), cursor=None), now)
+        yield opened
 
 
 def vectors_of(papers: Sequence[Paper], directions: dict[str, int], dimension: int = 8) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from msgspec import structs
 from sqlalchemy import Engine, event
 
-from digest import cli, config, pipeline
+from digest import cli, config, corpus, pipeline
 from digest.app import App
 from digest.embed import DEFAULT_MODEL, load_embedder, model_name
 from digest.sources.sample import sample
@@ -179,7 +179,7 @@ def watch(app: App, moment: Moments) -> None:
 
 def run(home: Path, now: datetime, vectors: Path, fatal: int | None, passed: Path | None = None) -> None:
     """One `digest run`, killed at the fatal moment; the moments it passed are written to a file."""
-    pipeline.BACKGROUND = BATCH
+    corpus.BACKGROUND = BATCH
     moment = Moments(fatal)
     with app(home, now, Remembered.load(vectors)) as made:
         made.source = lambda name: replace(sample(), page_size=BATCH)  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ from digest.actions import operations
 from digest.app import App
 from digest.errors import NotSent, UsageError
 from digest.types import Backlog, Health, Room, Run, RunReport
+from fakes import ServerClock
 from outbox import EDITOR
 from stored import page, paper
 
@@ -125,3 +126,18 @@ def test_without_editors_there_is_nobody_to_tell(
         pytest.raises(UsageError, match=r"telegram\.editors"),
     ):
         operations.watch(opened)
+
+
+def test_while_the_bot_has_to_rest_nobody_is_told(
+    tmp_path: Path, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app(tmp_path, api, monkeypatch) as opened:
+        opened.clock = ServerClock(api)  # type: ignore[assignment]
+        monkeypatch.setattr(operations, "_room", lambda _: SHORT)
+        api.fault("429:300", methods=["sendMessage"])
+        with pytest.raises(NotSent):
+            operations.watch(opened)
+        assert operations.watch(opened) == []
+        assert api.early() == []
+        api.skip(302)
+        assert len(operations.watch(opened)) == 1

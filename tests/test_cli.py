@@ -11,8 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from digest.cli import cli
-from digest.cli.base import MODULES
+from digest.cli.base import MODULES, cli
 
 HEAVY = tuple("torch sentence_transformers sklearn scipy faiss sqlalchemy alembic numpy jinja2".split())
 
@@ -30,7 +29,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom digest.cli import cli\n"
+        "import sys\nfrom digest.cli.base import cli\n"
         "try: cli(['--help'])\nexcept SystemExit: pass\n"
         f"print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
     )

@@ -26,7 +26,7 @@ from digest.types import Page, Paper
 NOW = datetime(2026, 7, 3, 12, tzinfo=UTC)
 SLOW = (
     "torch transformers sentence_transformers sqlalchemy alembic faiss sklearn scipy httpx structlog asyncio "
-    "threadpoolctl filelock jinja2 lxml"
+    "threadpoolctl filelock jinja2 lxml tokenizers"
 ).split()
 
 
@@ -60,22 +60,24 @@ def home(searched: Path, tmp_path: Path) -> Path:
 
 
 def search(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    code = (
-        "import sys\nfrom digest.cli import main\ntry: main()\n"
-        f"finally: print('LOADED', [name for name in {SLOW!r} if name in sys.modules])"
-    )
-    command = [sys.executable, "-c", code, "--home", str(home), "search", *arguments]
+    command = [sys.executable, "-X", "importtime", "-m", "digest", "--home", str(home), "search", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("mode", ["both", "words", "vectors"])
-def test_a_search_loads_nothing_slow(home: Path, mode: str) -> None:
-    done = search(home, "--mode", mode, "concept", "bottleneck", "cat:cs.LG", "--topic", "xai")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("LOADED []\n")
-    done = search(home, "--mode", mode, "--expand", "concept", "bottleneck")
-    assert "10. Concept bottleneck" in done.stdout
-    assert done.stdout.endswith("LOADED []\n")
+@pytest.mark.parametrize(
+    "said", [("cat:cs.LG",), ("cat:cs.LG", "--topic", "xai"), ("--expand",)], ids=["plain", "topic", "expand"]
+)
+def test_a_search_loads_nothing_slow(home: Path, mode: str, said: tuple[str, ...]) -> None:
+    done = search(home, "--mode", mode, "concept", "bottleneck", *said)
+    lines = done.stderr.splitlines()
+    loaded = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    assert not loaded & set(SLOW)
+    assert loaded >= {"digest.search", "numpy"}
+    assert ("click" in loaded) == ("--topic" in said)
+    assert [line for line in lines if not line.startswith("import time:")] == []
+    assert done.returncode == 0
+    assert ("10. Concept bottleneck" in done.stdout) != ("--topic" in said)
 
 
 def test_a_search_waits_for_no_writer_and_changes_nothing(home: Path) -> None:

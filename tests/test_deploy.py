@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from digest import config
-from digest.cli import cli
+from digest.cli.base import cli
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 UNITS = ("digest.service", "digest-run.service", "digest.timer")

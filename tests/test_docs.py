@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from digest import errors
-from digest.cli import cli
+from digest.cli.base import cli
 from digest.render import item, window
 
 DOCS = Path(__file__).parents[1] / "docs"

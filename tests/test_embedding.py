@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from digest import pipeline
+from digest.embed import Threads
 from digest.errors import ModelError
 from digest.store import Store
 from stored import MODEL, NOW, page, paper
@@ -54,7 +55,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_the_next_texts_are_prepared_while_others_are_computed(store: Store) -> None:
     told: list[tuple[int, int]] = []
-    report = pipeline.embed(store, Slow(4), lambda done, of: told.append((done, of)))
+    with Threads(Slow(4)) as workers:
+        report = pipeline.embed(store, workers, lambda done, of: told.append((done, of)))
     assert report.counts == {"embedded": 7}
     assert told == [(2, 7), (4, 7), (6, 7), (7, 7)]
     ids, rows = store.vectors(MODEL, [paper(number).id for number in range(1, 8)])
@@ -63,9 +65,10 @@ def test_the_next_texts_are_prepared_while_others_are_computed(store: Store) -> 
 
 
 def test_what_was_computed_before_a_failure_is_kept_and_the_rest_is_embedded_next_time(store: Store) -> None:
-    with pytest.raises(ModelError, match="out of memory"):
-        pipeline.embed(store, Slow(4, broken=3))
+    with pytest.raises(ModelError, match="out of memory"), Threads(Slow(4, broken=3)) as workers:
+        pipeline.embed(store, workers)
     assert store.count_without_vector(MODEL) == 1
     again = Slow(1)
-    assert pipeline.embed(store, again).counts == {"embedded": 1}
+    with Threads(again) as workers:
+        assert pipeline.embed(store, workers).counts == {"embedded": 1}
     assert again.seen == 1

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.archive import Archive
-from digest.cli import cli
+from digest.cli.base import cli
 from digest.cli.evaluate import repeated
 from digest.errors import InputError, UsageError
 from digest.evaluation import labels

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+import fields
 from digest import pipeline
 from digest.errors import StoreError
-from digest.pipeline import Plan
 from digest.store import Store
-from digest.types import Key, Match, Page, Topic
+from digest.types import Key, Match, Plan, Topic
 from fields import papers_of
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -20,9 +20,7 @@ TOPIC = Topic(name="unlearning", term="unlearning", seed_keys=("unlearning",), f
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    papers = [*papers_of("unlearning", 30), *papers_of("erasure", 12), *papers_of("continual", 60)]
-    with Store.open("sqlite://") as opened:
-        opened.add_papers("test", Page(papers=tuple(papers), cursor=None), NOW)
+    with fields.archive(NOW) as opened:
         yield opened
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+import fields
 from digest import pipeline, relevance
 from digest.archive import Archive
 from digest.fits import Fits, Kept, Label, stale
-from digest.pipeline import Plan
 from digest.relevance import Scorer
 from digest.store import Store
-from digest.types import Match, Page, Paper, Topic
+from digest.types import Match, Page, Paper, Plan, Topic
 from fields import corpus, paper, papers_of, vectors_of
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -159,9 +159,7 @@ def test_papers_ruled_out_are_told_with_the_reason(archive: Archive, scorer: Sco
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    papers = [*papers_of("unlearning", 30), *papers_of("erasure", 12), *papers_of("continual", 60)]
-    with Store.open("sqlite://") as opened:
-        opened.add_papers("test", Page(papers=tuple(papers), cursor=None), NOW)
+    with fields.archive(NOW) as opened:
         yield opened
 
 

@@ -49,7 +49,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory, embedder: Remembered) -> P
     home = tmp_path_factory.mktemp("crawled") / "home"
     with road.app(home, FRIDAY, embedder) as app:
         app.crawl("sample")
-        app.stage("embed")
+        app.embed()
         app.stage("match")
     return home
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fields
 from botapi import BotApi
 from digest import pipeline
 from digest.applause import applauded, balance
-from digest.pipeline import Plan
 from digest.store import Store
-from digest.types import Choice, Evidence, Page, Paper, Reactions, Topic, Turn
+from digest.types import Choice, Evidence, Page, Paper, Plan, Reactions, Topic, Turn
 from fields import papers_of
 from outbox import NOON, Office, draft
 from reviewing import polled
@@ -96,9 +96,7 @@ TOPIC = Topic(name="unlearning", term="unlearning", seed_keys=("unlearning",), f
 
 @pytest.fixture
 def archive() -> Iterator[Store]:
-    papers = [*papers_of("unlearning", 30), *papers_of("erasure", 12), *papers_of("continual", 60)]
-    with Store.open("sqlite://") as opened:
-        opened.add_papers("test", Page(papers=tuple(papers), cursor=None), NOON)
+    with fields.archive(NOON) as opened:
         yield opened
 
 

@@ -365,3 +365,10 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(Exception, match="Permission denied"):
         build(tmp_path / "site", post())
+
+
+def test_the_site_and_its_feeds_have_the_name_that_was_chosen_for_a_language() -> None:
+    made = archive(post(1), post(2, language="ru"), names={"en": "Lamps & Co"})
+    assert "<title>Lamps &amp; Co</title>" in text(made, "en/index.html")
+    assert "Lamps &amp; Co, " in text(made, "feeds/lamps-en.atom")
+    assert "<title>Дайджест arXiv</title>" in text(made, "ru/index.html")

@@ -31,7 +31,9 @@ from digest.types import Part, TextEntity
 
 GRAPHEME = regex.compile(r"\X")
 TOKEN = regex.compile(
-    r"https?://[!-~]+|#\w+|(?<![a-zа-яё\d])(?:arXiv:)?\d{4}\.\d{4,5}(?:v\d+)?|[a-zа-яё]+", regex.IGNORECASE
+    r"https?://[!-~]+|#\w+|(?<![a-zа-яё\d])(?:arXiv:)?\d{4}\.\d{4,5}(?:v\d+)?"
+    r"|(?:(?!https?://)[a-zа-яё])+",  # a word ends where a link begins
+    regex.IGNORECASE,
 )
 CASES = Path(__file__).parents[2] / "shared" / "data" / "telegram-cases"
 NAMES = sorted(path.name for path in CASES.glob("*.html") if not path.name.startswith("bad_"))
@@ -201,6 +203,11 @@ def test_links_that_hang_together_are_cut_between_them() -> None:
     hold([f"paper{link}{link}paper "], limit=64)
     hold([f"paper{link}{link} "], limit=64)  # of which the part from "arxiv.org" on would fit
     assert [part.text for part in hold([link * 3], limit=70)] == [link * 2, link]
+
+
+def test_a_link_that_hangs_on_a_word_is_cut_off_before_it_begins() -> None:
+    link = f"https://arxiv.org/{'1' * 46}"
+    assert [part.text for part in hold([f"one a{link}"], limit=64)] == ["one a", link]
 
 
 @pytest.mark.slow

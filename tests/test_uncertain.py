@@ -195,3 +195,22 @@ def test_an_uncertain_part_that_equals_another_post_is_not_found_in_it(desk: Off
     desk.wait(minutes=3)
     desk.deliver()
     assert desk.posted() == ["same words"] * 3
+
+
+def test_while_telegram_asks_for_a_rest_editors_are_told_nothing_either(desk: Office, api: BotApi) -> None:
+    """Two parts are looked for: one look says nothing, which is to be told, the other one is met with 429."""
+    desk.sent("first ever", day=-1)
+    desk.write("one")
+    desk.write("two", topic="unlearning")
+    api.fault("drop_before", "drop_before", methods=["sendMessage"])
+    desk.deliver()
+    desk.deliver()
+    assert desk.states() == ["sent", "uncertain", "uncertain"]
+    desk.wait(minutes=3)
+    api.fault("500", "429:300", methods=["forwardMessage"])
+    desk.deliver()
+    desk.deliver()
+    assert api.early() == []
+    desk.wait(seconds=302)
+    desk.deliver()
+    assert desk.posted() == ["first ever", "one", "two"]

@@ -132,6 +132,69 @@ def test_of_a_password_only_a_hash_is_kept_that_only_its_owner_can_read(tmp_path
     assert not password.fits(SECRET + " ")
 
 
+@pytest.fixture
+def tokened(tmp_path: Path, sample_home: Path) -> Iterator[tuple[str, str]]:
+    """The address of a page with a password and a token, and the token."""
+    shutil.copytree(sample_home, tmp_path / "home")
+    access.set_password(tmp_path / "home", SECRET)
+    token = access.make_token(tmp_path / "home")
+    with web.serving(tmp_path / "home", web.FRIDAY) as address:
+        yield address, token
+
+
+def test_a_program_gives_the_token_and_needs_no_cookie(tokened: tuple[str, str]) -> None:
+    address, token = tokened
+    with httpx.Client(base_url=address, trust_env=False) as program:
+        assert program.get("/search").headers["location"].startswith("/login")
+        program.cookies.clear()
+        program.headers["Authorization"] = f"Bearer {token}"
+        found = program.get("/search?q=unlearning")
+        assert found.status_code == 200
+        assert "set-cookie" not in found.headers
+        assert program.get("/metrics").status_code == 200
+        said = {"paper": "2607.01642", "topic": "xai", "opinion": "like"}
+        assert program.post("/feedback", data=said).headers["location"] == "/papers/2607.01642"
+        assert "Noted: on topic" in program.get("/papers/2607.01642").text
+
+
+def test_a_browser_of_another_site_cannot_use_the_token(tokened: tuple[str, str]) -> None:
+    address, token = tokened
+    headers = {"Authorization": f"Bearer {token}", "Origin": "https://evil.example"}
+    assert httpx.post(f"{address}/feedback", headers=headers, trust_env=False).status_code == 403
+    asked = httpx.options(f"{address}/feedback", headers=headers, trust_env=False)
+    assert "access-control-allow-origin" not in asked.headers
+
+
+def test_wrong_tokens_are_refused_and_after_five_even_the_right_one_has_to_wait(
+    tokened: tuple[str, str],
+) -> None:
+    address, token = tokened
+    with httpx.Client(base_url=address, trust_env=False) as program:
+        for given in ("y", "x", token[:-1], token + "x", "\xe9"):
+            answer = program.get("/search", headers={"Authorization": f"Bearer {given}".encode("latin-1")})
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+        answer = program.get("/search", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["retry-after"]) <= 10
+
+
+def test_of_a_token_only_a_hash_is_kept_and_it_opens_the_door_too(tmp_path: Path) -> None:
+    made = access.make_token(tmp_path)
+    file = tmp_path / "page.token"
+    assert made.encode() not in file.read_bytes()
+    assert file.stat().st_mode & 0o077 == 0
+    known = access.load(tmp_path)
+    assert known.is_locked
+    assert known.opens(made)
+    assert not known.opens(made[:-1])
+    cookie = known.cookie(access.new_session(entered=True), web.FRIDAY)
+    assert known.session(cookie, web.FRIDAY)
+    access.make_token(tmp_path)
+    assert access.load(tmp_path).session(cookie, web.FRIDAY) is None
+    assert not access.load(tmp_path).opens(made)
+
+
 @pytest.mark.parametrize(
     "given",
     ["//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)",
@@ -151,6 +214,7 @@ def test_a_page_that_others_can_reach_wants_a_password_first(tmp_path: Path) -> 
     told = run(tmp_path, "serve", "--address", "0.0.0.0", "--port", "0")
     assert told.returncode == 2
     assert "set a password first: digest serve --set-password" in told.stderr
+    assert "digest serve --make-token" in told.stderr
     assert run(tmp_path, "serve", "--set-password", typed="short\n").returncode == 65
     assert run(tmp_path, "serve", "--set-password", typed=f"{SECRET}\n").returncode == 0
 

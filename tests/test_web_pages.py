@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import re
 import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
-from starlette.types import ASGIApp
 
 import web
-from digest import config
-from digest.app import App
-from digest.web import access
-from digest.web import app as pages
-from digest.web.guard import Hosts
 from digest.web.search import Asked, marked
-from digest.web.work import Jobs
 
 PATHS = ["/", "/?day=2026-07-01", "/search", "/search?q=interpretability", f"/papers/{web.HARM}", "/jobs"]
 PAPER = "2607.01642"
@@ -283,82 +273,3 @@ def test_no_query_is_read_as_sql_or_fts5(browser: web.Browser, number: int) -> N
     query = QUERIES[number].encode("utf-8", "surrogatepass")
     assert browser.get(f"/search?q={quote(query)}&expand=1").status_code == 200
     assert browser.get("/search?q=interpretability").text.count("data-item") > 3
-
-
-@contextmanager
-def program(home: Path) -> Iterator[ASGIApp]:
-    with App(config.load(None, home, {}), web.FRIDAY, quiet=True) as app, Jobs((), app.clock.now) as jobs:
-        yield pages.build(app, access.load(home), Hosts("127.0.0.1"), jobs, now=web.FRIDAY)
-
-
-STEMS = [
-    *(
-        "/",
-        "/search",
-        "/papers/",
-        f"/papers/{PAPER}",
-        "/papers/hep-th/9206064",
-        "/bibtex/",
-        "/jobs",
-        "/jobs/1",
-    ),
-    *("/jobs/99999999999999999999", "/login", "/logout", "/feedback", "/language/", "/static/", "/posts"),
-]
-NAMES = "q topic cat year silent mode expand page day next still x csrf paper opinion kind password".split()
-VALUES = [
-    *("", "1", "0", "-1", "9999999999", "xai", "cs.LG", "2026", "2026-07-03", "//evil", "é", "中文", "\x00"),
-    *("'\"<>", "a" * 3000, "..", "like", "../../x", "{{7*7}}", "\r\nX: y", PAPER, "🙈", "١٢", "%00"),
-]
-ENDS = ["", "", "", "/", "%2f", "%ff"]
-KINDS = ["application/x-www-form-urlencoded"] * 3 + ["multipart/form-data", "application/json", ""]
-COOKIES = [b"", b"digest=x", b"digest=a.b.c.d", b"language=xx", "digest=é".encode()]
-METHODS = ["GET"] * 6 + ["POST"] * 3 + ["HEAD", "PUT", "DELETE", "OPTIONS"]
-
-
-def requests(count: int, seed: int, token: str) -> Iterator[httpx.Request]:
-    """Requests put together by chance from what pages know and what they do not."""
-    chance = random.Random(seed)
-
-    def pairs(most: int) -> str:
-        return urlencode(
-            [(chance.choice(NAMES), chance.choice(VALUES)) for _ in range(chance.randrange(most))]
-        )
-
-    for _ in range(count):
-        path = chance.choice(STEMS) + chance.choice([*ENDS, quote(chance.choice(VALUES))])
-        method = chance.choice(METHODS)
-        forms = [f"csrf={token}&{pairs(4)}".encode(), b"\xff\xfe", b"csrf=%ff", b"&" * 2000]
-        headers = [
-            (b"Content-Type", chance.choice(KINDS).encode()),
-            (b"Accept-Language", chance.choice([b"ru", b"zh;q=x", b"*", b""])),
-            (b"Cookie", chance.choice(COOKIES)),
-        ]
-        yield httpx.Request(
-            method,
-            f"http://127.0.0.1{path}?{pairs(4)}",
-            headers=headers if chance.random() < 0.5 else headers[:2],
-            content=chance.choice(forms) if method == "POST" else None,
-        )
-
-
-@pytest.mark.parametrize("count", [250, pytest.param(5_000, marks=pytest.mark.slow)])
-def test_no_request_breaks_a_page(sample_home: Path, tmp_path: Path, count: int) -> None:
-    shutil.copytree(sample_home, tmp_path / "home")
-    seen: dict[int, int] = {}
-
-    async def ask(app: ASGIApp) -> None:
-        """Through a transport that raises what a page raises."""
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
-            first = await client.get("http://127.0.0.1/jobs")
-            token = re.search(r'name="csrf" value="(\w+)"', first.text)
-            assert token
-            for request in requests(count, seed=count, token=token[1]):
-                if "Cookie" not in request.headers:
-                    request.headers["Cookie"] = f"digest={first.cookies['digest']}"
-                answer = await client.send(request)
-                seen[answer.status_code] = seen.get(answer.status_code, 0) + 1
-
-    with program(tmp_path / "home") as app:
-        asyncio.run(ask(app))
-    assert max(seen) < 500, seen
-    assert {200, 303, 404, 405} <= seen.keys()

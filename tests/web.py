@@ -54,12 +54,14 @@ def add_harm(home: Path) -> None:
 
 
 @contextmanager
-def serving(home: Path, now: datetime | None = None, *, program: Sequence[str] = ()) -> Iterator[str]:
+def serving(
+    home: Path, now: datetime | None = None, *, program: Sequence[str] = (), options: Sequence[str] = ()
+) -> Iterator[str]:
     """The address of the page of a digest home, while it is served; ``program`` is what long work is begun
-    with."""
+    with, ``options`` what it is given."""
     with (
         App(config.load(None, home, {}), now or datetime.now(UTC), quiet=True) as app,
-        Jobs(program, app.clock.now) as jobs,
+        Jobs(program, app.clock.now, options) as jobs,
     ):
         page = web.build(app, access.load(home), Hosts("127.0.0.1"), jobs, now=now)
         listening = server.listen("127.0.0.1", 0)

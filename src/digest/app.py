@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from copy import copy
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +15,13 @@ from typing import TYPE_CHECKING, Literal, Self
 from msgspec.structs import replace
 
 from digest.clock import Clock
-from digest.days import is_weekend, new_york_day
-from digest.errors import DeliveryError, InputError, StoreError, TryAgain, UsageError, refused
+from digest.days import new_york_day
+from digest.errors import DeliveryError, InputError, StoreError, TryAgain, UsageError
+from digest.home import alone_in, make_home
 from digest.kept import Kept
 from digest.types import (
     Language,
+    Plan,
     PostState,
     RunReport,
     Series,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from digest.embed import F32, BulkEmbedder
     from digest.index import VectorIndex, Vectors
     from digest.inverted import WordIndex
-    from digest.pipeline import Plan
     from digest.render import Writer
     from digest.search import Searcher
     from digest.sources import Source
@@ -100,7 +100,7 @@ class App:
         from digest.store import Store
 
         if not self.readonly:
-            self.make_home()
+            make_home(self.settings.home)
         return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @property
@@ -311,8 +311,6 @@ class App:
     @cached_property
     def plan(self) -> Plan:
         """What match and write go by."""
-        from digest.pipeline import Plan
-
         state: PostState = "draft" if self.settings.posts_wait else "approved"
         return Plan(
             topics=tuple(self.topics),
@@ -384,13 +382,16 @@ class App:
         """All stages in order. A source that cannot be read now stops none of the others: posts are
         written from what the archive holds, and the run ends with 75 unless today's batch is there. A
         model that is not there is told before the first."""
+        from digest.crawling import batch_is_missing
+
         with self.alone():
             _ = self.plan, self.writer
             crawled = self._crawl(self.source(source))
             stages = [crawled, self._embed(), self._match()]
             wrote, posts = self._write()
             sent = self._deliver()
-            exit_code = TryAgain.exit_code if self._batch_is_missing(crawled) else _exit_code(sent)
+            missing = batch_is_missing(self.store, self.now, crawled)
+            exit_code = TryAgain.exit_code if missing else _exit_code(sent)
             return self.record("run", [*stages, *wrote, sent], posts, exit_code)
 
     def crawl(self, source: str | None, since: date | None = None, *, check: bool = False) -> RunReport:
@@ -407,14 +408,14 @@ class App:
 
     def backfill(self, topic: str, since: date, until: date | None) -> RunReport:
         """The papers of a topic since a day, by the keys it has: seeds and active ones."""
-        from digest import pipeline
+        from digest import corpus
 
         wanted = self.topic(topic)
         if since > min(until or since, new_york_day(self.now)):
             raise UsageError(f"--since {since} is later than {'--until' if until else 'today'}")
         with self.alone():
-            self.store.sync_keys(topic, pipeline.configured_keys(wanted), self.now)
-            keys = [key.text for key in self.store.keys(topic, states=pipeline.ACTIVE)]
+            self.store.sync_keys(topic, corpus.configured_keys(wanted), self.now)
+            keys = [key.text for key in self.store.keys(topic, states=corpus.ACTIVE)]
             source = self.arxiv.backfill(wanted, keys, since, until)
             return self._record_crawl("backfill", self._read(source, every=0.0))
 
@@ -447,13 +448,13 @@ class App:
         with self.alone():
             return self.record("match", [self._match(since)])
 
-    def stage(self, name: Literal["embed", "match", "write", "deliver"]) -> RunReport:
-        """One of the later stages alone."""
+    def stage(self, name: Literal["embed", "match", "write", "deliver"], ray: str | None = None) -> RunReport:
+        """One of the later stages alone; ``ray`` is the address of a cluster to embed on."""
         with self.alone():
             if name == "write":
                 wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
-            stages = {"embed": self._embed, "match": self._match, "deliver": self._deliver}
+            stages = {"embed": lambda: self._embed(ray), "match": self._match, "deliver": self._deliver}
             done = stages[name]()
             return self.record(name, [done], exit_code=_exit_code(done))
 
@@ -479,20 +480,18 @@ class App:
         self.word_index()
         return crawled
 
-    def _batch_is_missing(self, crawled: StageReport) -> bool:
-        """Whether a crawl was put off and the last batch there can be has not come in some other way."""
-        day = new_york_day(self.now)
-        while is_weekend(day):
-            day -= timedelta(days=1)
-        return "deferred" in crawled.counts and not self.store.day_counts(day, day)
-
-    def _embed(self) -> StageReport:
-        from digest import pipeline
+    def _embed(self, ray: str | None = None) -> StageReport:
+        from digest import cluster, pipeline
+        from digest.embed import Threads
+        from digest.progress import progress
 
         if not self.store.count_without_vector(self.model):
             return StageReport("embed", 0.0, {"embedded": 0})
-        with progress("embed", quiet=self._quiet) as step:
-            report = pipeline.embed(self.store, self.embedder, step)
+        chosen = self.settings.embed
+        how = cluster.How(chosen.model, chosen.device, chosen.batch_size, chosen.backend)
+        workers = cluster.joined(ray, how, lambda: self.embedder) if ray else Threads(self.embedder)
+        with workers as at_work, progress("embed", quiet=self._quiet) as step:
+            report = pipeline.embed(self.store, at_work, step)
         self.index()
         return report
 
@@ -585,34 +584,6 @@ class App:
         """Hold the lock of the digest home."""
         return alone_in(self.settings.home)
 
-    def make_home(self) -> None:
-        """The folder of the home, made where it is not there."""
-        make_home(self.settings.home)
-
-
-def make_home(home: Path) -> None:
-    """A folder to be a home; raises DigestError where it cannot be made."""
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refused(error, "choose another --home") from error
-
-
-@contextmanager
-def alone_in(home: Path) -> Iterator[None]:
-    """Hold the lock of a digest home, so that only one process changes it; the system lets go of it
-    when the process ends, however it ends. Raises TryAgain where another holds it."""
-    from filelock import FileLock, Timeout
-
-    make_home(home)
-    path = home / "digest.lock"
-    try:
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout:
-        reason = "another digest is at work in this home; try again when it is done"
-        raise TryAgain(f"{path}: {reason}") from None
-
 
 def _sample() -> Source:
     from digest.sources.sample import sample
@@ -625,20 +596,3 @@ def _exit_code(done: StageReport) -> int:
     if done.counts.keys() & {"paused", "stopped", "uncertain", "failed", "held"}:
         return DeliveryError.exit_code
     return TryAgain.exit_code if done.counts.get("queued") else 0
-
-
-@contextmanager
-def progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on stderr with rate and time left, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=what, unit=" papers", file=sys.stderr, leave=False) as bar:
-
-        def step(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield step

@@ -196,6 +196,14 @@ def why_empty(store: Store, now: datetime, crawled: StageReport) -> tuple[str, .
     return (f"nothing new: the batch of {newest:%A} {newest} was read before, {stored} papers of it",)
 
 
+def batch_is_missing(store: Store, now: datetime, crawled: StageReport) -> bool:
+    """Whether a crawl was put off and the last batch there can be has not come in some other way."""
+    day = new_york_day(now)
+    while is_weekend(day):
+        day -= timedelta(days=1)
+    return "deferred" in crawled.counts and not store.day_counts(day, day)
+
+
 class Progress:
     """Tells how far a crawl has come after each page: one line that is written anew on a terminal, else a
     line at most every ``every`` seconds."""

@@ -467,7 +467,9 @@ class _Round:
 
     def _tell(self) -> None:
         """Tell the editors what happened, once: again only where it may not have arrived, as two alarms are
-        better than none."""
+        better than none. While the sender has to rest the next round does it."""
+        if self._store.sender_rests(self._sender.name, self._clock.now()) is not None:
+            return
         held, paused = self._untold()
         lines = [_alarm(one, self._held.get(one.id) or one.error or "") for one in held]
         lines += [
@@ -477,7 +479,10 @@ class _Round:
         if lines := list(dict.fromkeys([*lines, *self._alarms])):
             try:
                 self._sender.tell("\n\n".join(lines))
-            except (NotSent, Uncertain):
+            except NotSent as error:
+                self._rest(error, 1)
+                return
+            except Uncertain:
                 return
             except DigestError:  # the report says it too
                 pass

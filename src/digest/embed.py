@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from digest.encoder import QueryEncoder, encodable, revision
 from digest.errors import ModelError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -55,6 +56,50 @@ class BulkEmbedder(Embedder, Protocol):
 
     def compute(self, prepared: Prepared) -> F32:
         """float32[n, dimension], row i for text i, each of length 1."""
+
+
+class Workers(Protocol):
+    """What computes vectors, ``at_once`` texts at a time and up to ``ahead`` such batches under way."""
+
+    name: str
+    dimension: int
+    at_once: int
+
+    @property
+    def ahead(self) -> int:
+        """May change while it is at work."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Who they were, for the report."""
+
+    def submit(self, texts: Sequence[str]) -> Future[F32]:
+        """float32[n, dimension] of a batch, row i for text i, once it is computed."""
+
+
+class Threads:
+    """An embedder of this process as workers: while some texts are computed the next ones are made ready,
+    and the last ones can be stored."""
+
+    ahead = 2
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, embedder: BulkEmbedder) -> None:
+        self.name, self.dimension, self.at_once = embedder.name, embedder.dimension, embedder.at_once
+        self._embedder = embedder
+        self._preparing, self._computing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+
+    def submit(self, texts: Sequence[str]) -> Future[F32]:
+        """Begin with a batch."""
+        ready = self._preparing.submit(self._embedder.prepare, texts)
+        return self._computing.submit(lambda: self._embedder.compute(ready.result()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._preparing.shutdown(cancel_futures=True)
+        self._computing.shutdown(cancel_futures=True)
 
 
 def load_embedder(model: str = DEFAULT_MODEL, device: str = "auto", batch_size: int = 32) -> SentenceEmbedder:
@@ -210,6 +255,8 @@ def _own_tokenizer(network: SentenceTransformer) -> Tokenizer | None:
 
     A copy, because transformers changes truncation on its own one at every call.
     """
+    from tokenizers import Tokenizer
+
     theirs = network.tokenizer
     backend = getattr(theirs, "backend_tokenizer", None)
     padded_right = getattr(theirs, "padding_side", "") == "right" and theirs.pad_token_id is not None

@@ -7,7 +7,6 @@ are fitted anew, and a word says why.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from digest.archive import Vocabulary
 from digest.errors import refused
 from digest.ranking import Fitted, Linear, Own
 from digest.relevance import SCORER, Belief, Scorer
+from digest.whole import written_whole
 
 FORMAT = 2
 EVERY = timedelta(days=7)
@@ -95,20 +95,13 @@ class Fits:
 
     def save(self, topic: str, kept: Kept) -> None:
         """Keep a topic's weights, whole or not at all. Raises InputError where the folder is refused."""
-        file = self._file(topic)
-        temporary = file.with_suffix(".tmp")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as out:
+            with written_whole(self._file(topic)) as out:
                 label = np.frombuffer(msgspec.json.encode(kept.label), dtype=np.uint8)
                 np.savez(out, label=label, **_arrays(kept.scorer))
-                out.flush()
-                os.fsync(out.fileno())
-            temporary.replace(file)
         except OSError as error:
             raise refused(error, "make room, or choose another --home") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _file(self, topic: str) -> Path:
         return self._folder / f"{topic}.npz"

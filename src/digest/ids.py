@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from msgspec import Struct
 
 from digest.errors import InputError
+from digest.patterns import pattern
 
 # --- identifiers ----------------------------------------------------------------------------------
 
@@ -30,14 +30,14 @@ class PaperId(Struct, frozen=True):
         return self.base if self.version is None else f"{self.base}v{self.version}"
 
 
-_PREFIX = re.compile(
+_PREFIX = pattern(
     r"""(?: arxiv: | oai:arxiv\.org: | doi:10\.48550/arxiv\. | (?:https?://)?(?:dx\.)?doi\.org/10\.48550/arxiv\.
       | (?:https?://)?(?:[a-z]+\.)?arxiv\.org/(?:abs|pdf|html|format|src|e-print)/ )\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
-_SUFFIX = re.compile(r"(?:\.pdf)?/?(?:[?#]\S*)?\Z", re.IGNORECASE)
-_NEW = re.compile(r"([0-9]{2})([0-9]{2})\.([0-9]{4,5})(?:v([1-9][0-9]{0,3}))?", re.IGNORECASE)
-_OLD = re.compile(
+_SUFFIX = pattern(r"(?:\.pdf)?/?(?:[?#]\S*)?\Z", re.IGNORECASE)
+_NEW = pattern(r"([0-9]{2})([0-9]{2})\.([0-9]{4,5})(?:v([1-9][0-9]{0,3}))?", re.IGNORECASE)
+_OLD = pattern(
     r"([a-z][a-z-]*)(?:\.[a-z]{2})?/([0-9]{2})([0-9]{2})([0-9]{3})(?:v([1-9][0-9]{0,3}))?", re.IGNORECASE
 )
 
@@ -117,7 +117,7 @@ def sort_key(paper: PaperId | str) -> tuple[int, int, int, str]:
 
 # --- categories -----------------------------------------------------------------------------------
 
-_CATEGORY = re.compile(r"[a-z-]+(\.[A-Za-z-]+)?")
+_CATEGORY = pattern(r"[a-z-]+(\.[A-Za-z-]+)?")
 _TAXONOMY = """
     cs.AI Artificial Intelligence
     cs.AR Hardware Architecture
@@ -300,5 +300,7 @@ def nearest_category(text: str) -> str | None:
     if len(same_class) == 1:
         return same_class[0]
     begins = [code for name, code in names.items() if len(asked) > 3 and name.startswith(asked)]
+    from difflib import get_close_matches
+
     near = get_close_matches(asked, codes | names, n=1, cutoff=0.6)
     return begins[0] if begins else (codes | names)[near[0]] if near else None

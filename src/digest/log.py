@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
+from digest.patterns import pattern
+
 if TYPE_CHECKING:
     import structlog
 
@@ -27,8 +29,8 @@ _LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DE
 # httpx logs each URL at INFO, and Telegram's URLs hold the token.
 _TALKERS = ("httpx", "httpcore", "urllib3")
 
-_SECRET_NAME = re.compile(r"(^|[_-])(token|password|secret|authorization|api[_-]?key)$", re.IGNORECASE)
-_SECRET = re.compile(
+_SECRET_NAME = pattern(r"(^|[_-])(token|password|secret|authorization|api[_-]?key)$", re.IGNORECASE)
+_SECRET = pattern(
     # a Telegram bot token: https://core.telegram.org/bots/api#authorizing-your-bot
     r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}"
     r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"  # user:password in a URL

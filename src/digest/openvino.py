@@ -55,6 +55,8 @@ class OpenVinoEmbedder(SentenceEmbedder):
     def __init__(self, name: str, network: SentenceTransformer, compiled: Any, made: Made) -> None:
         super().__init__(name, network)
         self.made = made
+        self.folder: Path | None = None
+        """Where the network is kept, for other machines too; None where it is to be made anew."""
         self._compiled = compiled
 
     def _run(self, batches: Sequence[tuple[I64, I64]]) -> Iterator[F32]:
@@ -97,7 +99,9 @@ def load(plain: SentenceEmbedder, folder: Path, texts: Callable[[int], list[str]
     if made.worst < ENOUGH:
         logger.warning("openvino is not near enough to full precision: torch embeds", extra=_figures(made))
         return plain
-    return _embedder(plain, _compiled(str(folder / f"{made.precision}.xml")), made)
+    embedder = _embedder(plain, _compiled(str(folder / f"{made.precision}.xml")), made)
+    embedder.folder = folder if (folder / _REPORT).exists() else None
+    return embedder
 
 
 def _read(folder: Path, model: str, version: str) -> Made | None:

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
+from digest.patterns import pattern
+
 NORMALISER = "phrases-1"
 
 BREAK = "."
@@ -23,11 +25,11 @@ LONGEST = 4
 
 # Joined to the word after a hyphen, so that both spellings are one word.
 _PREFIXES = "un|re|de|pre|non|anti|multi|auto|counter|hyper|super|sub|co|mis|dis"
-_MARKUP = re.compile(r"\\[a-z]+\*?|[{}]")
-_PREFIX_HYPHEN = re.compile(rf"(?<![\w-])({_PREFIXES})[-‐‑](?=[^\W\d_]{{3}})")
-_POSSESSIVE = re.compile(r"['’]s?(?![^\W_])|['’]")
-_JOINED = re.compile(r"(?<=\w)[-‐‑‒–/](?=\w)|[\"“”‘`´~]")
-_NO_WORD = re.compile(r"[^\w\s\u0300-\u036f]+|_+")
+_MARKUP = pattern(r"\\[a-z]+\*?|[{}]")
+_PREFIX_HYPHEN = pattern(rf"(?<![\w-])({_PREFIXES})[-‐‑](?=[^\W\d_]{{3}})")
+_POSSESSIVE = pattern(r"['’]s?(?![^\W_])|['’]")
+_JOINED = pattern(r"(?<=\w)[-‐‑‒–/](?=\w)|[\"“”‘`´~]")
+_NO_WORD = pattern(r"[^\w\s\u0300-\u036f]+|_+")
 
 _IRREGULAR = {
     "analyses": "analysis", "axes": "axis", "bases": "basis", "biases": "bias", "buses": "bus",

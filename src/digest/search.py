@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from digest import ids, snippets
 from digest.query import Query, Term
-from digest.types import Answer, Hit, Paper
+from digest.types import Answer, Hit, Paper, Window
 
 if TYPE_CHECKING:
     from digest.index import VectorIndex
@@ -28,6 +28,7 @@ Mode = Literal["words", "vectors", "both"]
 FloatVector = npt.NDArray[np.float32]
 
 DEPTH = 200  # answers taken from each side before they are fused
+SPARE = 10  # neighbours more than asked for: the paper itself, and what is withdrawn
 MEANING = 0.4  # the share of the cosine
 FEEDBACK = 10  # papers of the first answer whose abstracts are looked at
 MOST_TERMS = 8  # of a query that is still widened by feedback
@@ -136,7 +137,7 @@ class Searcher:
         _, vectors = self._archive.vectors(self._model, [number])
         if not len(vectors):
             return []
-        near = self._by_meaning(vectors[0], query, max(DEPTH, k + 1))
+        near = self._by_meaning(vectors[0], query, k + SPARE)
         near.pop(number, None)
         best = list(near.items())[:k]
         papers = self._archive.papers([found for found, _ in best])
@@ -176,7 +177,7 @@ class Searcher:
 
         ``find`` gives so many with their scores, best first, and whether there are no more.
         """
-        depth = wanted + wanted // 10  # a few are withdrawn
+        depth = wanted + wanted // 10 if query.window == Window() else 4 * wanted  # a few are withdrawn
         while True:
             found, all_there = find(depth)
             passed = self._archive.passing(list(found), query)
@@ -184,7 +185,8 @@ class Searcher:
                 passed = [number for number in passed if number in self._among]
             if len(passed) >= wanted or all_there:
                 return {number: found[number] for number in passed[:wanted]}
-            depth *= 10
+            # A little more than so many would hold enough, were the others like these.
+            depth = min(10 * depth, max(2 * depth, 5 * depth * wanted // (4 * max(1, len(passed)))))
 
     def _with_cosines(
         self, near: Mapping[int, float], others: Mapping[int, float], vector: FloatVector

@@ -32,6 +32,8 @@ def found(term: Term, words: Words) -> Iterator[Span]:
     """Where a term stands in a text, whatever the endings of its words: (start, end) in characters."""
     spans, roots = words
     wanted = [_root(word) for word in term.words]
+    if not wanted:
+        return
     for at in range(len(roots) - len(wanted) + 1):
         if roots[at] == wanted[0] and roots[at : at + len(wanted)] == wanted:
             yield spans[at][0], spans[at + len(wanted) - 1][1]
@@ -40,6 +42,8 @@ def found(term: Term, words: Words) -> Iterator[Span]:
 def snippet(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]:
     """The passage of the abstract with most of the terms, readable, and where they stand in it; ("", ())
     where the abstract holds none."""
+    if not terms:
+        return "", ()
     text = " ".join(readable(paper.abstract).split())
     words = words_of(text)
     spans = sorted(
@@ -62,7 +66,7 @@ def places(paper: Paper, terms: Sequence[Term], *, holds: bool = True) -> dict[s
     """Which terms stand in title, abstract and authors; under ``form`` those that none of these holds as
     they were given, where none is held and yet it is known (``holds``) that some form of one is."""
     held: dict[str, tuple[str, ...]] = {}
-    for place in ("title", "abstract", "authors"):
+    for place in ("title", "abstract", "authors") if terms else ():
         text = " ".join(paper.authors) if place == "authors" else getattr(paper, place)
         words = words_of(text)
         here = [term.text for term in terms if term.where in ("any", place) and any(found(term, words))]

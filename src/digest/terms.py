@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from digest.corpus import known_keys
 from digest.errors import InputError, UsageError
-from digest.pipeline import known_keys
 from digest.types import Trend
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ import re
 import unicodedata
 
 from digest import latex
+from digest.patterns import pattern
 
 # --- what is stored -------------------------------------------------------------------------------
 
 # Control characters, surrogates (no UTF-8 holds them), the byte order mark, and the marks that turn
 # the direction of a whole line (https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings).
-_DROPPED = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_DROPPED = pattern("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 _PRINTABLE = bytes(range(0x20, 0x7F))
 
@@ -46,7 +47,7 @@ def readable(text: str) -> str:
 
 
 # **bold**, *so*, `code`, [text](address): https://spec.commonmark.org/0.31.2/#inlines
-_MARKDOWN = re.compile(
+_MARKDOWN = pattern(
     r"(?<![\w*])(\*\*|\*)(?=[\w(“])(?P<strong>[^*]{1,200}?)(?<=[^\s*])\1(?![\w*])"
     r"|(?<![`\w])(`{1,2})(?=[^\s`])(?P<code>[^`]{1,200}?)(?<=[^\s`])\3(?![`\w])"
     r"|\[(?P<text>[^][]{1,200})\]\((?:https?://|www\.|[\w-]+\.[\w.-]+/)[^\s()]*\)"
@@ -67,7 +68,7 @@ def utf16_length(text: str) -> int:
 # --- sentences ------------------------------------------------------------------------------------
 
 
-_POINTS_BACK = re.compile(
+_POINTS_BACK = pattern(
     r"""^(?: (?:however|but|yet|still|thus|hence|therefore|moreover|furthermore|additionally|in\ addition
         |finally|as\ a\ result|consequently|instead|accordingly|specifically|in\ particular|notably
         |(?:first|second|third)(?:ly)?|then|next|also|here),\s
@@ -91,7 +92,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_END = re.compile(r"""[.!?…]+(?:["'”’»)\]}$]|\\\))*(?=\s|\Z)|[。！？]+["'”’»）」』】)]*""")
+_END = pattern(r"""[.!?…]+(?:["'”’»)\]}$]|\\\))*(?=\s|\Z)|[。！？]+["'”’»）」』】)]*""")
 _ABBREVIATIONS = _words(
     """e.g i.e al vs proc abbr cf w.r.t resp viz approx aka a.k.a i.i.d etal ca esp incl s.t st dr mr
     mrs ms prof jr ph.d т.е т.к т.н т.д т.п напр см рис табл стр им др проф акад гг"""
@@ -106,8 +107,8 @@ _STARTERS = _words(
     Here There Then Thus Hence If When While Using Based Experiments Results Such Both"""
 )
 _ITEMS = frozenset(map(str, range(1, 21)))  # "1. We show"
-_LAST_WORD = re.compile(r"[\w.]*\w(?=\W*\Z)")
-_ENUMERATOR = re.compile(r"(?:[:;,(]|\b(?:and|or))\s*\d{1,2}\Z")  # in three ways: 1. By day, 2. By night
+_LAST_WORD = pattern(r"[\w.]*\w(?=\W*\Z)")
+_ENUMERATOR = pattern(r"(?:[:;,(]|\b(?:and|or))\s*\d{1,2}\Z")  # in three ways: 1. By day, 2. By night
 _OPENING = "\"'“‘«([{*`„"
 
 

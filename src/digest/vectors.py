@@ -8,17 +8,16 @@ follows the header. Written and read in blocks: memory does not grow with the ar
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
-from uuid import uuid4
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from digest.errors import InputError, refused
+from digest.whole import written_whole
 
 F32 = npt.NDArray[np.float32]
 
@@ -85,18 +84,11 @@ class VectorFile(NamedTuple):
 
 def write(path: Path, model: str, dimension: int, blocks: Iterable[tuple[list[bytes], F32]]) -> int:
     """Store vectors in a file, which takes its name when it is whole; how many there were."""
-    temporary = path.with_name(f".{path.name}-{uuid4().hex[:8]}.tmp")
     try:
-        with temporary.open("wb") as file:
-            count = _fill(file, model, dimension, blocks)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with written_whole(path, shared=True) as file:
+            return _fill(file, model, dimension, blocks)
     except OSError as error:
         raise refused(OSError(error.errno, error.strerror, str(path))) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return count
 
 
 def _fill(file: BinaryIO, model: str, dimension: int, blocks: Iterable[tuple[list[bytes], F32]]) -> int:

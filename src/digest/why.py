@@ -6,13 +6,15 @@ the paper looks like the topic when nothing is named, its neighbours, what peopl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
+from typing import Any, Self
 
 from msgspec import Struct
 
 from digest.mentions import IN_TITLE, ONCE, REPEATED, other_keys, seed_keys
-from digest.phrases import KeyMatcher
+from digest.phrases import KeyMatcher, normalise
 from digest.types import AnnounceType, Feedback, Key, Match, Paper, Post, Topic
 
 NEWS: tuple[AnnounceType, ...] = ("new", "cross")
@@ -21,14 +23,77 @@ TELLING = 0.5
 """A paper that looks more like the topic than so many of its own speaks for itself, else against."""
 
 
+ENGLISH: Mapping[str, str] = {
+    "in_title": "its title holds",
+    "in_abstract": "its abstract holds {n} times",
+    "in_abstract_once": "its abstract holds once",
+    "seed_title": '{place} the seed key "{key}" (weight {weight:g})',
+    "seed_abstract": '{place} the seed key "{key}", which says less than the title (weight {weight:g})',
+    "seed_once": '{place} the seed key "{key}", which says little (weight {weight:g})',
+    "other_key": '{place} "{key}", {trust}',
+    "trust_given": "a key a person gave, measured by no corpus (trust {trust:.2f})",
+    "trust_measured": "a key of which {verified} of {adds} added papers were verified with its own words "
+    "left out, at least {share:.0%} (trust {trust:.2f})",
+    "silent": "never says {keys}: it is silent about its topic",
+    "no_key": "holds no key of the topic, neither {keys} nor another",
+    "excluded_beside": "holds the excluded {keys}, beside a seed key, so it counts as usual",
+    "excluded": "holds the excluded {keys}, and no seed key: that rules it out",
+    "holds_rejected": 'holds "{key}", a key that was rejected',
+    "holds_retired": 'holds "{key}", a key that was retired',
+    "looks": "looks more like the topic than {share:.0%} of its own papers, the topic's words left out",
+    "looks_by": "looks more like the topic than {share:.0%} of its own papers, the topic's words left out "
+    "(ranks above {ways})",
+    "near": 'near to a paper on topic: "{title}" ({paper}, cosine {cosine:.2f})',
+    "named": "the configuration names it as a paper of the topic",
+    "liked": "liked on {day} by {by}",
+    "disliked": "disliked on {day} by {by}: never posted in this topic",
+    "withdrawn": "withdrawn by its authors",
+    "categories": "its categories, {codes}, are none of the topic's",
+    "no_news": "first seen as {kind}, a later version: it is no news",
+    "out_disliked": "left out of the topic: a person dislikes it",
+    "out": "left out of the topic on {day}: {reason}",
+    "score_over": "score {score:.2f}, over the topic's floor of {floor:g}",
+    "score_below": "score {score:.2f}, below the topic's floor of {floor:g}",
+    "no_match": "was scored and is no match: ruled out, or no key and a score below {least:g}",
+    "not_scored": "was not scored: it was announced on {day}, and a run looks only a few days back "
+    "(digest match --as-of {day})",
+    "holding": "stands in post {posts} of {day} ({genre} in {languages}; {state})",
+    "in_no_post": "in no post: {reason}",
+    "left_out": "left out on {day}: {reason}",
+    "merged": "near-identical to {paper}, which stands for both",
+    "elsewhere": "a paper stands in one topic only, and fits {topic} better ({score:.2f})",
+    "unwritten": "no post of {topic} was written since it was announced on {day}",
+    "full": "post {post} of {day} was full: its {n} papers score {score:.2f} and more",
+    "crowded_out": "post {post} of {day} has {n} papers, from {score:.2f}: this one was too like one of "
+    "them, said less that is new, or came later",
+}
+"""What is said, by name; other languages say the same of the same values (words/*/why.toml of the page)."""
+
+
+class Said(str):
+    """A line in English that can be said in other languages: its name and its values. A value that is Said is
+    a part of the line; a tuple is phrases."""
+
+    __slots__ = ("name", "values")
+
+    name: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, name: str, /, **values: Any) -> Self:
+        shown = {key: _any_of(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        made = super().__new__(cls, ENGLISH[name].format(**shown))
+        made.name, made.values = name, values
+        return made
+
+
 class Why(Struct, frozen=True, kw_only=True):
     """What speaks for a paper in a topic and what against it, and what came of it."""
 
     topic: str
     score: float | None
-    speaks_for: tuple[str, ...]
-    speaks_against: tuple[str, ...]
-    outcome: tuple[str, ...]
+    speaks_for: tuple[Said, ...]
+    speaks_against: tuple[Said, ...]
+    outcome: tuple[Said, ...]
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -70,57 +135,64 @@ def why(paper: Paper, topic: Topic, keys: Sequence[Key], record: Record) -> Why:
 
 # What speaks.
 
+# To make a matcher takes longer than to look at an abstract with it; each topic looks at the same one.
+_matcher = lru_cache(100)(KeyMatcher)
+_normal = lru_cache(10)(normalise)
 
-def _by_keys(paper: Paper, topic: Topic, keys: Sequence[Key]) -> tuple[list[str], list[str]]:
+
+def _by_keys(paper: Paper, topic: Topic, keys: Sequence[Key]) -> tuple[list[Said], list[Said]]:
     seeds, others = seed_keys(topic, keys), other_keys(topic, keys)
     by_text = {key.text: key for key in keys}
-    matcher = KeyMatcher((*seeds, *others), topic.exclude_keys)
-    counts, title = matcher.count(paper.text), matcher.count(paper.title)
+    matcher = _matcher((*seeds, *others), topic.exclude_keys)
+    normal = _normal(paper.text)
+    counts, title = matcher.count(paper.text, normal), matcher.count(paper.title, _normal(paper.title))
     for_ = [_seed(key, counts[key], key in title) for key in seeds if counts[key]]
     named = bool(for_)
     for_ += [
-        f'{_place(counts[key], key in title)} "{key}", {_trust(by_text.get(key), trust)}'
+        Said(
+            "other_key",
+            place=_place(counts[key], key in title),
+            key=key,
+            trust=_trust(by_text.get(key), trust),
+        )
         for key, trust in others.items()
         if counts[key]
     ]
-    against = [] if named else [f"never says {_any_of(seeds)}: it is silent about its topic"]
+    against = [] if named else [Said("silent", keys=tuple(seeds))]
     if not for_:
-        against = [f"holds no key of the topic, neither {_any_of(seeds)} nor another"]
-    excluded = KeyMatcher(topic.exclude_keys).find(paper.text)
+        against = [Said("no_key", keys=tuple(seeds))]
+    excluded = _matcher(topic.exclude_keys).find(paper.text, normal)
     if excluded:
-        weight = "beside a seed key, so it counts as usual" if named else "and no seed key: that rules it out"
-        against.append(f"holds the excluded {_any_of(excluded)}, {weight}")
+        against.append(Said("excluded_beside" if named else "excluded", keys=excluded))
     return for_, against + _refused(paper, keys)
 
 
-def _seed(key: str, count: int, in_title: bool) -> str:
-    says = IN_TITLE if in_title else REPEATED if count > 1 else ONCE
-    weight = (
-        "" if says == IN_TITLE else ", which says less than the title" if count > 1 else ", which says little"
-    )
-    return f'{_place(count, in_title)} the seed key "{key}"{weight} (weight {says:g})'
-
-
-def _place(count: int, in_title: bool) -> str:
+def _seed(key: str, count: int, in_title: bool) -> Said:
+    place = _place(count, in_title)
     if in_title:
-        return "its title holds"
-    return "its abstract holds once" if count == 1 else f"its abstract holds {count} times"
+        return Said("seed_title", place=place, key=key, weight=IN_TITLE)
+    if count > 1:
+        return Said("seed_abstract", place=place, key=key, weight=REPEATED)
+    return Said("seed_once", place=place, key=key, weight=ONCE)
 
 
-def _trust(key: Key | None, trust: float) -> str:
+def _place(count: int, in_title: bool) -> Said:
+    if in_title:
+        return Said("in_title")
+    return Said("in_abstract_once") if count == 1 else Said("in_abstract", n=count)
+
+
+def _trust(key: Key | None, trust: float) -> Said:
     if key is None or key.evidence is None:
-        return f"a key a person gave, measured by no corpus (trust {trust:.2f})"
+        return Said("trust_given", trust=trust)
     told = key.evidence
-    return (
-        f"a key of which {told.verified} of {told.adds} added papers were verified with its own words left "
-        f"out, at least {told.lower_bound:.0%} (trust {trust:.2f})"
-    )
+    return Said("trust_measured", verified=told.verified, adds=told.adds, share=told.lower_bound, trust=trust)
 
 
-def _refused(paper: Paper, keys: Sequence[Key]) -> list[str]:
+def _refused(paper: Paper, keys: Sequence[Key]) -> list[Said]:
     states = {key.text: key.state for key in keys if key.state in ("rejected", "retired")}
-    found = KeyMatcher(tuple(states)).find(paper.text)
-    return [f'holds "{key}", a key that was {states[key]}' for key in found]
+    found = _matcher(tuple(states)).find(paper.text, _normal(paper.text))
+    return [Said(f"holds_{states[key]}", key=key) for key in found]
 
 
 def _any_of(phrases: Sequence[str]) -> str:
@@ -128,110 +200,108 @@ def _any_of(phrases: Sequence[str]) -> str:
     return " or ".join((", ".join(quoted[:-1]), quoted[-1])) if len(quoted) > 1 else quoted[0]
 
 
-def _by_looks(match: Match | None) -> tuple[list[str], list[str]]:
+def _by_looks(match: Match | None) -> tuple[list[Said], list[Said]]:
     if match is None:
         return [], []
     looks = match.evidence.scores.get("looks", 0.0)
     ways = {name: share for name, share in match.evidence.scores.items() if name not in ("looks", "keys")}
-    told = f"looks more like the topic than {looks:.0%} of its own papers, the topic's words left out"
-    if ways:
-        told += " (ranks above " + ", ".join(f"{share:.1%} by {way}" for way, share in ways.items()) + ")"
+    by = ", ".join(f"{share:.1%} by {way}" for way, share in ways.items())
+    told = Said("looks_by", share=looks, ways=by) if ways else Said("looks", share=looks)
     near = [
-        f'near to a paper on topic: "{each.title}" ({each.paper}, cosine {each.similarity:.2f})'
+        Said("near", title=each.title, paper=each.paper, cosine=each.similarity)
         for each in match.evidence.neighbours
     ]
     return ([told, *near], []) if looks >= TELLING else (near, [told])
 
 
-def _by_people(paper: Paper, topic: Topic, record: Record) -> tuple[list[str], list[str]]:
+def _by_people(paper: Paper, topic: Topic, record: Record) -> tuple[list[Said], list[Said]]:
     for_, against = [], []
     if paper.id in topic.seed_papers:
-        for_.append("the configuration names it as a paper of the topic")
+        for_.append(Said("named"))
     last = record.feedback[-1] if record.feedback else None
     if last and last.opinion == "like":
-        for_.append(f"liked on {last.given_at:%Y-%m-%d} by {last.given_by}")
+        for_.append(Said("liked", day=last.given_at.date(), by=last.given_by))
     if last and last.opinion == "dislike":
-        against.append(f"disliked on {last.given_at:%Y-%m-%d} by {last.given_by}: never posted in this topic")
+        against.append(Said("disliked", day=last.given_at.date(), by=last.given_by))
     return for_, against
 
 
-def _by_facts(paper: Paper, topic: Topic) -> list[str]:
-    told = ["withdrawn by its authors"] if paper.withdrawn else []
+def _by_facts(paper: Paper, topic: Topic) -> list[Said]:
+    told = [Said("withdrawn")] if paper.withdrawn else []
     if topic.categories and set(topic.categories).isdisjoint(paper.categories):
-        told.append(f"its categories, {' '.join(paper.categories)}, are none of the topic's")
+        told.append(Said("categories", codes=" ".join(paper.categories)))
     if paper.announce_type not in NEWS:
-        told.append(f"first seen as {paper.announce_type}, a later version: it is no news")
+        told.append(Said("no_news", kind=paper.announce_type))
     return told
 
 
 # What came of it.
 
 
-def _of_match(paper: Paper, topic: Topic, record: Record) -> list[str]:
+def _of_match(paper: Paper, topic: Topic, record: Record) -> list[Said]:
     match = record.match
     if match is None and record.feedback and record.feedback[-1].opinion == "dislike":
-        return ["left out of the topic: a person dislikes it"]
+        return [Said("out_disliked")]
     if match is None and record.left_out:
         day, reason = record.left_out
-        return [f"left out of the topic on {day}: {reason}"]
+        return [Said("out", day=day, reason=reason)]
     if match is None:
         return [_unmatched(paper, record)]
-    reached = "over" if match.score >= topic.floor else "below"
-    return [f"score {match.score:.2f}, {reached} the topic's floor of {topic.floor:g}"]
+    name = "score_over" if match.score >= topic.floor else "score_below"
+    return [Said(name, score=match.score, floor=topic.floor)]
 
 
-def _unmatched(paper: Paper, record: Record) -> str:
+def _unmatched(paper: Paper, record: Record) -> Said:
     if record.scored and record.scored[0] <= paper.announced <= record.scored[1]:
-        return f"was scored and is no match: ruled out, or no key and a score below {RELEVANCE_LEAST:g}"
-    return (
-        f"was not scored: it was announced on {paper.announced}, and a run looks only a few days back "
-        f"(digest match --as-of {paper.announced})"
-    )
+        return Said("no_match", least=RELEVANCE_LEAST)
+    return Said("not_scored", day=paper.announced)
 
 
-def _of_posts(paper: Paper, topic: Topic, record: Record) -> list[str]:
+def _of_posts(paper: Paper, topic: Topic, record: Record) -> list[Said]:
     if record.holding:
         return _holding(record.holding)
     reason = _unposted(paper, topic, record)
-    return [f"in no post: {reason}"] if reason else []
+    return [Said("in_no_post", reason=reason)] if reason else []
 
 
-def _holding(posts: Sequence[Post]) -> list[str]:
+def _holding(posts: Sequence[Post]) -> list[Said]:
     """A line for each day, genre and state; the languages of a post stand together."""
     groups: dict[tuple[date, str, str], list[Post]] = {}
     for post in posts:
         groups.setdefault((post.slot, post.genre, post.state), []).append(post)
     return [
-        f"stands in post {', '.join(str(each.id) for each in held)} of {slot} "
-        f"({genre} in {', '.join(each.language for each in held)}; {state})"
-        for (slot, genre, state), held in groups.items()
+        Said(
+            "holding",
+            posts=", ".join(str(each.id) for each in held),
+            day=day,
+            genre=genre,
+            languages=", ".join(each.language for each in held),
+            state=state,
+        )
+        for (day, genre, state), held in groups.items()
     ]
 
 
-def _unposted(paper: Paper, topic: Topic, record: Record) -> str | None:
+def _unposted(paper: Paper, topic: Topic, record: Record) -> Said | None:
     match = record.match
     if match is None or match.score < topic.floor:
         return None
     if record.left_out:
         day, reason = record.left_out
-        return f"left out on {day}: {reason}"
+        return Said("left_out", day=day, reason=reason)
     if record.merged_into:
-        return f"near-identical to {record.merged_into}, which stands for both"
+        return Said("merged", paper=record.merged_into)
     better = [(name, score) for name, score in record.elsewhere if score > match.score]
     if better:
         name, score = max(better, key=lambda each: each[1])
-        return f"a paper stands in one topic only, and fits {name} better ({score:.2f})"
+        return Said("elsewhere", topic=name, score=score)
     if record.candidate is None:
-        return f"no post of {topic.name} was written since it was announced on {paper.announced}"
+        return Said("unwritten", topic=topic.name, day=paper.announced)
     return _crowded_out(match, record.candidate)
 
 
-def _crowded_out(match: Match, posted: Posted) -> str:
+def _crowded_out(match: Match, posted: Posted) -> Said:
     scores = sorted(posted.scores.values())
     post, least = posted.post, scores[0] if scores else 0.0
-    if match.score <= least:
-        return f"post {post.id} of {post.slot} was full: its {len(scores)} papers score {least:.2f} and more"
-    return (
-        f"post {post.id} of {post.slot} has {len(scores)} papers, from {least:.2f}: this one was too like "
-        "one of them, said less that is new, or came later"
-    )
+    name = "full" if match.score <= least else "crowded_out"
+    return Said(name, post=post.id, day=post.slot, n=len(scores), score=least)

@@ -17,9 +17,9 @@ from digest.pipeline import Counting
 from digest.types import Draft, Language, Overview, Paper, StageReport, Task, Topic, Trend, WindowGenre
 
 if TYPE_CHECKING:
-    from digest.pipeline import Plan
     from digest.render import Writer
     from digest.store import Store
+    from digest.types import Plan
     from digest.wording import Words
 
 DAYS: Mapping[WindowGenre, int] = {"links": 7, "review": 30, "essay": 30, "listing": 30}

@@ -83,7 +83,7 @@ def test_the_default_file_is_short_and_every_setting_shown_as_a_comment_is_right
     assert max(map(len, text.splitlines())) <= 110
     (tmp_path / "home" / "templates").mkdir(parents=True)
     shown = re.compile(r"^# (?=\w+ = |\[)", re.MULTILINE)
-    assert len(shown.findall(text)) == 38
+    assert len(shown.findall(text)) == 41
     found = load(tmp_path, shown.sub("", text))
     assert found.contact == "you@example.org"
     assert found.posts.templates == tmp_path / "home" / "templates"

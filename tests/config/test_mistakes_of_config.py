@@ -19,8 +19,8 @@ from digest.errors import ConfigError
 
 DAYS = "a whole number of days from 1 to 3650"
 TOP = (
-    "approval, arxiv, channels, contact, database, embed, lookback_days, page, posts, schedule, source, "
-    "telegram, topics, writer"
+    "approval, arxiv, channels, contact, database, embed, lookback_days, page, posts, schedule, site, "
+    "source, telegram, topics, writer"
 )
 GENRES = "a list of roundup, review, links, essay, listing"
 DOUBLE = "channels.d would post again what c posts to the same chat; give the two other topics or languages"

@@ -139,8 +139,8 @@ def read_query(app: App, text: str, window: Window) -> Query:
 
 def _keys_for(app: App, query: Query) -> tuple[str, ...]:
     """The active keys of a query's topics that the query does not hold itself."""
+    from digest.corpus import ACTIVE, configured_keys
     from digest.phrases import KeyMatcher
-    from digest.pipeline import ACTIVE, configured_keys
 
     keys: list[str] = []
     for topic in app.topics:

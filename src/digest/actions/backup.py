@@ -35,8 +35,9 @@ def restore(file: Path, home: Path, environ: Mapping[str, str], *, force: bool) 
     held, and each Telegram channel is paused until a person has looked.
     """
     from digest import backup, config
-    from digest.app import App, alone_in
+    from digest.app import App
     from digest.clock import Clock
+    from digest.home import alone_in
     from digest.store import Store, copies
     from digest.store.sqlite import database_file
 

@@ -153,7 +153,7 @@ def _archive(app: App, wanted: Sequence[str] | None) -> Archive:
     """The papers of the archive, or those of some ids; in the order of their ids, so that what is
     measured does not depend on when they came."""
     from digest.archive import Archive
-    from digest.pipeline import vectors_of
+    from digest.corpus import vectors_of
 
     papers = _papers(app, wanted)
     return Archive(papers, vectors_of(app.store, app.model, [paper.id for paper in papers]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError, refused
 from digest.types import Language, Window
+from digest.whole import write_whole
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -82,12 +83,9 @@ def _papers(app: App, form: Format, found: Iterable[str], title: str) -> str:
 
 def write(text: str, file: Path, form: Format) -> None:
     """Write an export, whole or not at all; CSV with a mark that tells spreadsheets it is UTF-8."""
-    draft = file.with_name(f".{file.name}.part")
     if not file.parent.is_dir():
         raise UsageError(f"{file.parent}: is no folder; make it, or name another file")
     try:
-        draft.write_text(text, encoding="utf-8-sig" if form == "csv" else "utf-8", newline="")
-        draft.replace(file)
+        write_whole(file, text.encode("utf-8-sig" if form == "csv" else "utf-8"))
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise refused(error, "name another file") from error

@@ -11,7 +11,7 @@ import msgspec
 
 from digest import alarms, doctor
 from digest.days import new_york_day
-from digest.errors import DigestError, OlderDatabase, TryAgain, UsageError
+from digest.errors import DigestError, NotSent, OlderDatabase, TryAgain, UsageError
 from digest.types import Check, Health, Room
 
 if TYPE_CHECKING:
@@ -89,17 +89,28 @@ def health(app: App) -> Health:
 
 
 def watch(app: App) -> list[str]:
-    """Tell the editors what they must know and were not told; what was told. Raises DeliveryError, and
-    UsageError where there is nobody to tell."""
+    """Tell the editors what they must know and were not told; what was told: nothing while the bot has to
+    rest. Raises DeliveryError, and UsageError where there is nobody to tell."""
     if app.settings.telegram.speaks_to is None:
         raise UsageError("there is nobody to tell: name telegram.editors")
     there = alarms.raised(health(app))
     told = msgspec.json.decode(app.store.cursor(TOLD) or "{}", type=dict[str, str])
     lines = list(alarms.news(there, told))
+    if app.store.sender_rests(app.bot.name, app.clock.now()) is not None:
+        return []
     if lines:
-        app.bot.tell("\n\n".join(lines))
+        _tell(app, "\n\n".join(lines))
         app.store.put_cursor(TOLD, msgspec.json.encode(alarms.noted(there)).decode(), app.clock.now())
     return lines
+
+
+def _tell(app: App, text: str) -> None:
+    try:
+        app.bot.tell(text)
+    except NotSent as error:
+        if error.wait is not None:
+            app.store.rest_sender(app.bot.name, app.clock.now() + error.wait)
+        raise
 
 
 def _configuration(app: App, file: Path | None) -> Iterator[Check]:

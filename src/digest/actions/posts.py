@@ -350,9 +350,9 @@ def _choices(app: App, post: Post, papers: Sequence[str], *, again: bool) -> lis
 
 def _chosen(app: App, post: Post, topic: Topic, paper: str) -> Choice:
     """A paper that a person puts into a post. Raises InputError where it cannot stand there."""
+    from digest.corpus import known_keys
     from digest.mentions import other_keys, seed_keys
     from digest.phrases import KeyMatcher
-    from digest.pipeline import known_keys
 
     found = next(iter(app.store.papers([paper])), None)
     if found is None:

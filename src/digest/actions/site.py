@@ -47,6 +47,7 @@ def published(app: App) -> Archive:
         topics=app.settings.topics,
         messages={post.id: link for post in posts if (link := _message(sent[post.id]))},
         pictures=_pictures(app, posts),
+        names=app.settings.site.titles,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from digest import mentions, terms, yields
+from digest import ids, mentions, terms, yields
+from digest.corpus import configured_keys, known_keys
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.phrases import normalise
-from digest.pipeline import configured_keys, known_keys
-from digest.types import Feedback, Key, KeyState, Match, Opinion, Paper, Post, Recall, Topic
+from digest.types import Feedback, Key, KeyState, Language, Match, Opinion, Paper, Post, Recall, Topic
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield
 
@@ -46,8 +47,6 @@ def propose(app: App, topic: str) -> list[Key]:
 def judge(app: App, topic: str, paper: str, opinion: Opinion | None) -> Feedback:
     """A person likes or dislikes a paper as one of a topic, or takes that back; saying the same again
     is harmless."""
-    from digest import ids
-
     base = ids.parse(paper).base
     if not app.store.papers([base]):
         raise InputError(f"{base} is not in the archive; digest search finds what is")
@@ -64,6 +63,8 @@ def feedback(app: App, topic: str) -> list[Feedback]:
 def decide(app: App, topic: str, key: str, state: KeyState, reason: str) -> Key:
     """A person accepts, rejects or retires a key, known or new; the configuration's are kept or dropped
     there, as it is read anew at each run."""
+    if not normalise(key):
+        raise UsageError(f"{key!r} holds no word: a key is a phrase that papers say")
     given = {each.normal for each in configured_keys(app.topic(topic))}
     if state != "active" and normalise(key) in given:
         raise UsageError(
@@ -113,6 +114,34 @@ class Backtest(Struct, frozen=True):
     proposed: tuple[Key, ...]
     held: int
     missing: tuple[str, ...]
+
+
+def described(
+    term: str,
+    keys: Sequence[str],
+    papers: Sequence[str],
+    languages: tuple[Language, ...],
+    *,
+    name: str = "",
+    titles: Mapping[Language, str] = {},
+) -> Topic:
+    """A topic by what the field calls itself, phrases that point to it (the term itself where there are none)
+    and papers on it. Raises InputError, UsageError."""
+    term = " ".join(term.split())
+    name = name or re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
+    if name == "new" or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise InputError("give the topic a short name of small letters, digits, - and _")
+    if not term:
+        raise UsageError("say what the field calls itself")
+    return Topic(
+        name=name,
+        term=term,
+        seed_keys=tuple(dict.fromkeys(" ".join(one.split()) for one in keys)) or (term,),
+        seed_papers=tuple(dict.fromkeys(ids.parse(one).base for one in papers)),
+        titles={language: title for language, title in titles.items() if title},
+        languages=languages,
+        floor=FLOOR,
+    )
 
 
 def backtest(app: App, topic: Topic) -> Backtest:
@@ -196,33 +225,10 @@ class _View:
 # Why.
 
 
-def why(app: App, paper: str) -> list[Why]:
-    """All that speaks for and against a paper in each topic, and what came of it."""
-    from digest import ids
-    from digest.why import why as told
+class Known(Struct, frozen=True):
+    """What is stored of a paper, whatever the topic; matches by topic."""
 
-    base = ids.parse(paper).base
-    found = app.store.papers([base])
-    if not found:
-        raise InputError(f"{base} is not in the archive; digest search finds what is")
-    store = app.store
-    known = _Known(
-        matches={one.topic: one for one in store.matches_of(base)},
-        posts=store.posts_with(base),
-        feedback=store.feedback_of(base),
-        merged_into=store.merged_into(base),
-        scored=_scored(app, found[0]),
-        left_out=store.left_out(base),
-    )
-    return [
-        told(found[0], topic, known_keys(store, topic), _record(app, found[0], topic, known))
-        for topic in app.topics
-    ]
-
-
-class _Known(Struct, frozen=True):
-    """What is stored of a paper, whatever the topic."""
-
+    paper: Paper
     matches: Mapping[str, Match]
     posts: Sequence[Post]
     feedback: Sequence[Feedback]
@@ -231,14 +237,49 @@ class _Known(Struct, frozen=True):
     left_out: Mapping[str, tuple[date, str]]
 
 
-def _record(app: App, paper: Paper, topic: Topic, known: _Known) -> Record:
+def why(app: App, paper: str) -> list[Why]:
+    """All that speaks for and against a paper in each topic, and what came of it."""
+    return told(app, known(app, paper))
+
+
+def known(app: App, paper: str) -> Known:
+    """What is stored of a paper. Raises InputError for one that the archive does not hold."""
+
+    base = ids.parse(paper).base
+    found = app.store.papers([base])
+    if not found:
+        raise InputError(f"{base} is not in the archive; digest search finds what is")
+    store = app.store
+    return Known(
+        paper=found[0],
+        matches={one.topic: one for one in store.matches_of(base)},
+        posts=store.posts_with(base),
+        feedback=store.feedback_of(base),
+        merged_into=store.merged_into(base),
+        scored=_scored(app, found[0]),
+        left_out=store.left_out(base),
+    )
+
+
+def told(app: App, known: Known) -> list[Why]:
+    """As ``why``, of a paper that was looked up."""
+    from digest.why import why
+
+    keys = {topic.name: known_keys(app.store, topic) for topic in app.topics}
+    return [why(known.paper, topic, keys[topic.name], _record(app, topic, known)) for topic in app.topics]
+
+
+def _record(app: App, topic: Topic, known: Known) -> Record:
+    match = known.matches.get(topic.name)
     elsewhere = [(name, one.score) for name, one in known.matches.items() if name != topic.name]
     floors = {each.name: each.floor for each in app.topics}
+    holding = tuple(post for post in known.posts if post.topics[0] == topic.name)
+    is_missing = match is not None and match.score >= topic.floor and not holding
     return Record(
-        match=known.matches.get(topic.name),
+        match=match,
         feedback=tuple(each for each in known.feedback if each.topic == topic.name),
-        holding=tuple(post for post in known.posts if post.topics[0] == topic.name),
-        candidate=_candidate(app, paper, topic),
+        holding=holding,
+        candidate=_candidate(app, known.paper, topic) if is_missing else None,
         elsewhere=tuple((name, score) for name, score in elsewhere if score >= floors.get(name, 1.0)),
         merged_into=known.merged_into,
         left_out=known.left_out.get(topic.name),

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digest.channels.files import write_atomically
 from digest.errors import NotSent, Refused
 from digest.types import Language, Post
+from digest.whole import write_whole
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -56,7 +56,7 @@ class FeedChannel:
             return str(path)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, _with(post, path))
+            write_whole(path, _with(post, path).encode())
         except OSError as error:
             raise NotSent(f"{path}: {error.strerror}; free or change the channel's folder") from error
         return str(path)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from digest.errors import NotSent
 from digest.markup import escape
 from digest.types import Post
+from digest.whole import write_whole
 
 _PAGE = """\
 <!doctype html>
@@ -49,7 +49,7 @@ class FileChannel:
             return str(path)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, page(post))
+            write_whole(path, page(post).encode())
         except OSError as error:
             raise NotSent(f"{path}: {error.strerror}; free or change the channel's folder") from error
         return str(path)
@@ -63,19 +63,3 @@ def page(post: Post) -> str:
     parts = "\n".join(f"<article>{html}</article>" for html in shown)
     title = f"{post.slot} {', '.join(post.topics)}"
     return _PAGE.format(language=post.language, title=escape(title), parts=parts)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a crash, sees the old bytes or the new ones, never a part.
-
-    What a killed process has left of the new ones is written over by the next try. One writer at a time.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

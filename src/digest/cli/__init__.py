@@ -1,22 +1,21 @@
 """The command line: options to calls, results to text. Results go to stdout, messages to stderr.
 
 One module for each group of commands; ``base`` holds what they share, and says which module has which
-command: only that one is imported.
+command: only that one is imported. A plain search does without click (``asking``).
 """
 
 from __future__ import annotations
 
 import sys
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import click
-
-from digest.cli.base import cli
+from digest.cli import asking
 from digest.errors import DigestError, refused
 from digest.stopping import STOP, Ended
 
-__all__ = ["cli", "main"]
+if TYPE_CHECKING:
+    import click
 
 
 def main() -> None:
@@ -25,14 +24,10 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        # What a command gave to context.exit comes back; one that ends by itself gives None.
-        sys.exit(cli(prog_name="digest", standalone_mode=False) or 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        _fail(_as_line(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+        if asked := asking.plain(sys.argv[1:]):
+            asking.run(asked)
+        sys.exit(_by_click())
+    except KeyboardInterrupt:
         sys.exit(130)
     except Ended as ended:
         _fail("stopped; what was done is stored, and the same command goes on from there", ended.exit_code)
@@ -46,6 +41,24 @@ def main() -> None:
         _fail(str(error), error.exit_code)
 
 
+def _by_click() -> int:
+    """Run a command; gives its exit code."""
+    import click
+
+    from digest.cli.base import cli
+
+    try:
+        # What a command gave to context.exit comes back; one that ends by itself gives None.
+        return cli(prog_name="digest", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        _fail(_as_line(error), error.exit_code)
+    except click.Abort:
+        return 130
+
+
 def _fail(message: str, code: int) -> NoReturn:
     for line in message.splitlines():
         sys.stderr.write(f"digest: {line}\n")
@@ -53,6 +66,8 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _as_line(error: click.ClickException) -> str:
+    import click
+
     message = " ".join(error.format_message().split()).rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"{message}; see {context.command_path} --help" if context else message

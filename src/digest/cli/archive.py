@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import to_builtins
 
+from digest.cli import asking
 from digest.cli.base import Day, Group, as_of, cli, opened, search_options, show
 from digest.errors import UsageError
 
@@ -60,21 +59,17 @@ def search(
     A minus at the start of the query wants -- before it: digest search -- -word other
     """
     from digest.actions import archive
-    from digest.report import archive as report
 
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # to begin more costs 80 CPU-milliseconds
+    asking.one_thread()
     if bool(query) == bool(queries):
         raise UsageError("say what to search for, or --queries FILE")
     with opened(context) as app:
         limited = window(app, **limits)
-        if queries:
-            for text, answer in archive.search_file(app, queries, count, limited, mode, expand=expand):
-                _show_line(context, text, answer)
+        if not queries:
+            asking.answer(app, context.obj, " ".join(query), count, limited, mode, expand=expand)
             return
-        found = archive.search(app, " ".join(query), count, limited, mode, expand=expand)
-        for note in found.notes if context.obj.get("json") else ():
-            sys.stderr.write(f"note: {note}\n")
-        show(context, found.hits, lambda: report.answer(found, colours=sys.stdout.isatty()))
+        for text, answer in archive.search_file(app, queries, count, limited, mode, expand=expand):
+            _show_line(context, text, answer)
 
 
 def _show_line(context: click.Context, text: str, answer: Answer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from digest import __version__
-from digest.stopping import STOP
+from digest.cli import opening
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -83,6 +82,7 @@ class Group(click.Group):
 
 MODULES = {
     "archive": ("search", "similar", "papers", "status"),
+    "backtest": ("backtest",),
     "backup": ("backup", "restore"),
     "evaluate": ("evaluate",),
     "export": ("export",),
@@ -181,19 +181,7 @@ def search_options(command: F) -> F:
 @contextmanager
 def opened(context: click.Context, now: datetime | None = None) -> Iterator[App]:
     """The wired program for one command, its configuration read and checked."""
-    import os
-
-    from digest import config, log
-    from digest.app import App
-
-    given = context.obj
-    if parent := given.get("child_of"):
-        STOP.follow(parent)
-    verbosity = -1 if given.get("quiet") else given.get("verbose", 0)
-    log.configure(verbosity, json=bool(given.get("json")))
-    settings = config.load(given.get("config"), given.get("home"), os.environ)
-    quiet = bool(given.get("quiet") or given.get("json"))
-    with App(settings, now or datetime.now(UTC), quiet=quiet, config=given.get("config")) as app:
+    with opening.opened(context.obj, now) as app:
         yield app
 
 
@@ -207,18 +195,7 @@ def given_again(context: click.Context) -> list[str]:
 
 def show(context: click.Context, value: Any, text: Callable[[], str]) -> None:
     """Print a result: JSON when asked for, else the text."""
-    if context.obj.get("json"):
-        import msgspec
-
-        line = msgspec.json.encode(value).decode()
-    else:
-        line = text().rstrip("\n")
-    try:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-    except OSError as error:
-        error.filename = "standard output"
-        raise
+    opening.show(context.obj, value, text)
 
 
 @click.group(cls=Root, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -37,21 +37,35 @@ def run(context: click.Context, source: str | None, as_of: datetime | None) -> N
     context.exit(done.exit_code)
 
 
-def _stage(name: Literal["embed", "deliver"], text: str) -> None:
-    @cli.command(name, help=text)
-    @as_of
-    @click.pass_context
-    def command(context: click.Context, as_of: datetime | None) -> None:
-        from digest.report import road as report
+@cli.command()
+@click.option("--ray", metavar="ADDRESS", help="Let a Ray cluster compute: HOST:PORT, auto, or local.")
+@as_of
+@click.pass_context
+def embed(context: click.Context, ray: str | None, as_of: datetime | None) -> None:
+    """Embed papers that have no vector yet.
 
-        with opened(context, as_of) as app:
-            done = app.stage(name)
-            show(context, done, lambda: report.run(done))
-        context.exit(done.exit_code)
+    With --ray a Ray cluster computes (docs/scale.md); the archive is still written by this process alone.
+    Each text is embedded once, and what was cut off goes on when the same is asked again.
+    """
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        done = app.stage("embed", ray)
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
 
 
-_stage("embed", "Embed papers that have no vector yet.")
-_stage("deliver", "Send what waits to its channels.")
+@cli.command()
+@as_of
+@click.pass_context
+def deliver(context: click.Context, as_of: datetime | None) -> None:
+    """Send what waits to its channels."""
+    from digest.report import road as report
+
+    with opened(context, as_of) as app:
+        done = app.stage("deliver")
+        show(context, done, lambda: report.run(done))
+    context.exit(done.exit_code)
 
 
 @cli.command()

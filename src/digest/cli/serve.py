@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="Listen on this port (page.port).")
 @click.option("--schedule", is_flag=True, help="Do what digest daemon does, too.")
 @click.option("--set-password", "wants_password", is_flag=True, help="Ask for the page's password, and end.")
+@click.option("--make-token", "wants_token", is_flag=True, help="Make a token for programs, and end.")
 @as_of
 @click.pass_context
 def serve(
@@ -33,32 +34,39 @@ def serve(
     port: int | None,
     schedule: bool,
     wants_password: bool,
+    wants_token: bool,
     as_of: datetime | None,
 ) -> None:
     """Show the archive, posts, keys and trends in a browser.
 
-    Listens on this machine alone unless told otherwise; anywhere else it wants a password first.
+    Listens on this machine alone unless told otherwise; anywhere else it wants a password or a token first.
     """
+    _compute_calmly()
+    from digest.home import make_home
     from digest.web import access, guard, server, work
     from digest.web import app as web
 
     if schedule and as_of:
         raise UsageError("--schedule goes by the clock: leave out --as-of")
     with opened(context, as_of) as app:
-        app.make_home()
+        make_home(app.settings.home)
         if wants_password:
             file = access.set_password(app.settings.home, _password())
             click.echo(f"the password is set; its hash is in {file}")
+            return
+        if wants_token:
+            click.echo(access.make_token(app.settings.home))
+            click.echo("this is the token; it is shown once: Authorization: Bearer TOKEN", err=True)
             return
         chosen = app.settings.page
         chosen = replace(
             chosen, address=address or chosen.address, port=chosen.port if port is None else port
         )
         known = access.load(app.settings.home)
-        if known.password is None and not guard.is_loopback(chosen.address):
+        if not known.is_locked and not guard.is_loopback(chosen.address):
             raise UsageError(
                 f"{chosen.address} can be reached from elsewhere: set a password first: "
-                "digest serve --set-password"
+                "digest serve --set-password (or, for programs, a token: digest serve --make-token)"
             )
         hosts = guard.Hosts(chosen.address, chosen.hosts)
         listening = server.listen(chosen.address, chosen.port)
@@ -88,6 +96,21 @@ def _schedule(context: click.Context) -> Iterator[None]:
         yield
     finally:
         at_work.stop()
+
+
+def _compute_calmly() -> None:
+    """Load what computes, told to take one thread: pages are made side by side, and on a busy machine the
+    threads of one computation wait for each other: a search took twice the CPU time. Commands that are
+    begun from here, in processes of their own, take what they want."""
+    from importlib import import_module
+
+    before = os.environ.copy()
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+    for name in ("numpy", "faiss"):  # their libraries look there once
+        with suppress(ImportError):
+            import_module(name)
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def _make_ready(app: App) -> None:

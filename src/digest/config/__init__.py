@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from digest.config.settings import Address, Channel, Settings, Telegram, Writer
 from digest.errors import ConfigError, UsageError
 from digest.toml import KeyPath
 from digest.types import Topic
+from digest.whole import write_whole, written_whole
 
 __all__ = [
     "OWN_VARIABLES",
@@ -115,15 +115,11 @@ def init(path: Path, force: bool = False) -> Path:
     a file already (unless ``force``) or none can be written."""
     if os.path.lexists(path) and not force:
         raise UsageError(f"{path}: there is a file already; give --force to replace it")
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if not os.path.lexists(path.parent):
             path.parent.mkdir(parents=True)
-        draft.write_text(default_text(), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, default_text().encode())
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
     return path
 
@@ -137,18 +133,16 @@ def add_topic(file: Path | None, home: Path, environ: Mapping[str, str], topic: 
     text = toml.read(target) if file else default_text()
     if "topics" not in toml.parse(text, target):
         text = f"{text.rstrip()}\n\n{_default_topics()}"
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(f"{text.rstrip()}\n\n{_topic_text(topic)}", encoding="utf-8")
-        if target.exists():
-            draft.chmod(target.stat().st_mode & 0o777)
-        load(draft, home, environ)
-        draft.replace(target)
+        with written_whole(target) as draft:
+            draft.write(f"{text.rstrip()}\n\n{_topic_text(topic)}".encode())
+            draft.flush()
+            if target.exists():
+                os.fchmod(draft.fileno(), target.stat().st_mode & 0o777)
+            load(Path(draft.name), home, environ)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return target
 
 
@@ -204,12 +198,15 @@ def _from_environment(
 ) -> tuple[dict[KeyPath, str], list[str]]:
     """Puts the environment's settings into ``data``. Gives the variable for each setting that came
     from one, and a line for each unknown variable. An empty variable counts as not set."""
+    given = [name for name in environ if name.startswith("DIGEST_") and environ[name]]
+    found: dict[KeyPath, str] = {}
+    unknown: list[str] = []
+    if not set(given) - set(OWN_VARIABLES):
+        return found, unknown
     known = variables()
     kinds = dict(scalars(Settings, ()))
     allowed = [name.removeprefix("DIGEST_") for name in (*known, *OWN_VARIABLES)]
-    found: dict[KeyPath, str] = {}
-    unknown = []
-    for name in sorted(name for name in environ if name.startswith("DIGEST_") and environ[name]):
+    for name in sorted(given):
         if name in known:
             _put(data, known[name], _value(environ[name], kinds[known[name]]))
             found[known[name]] = name

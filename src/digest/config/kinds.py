@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -62,6 +63,7 @@ def as_path(_: type, value: Any) -> Path:
     return expanded(value)
 
 
+@cache
 def keys_of(kind: type[Struct]) -> list[msgspec.structs.FieldInfo]:
     """The fields of a struct that are keys of the file."""
     return [field for field in msgspec.structs.fields(kind) if field.name not in _SET_BY_LOAD]

@@ -183,6 +183,12 @@ class Page(Struct, frozen=True, kw_only=True):
     https: bool = False
 
 
+class Site(Struct, frozen=True, kw_only=True):
+    """The archive as readers see it: what its pages and feeds are called, by language."""
+
+    titles: Mapping[Language, Phrase] = {}
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. ``home`` is the folder of database, index and posts; all paths are absolute."""
 
@@ -199,6 +205,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     telegram: Telegram
     writer: Writer = Writer()
     page: Page
+    site: Site = Site()
     topics: Topics
     channels: Mapping[str, Channel]
 

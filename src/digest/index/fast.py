@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from digest.index import records
-from digest.index.files import Files, Unfit, line, write_whole
+from digest.index.files import Files, Unfit, line
 from digest.index.records import F32
+from digest.whole import write_whole
 
 I64 = npt.NDArray[np.int64]
 
@@ -117,8 +118,8 @@ def _write(folder: Path, files: Files, index: Any) -> None:
         count=index.ntotal,
         crc32=zlib.crc32(data),
     )
-    write_whole(folder / "fast.faiss", data)
-    write_whole(folder / "fast.json", msgspec.json.encode(made))
+    write_whole(folder / "fast.faiss", data, shared=True)
+    write_whole(folder / "fast.json", msgspec.json.encode(made), shared=True)
 
 
 def _on_gpu(files: Files) -> Any | None:

@@ -31,6 +31,7 @@ from msgspec.structs import replace
 
 from digest.index import records
 from digest.index.records import F32, U64, Kind, Records
+from digest.whole import write_whole
 
 I64 = npt.NDArray[np.int64]
 
@@ -199,7 +200,7 @@ def append(folder: Path, label: Label, blocks: Iterable[Stored]) -> None:
     finally:
         for file in opened.values():
             file.close()
-    write_whole(folder / _LABEL, msgspec.json.encode(replace(label, check=label.checksum)))
+    write_whole(folder / _LABEL, msgspec.json.encode(replace(label, check=label.checksum)), shared=True)
 
 
 def in_memory(label: Label, blocks: Iterable[Stored]) -> Files:
@@ -249,29 +250,6 @@ def _write_signs(file: BinaryIO, crcs: list[int], label: Label, planes: U64) -> 
 
 def _crc32(plane: U64) -> int:
     return zlib.crc32(np.ascontiguousarray(plane).data)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """A file that takes its name only when it is whole and on the disk."""
-    temporary = path.with_name(f".{path.name}-{uuid4().hex[:8]}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Makes a rename in the folder last through a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sweep(folder: Path) -> None:

@@ -54,7 +54,8 @@ def sound(records: Records) -> bool:
 
 def similarities(records: Records, vectors: F32) -> F32:
     """The inner product of each record with each row of float32 [q, dimension]: float32 [q, n]."""
-    found: F32 = vectors @ unpack(records).T
+    found: F32 = vectors @ records["vector"].astype(np.float32).T
+    found *= records["scale"]
     return np.clip(found, -1, 1, out=found)  # byte components can say 1.0004
 
 

@@ -23,16 +23,17 @@ from digest.latex.symbols import (
     UNSEEN,
     symbols,
 )
+from digest.patterns import pattern
 
 _SIGNS = frozenset("+-=<>")
-_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\s+|[{}^_~&]|[^\\{}^_~&\s]+|\\", re.DOTALL)
-_PLAIN_GROUP = re.compile(r"[\w\s.:/+'’-]*")
-_QUOTES = re.compile("``|''")
-_OPTION = re.compile(r"[`'\"(\[]?--[A-Za-z]")
-_DASHES = re.compile(r"(?<![<-])-{2,}(?![->])")  # not the arrows --> and <--
-_QUOTED = re.compile(r"(?<![\w`])`([^`']{1,80})'(?![\w'])")
-_LOOSE = re.compile(r"(?<=[(\[⌊⌈⟨]) +| +(?=[)\]⌋⌉⟩,;])")  # TeX does not show these spaces
-_MARKED = re.compile(r"[\\$`~^{]|--")
+_TOKEN = pattern(r"\\[A-Za-z]+\*?|\\.|\s+|[{}^_~&]|[^\\{}^_~&\s]+|\\", re.DOTALL)
+_PLAIN_GROUP = pattern(r"[\w\s.:/+'’-]*")
+_QUOTES = pattern("``|''")
+_OPTION = pattern(r"[`'\"(\[]?--[A-Za-z]")
+_DASHES = pattern(r"(?<![<-])-{2,}(?![->])")  # not the arrows --> and <--
+_QUOTED = pattern(r"(?<![\w`])`([^`']{1,80})'(?![\w'])")
+_LOOSE = pattern(r"(?<=[(\[⌊⌈⟨]) +| +(?=[)\]⌋⌉⟩,;])")  # TeX does not show these spaces
+_MARKED = pattern(r"[\\$`~^{]|--")
 _DEEPEST = 40  # groups inside groups; deeper braces are shown as they stand
 
 
@@ -345,7 +346,7 @@ def _lower(shown: str) -> str:
     return _script(shown, "_", SUB)
 
 
-_WORD = re.compile(r"[A-Za-z]{3,}")
+_WORD = pattern(r"[A-Za-z]{3,}")
 
 
 def _script(shown: str, sign: str, table: dict[int, int]) -> str:

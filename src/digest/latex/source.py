@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from digest.patterns import pattern
+
 # --- accents --------------------------------------------------------------------------------------
 
 COMBINING = {
@@ -21,7 +23,7 @@ _LETTERS = {
     "i": "ı",
     "j": "ȷ",
 }  # fmt: skip
-_ACCENT = re.compile(
+_ACCENT = pattern(
     r"""(?=[\\{])  # told at once where nothing can begin: six times as fast
     (?: (?P<newline>\\\\)
     | (?P<apostrophe>(?<=[A-Za-z])\\'(?=(?:s|re|ve|ll|m)(?![^\W_])))      # it\'s, an escape too many
@@ -38,10 +40,10 @@ _ACCENT = re.compile(
     re.VERBOSE,
 )
 # What an accent begins with; ten times as fast to look for, since it begins with one letter.
-_PERHAPS = re.compile(
+_PERHAPS = pattern(
     r"\\(?:['`^\"~=.]|(?:[cvuHkrdblLoOij]|ss|ae|AE|oe|OE|aa|AA|d[jh]|D[JH]|th|TH|ng|NG)(?![A-Za-z]))"
 )
-_COMMAND_BEFORE = re.compile(r"\\[A-Za-z]+\*?\Z")
+_COMMAND_BEFORE = pattern(r"\\[A-Za-z]+\*?\Z")
 
 
 def accents(text: str) -> str:
@@ -92,7 +94,7 @@ class Span(NamedTuple):
     inner: str
 
 
-_MATHS = re.compile(
+_MATHS = pattern(
     r"""\\\((?P<round>(?:[^\\]|\\[^()])*+)\\\)
     | \\\[(?P<square>(?:[^\\]|\\[^\[\]])*+)\\\]
     | \$\$(?P<display>(?:[^$\\]|\\.)++)\$\$
@@ -100,10 +102,10 @@ _MATHS = re.compile(
     | \\.""",
     re.VERBOSE | re.DOTALL,
 )
-_MATHS_SIGN = re.compile(r"\\(?![%&#$ ])|[\^_={}<>|]")
-_PRICE = re.compile(r"\s*\d[^{}\\^_=]*?(?<![A-Za-z])[A-Za-z]{3,}")  # $5 million and ...
-_AMOUNT = re.compile(r"\d[\d.,]* ?\w+")  # $30 FPS$
-_PROSE = re.compile(r"[A-Za-z]{3,},? [A-Za-z]{2,} [A-Za-z]{2,}")
+_MATHS_SIGN = pattern(r"\\(?![%&#$ ])|[\^_={}<>|]")
+_PRICE = pattern(r"\s*\d[^{}\\^_=]*?(?<![A-Za-z])[A-Za-z]{3,}")  # $5 million and ...
+_AMOUNT = pattern(r"\d[\d.,]* ?\w+")  # $30 FPS$
+_PROSE = pattern(r"[A-Za-z]{3,},? [A-Za-z]{2,} [A-Za-z]{2,}")
 
 
 def maths(text: str) -> Iterator[Span]:

@@ -38,13 +38,15 @@ _LEAD, _SHORTEST = 400, 80
 
 class Archive(Struct, frozen=True, kw_only=True):
     """What was published: posts, the titles of their papers by id, topics by name, where a post stands in
-    Telegram by the post's id, and the files of pictures by what parts call them."""
+    Telegram by the post's id, the files of pictures by what parts call them, and what the site is called by
+    language."""
 
     posts: tuple[Post, ...]
     titles: Mapping[str, str] = {}
     topics: Mapping[str, Topic] = {}
     messages: Mapping[int, str] = {}
     pictures: Mapping[str, Path] = {}
+    names: Mapping[Language, str] = {}
 
 
 def is_public(post: Post, deliveries: Collection[Delivery]) -> bool:
@@ -186,7 +188,7 @@ class _Site:
         """The feed of a topic, or of all."""
         path, entries = _feed(language, topic), self.of(language, topic)
         pages = {entry.post.id: relpath(entry.path, dirname(path)) for entry in entries}
-        said = words.WORDS[language]
+        said = self._said(language)
         title = f"{said['site']}{said['comma']}{entries[0].topic}" if topic else said["site"]
         name = f"{topic}/{language}" if topic else language
         posts = [entry.post for entry in entries]
@@ -195,7 +197,7 @@ class _Site:
     # What they are made of.
 
     def _page(self, template: str, language: Language, path: str, **values: Any) -> bytes:
-        said = words.WORDS[language]
+        said = self._said(language)
         made = _environment().get_template(f"{template}.html.j2")
         text = made.render(
             site=self,
@@ -210,6 +212,11 @@ class _Site:
             **values,
         )
         return text.encode()
+
+    def _said(self, language: Language) -> Mapping[str, str]:
+        """What the pages of a language say, with the site's own name."""
+        named = self._archive.names.get(language)
+        return {**words.WORDS[language], **({"site": named} if named else {})}
 
     def _elsewhere(self, language: Language, path: str) -> str:
         """The same page in another language, else that language's first."""

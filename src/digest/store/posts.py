@@ -123,11 +123,11 @@ class PostStore(StoreBase):
             return next(iter(read_posts(connection, post.c.id == id_)), None)
 
     def first_post(self, topic: str, genre: str, since: date) -> Post | None:
-        """The first post of a topic for this day or later."""
+        """The first post of a topic for this day or later, without its parts."""
         query = select(post.c.id).where(post.c.topic == topic, post.c.genre == genre, post.c.slot >= since)
         first = query.order_by(post.c.slot, post.c.id).limit(1).scalar_subquery()
         with self._reading() as connection:
-            return next(iter(read_posts(connection, post.c.id == first)), None)
+            return next(iter(read_posts(connection, post.c.id == first, bare=True)), None)
 
     def choices(self, id_: int) -> list[Choice]:
         """Why a post's papers were chosen, in their order."""
@@ -136,10 +136,10 @@ class PostStore(StoreBase):
             return list(connection.scalars(query))
 
     def posts_with(self, paper_id: str) -> list[Post]:
-        """The posts that hold a paper, in whatever state, oldest first."""
+        """The posts that hold a paper, in whatever state, oldest first, without their parts."""
         numbers = select(post_paper.c.post).join(paper, paper.c.number == post_paper.c.paper)
         with self._reading() as connection:
-            return read_posts(connection, post.c.id.in_(numbers.where(paper.c.id == paper_id)))
+            return read_posts(connection, post.c.id.in_(numbers.where(paper.c.id == paper_id)), bare=True)
 
     def merged_into(self, paper_id: str) -> str | None:
         """The paper of a post that stands for this one too, because they are near-identical."""

@@ -39,6 +39,7 @@ from digest.types.posts import (
     LeftOut,
     Overview,
     Part,
+    Plan,
     Post,
     PostState,
     Resource,
@@ -51,6 +52,7 @@ from digest.types.posts import (
     Update,
     Wording,
 )
+from digest.types.rehearsal import Rehearsal, RehearsedDay, SilentFind
 from digest.types.sending import (
     Chat,
     Delivery,
@@ -150,11 +152,14 @@ __all__ = [
     "Part",
     "Pause",
     "Phrase",
+    "Plan",
     "Post",
     "PostState",
     "Question",
     "Reactions",
     "Recall",
+    "Rehearsal",
+    "RehearsedDay",
     "Resource",
     "ResourceKind",
     "Results",
@@ -166,6 +171,7 @@ __all__ = [
     "SeedKeys",
     "Series",
     "Share",
+    "SilentFind",
     "Skipped",
     "Stage",
     "StageReport",

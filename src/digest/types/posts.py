@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from digest.types.topics import Evidence, Language
+from digest.types.topics import Evidence, Language, Topic
 
 PostState = Literal["draft", "approved", "rejected"]
 Task = Literal["tell", "translate", "title"]
@@ -191,3 +191,16 @@ class Template(Struct, frozen=True):
     own: Path | None
     built_in: bool
     same: bool
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What match and write go by: the topics, the model whose vectors count, how many days a run looks
+    back, whether posts wait for a person, where each topic's posts go by language, and how many good
+    reactions of readers make a weak like (0: none does)."""
+
+    topics: tuple[Topic, ...]
+    model: str
+    lookback: int
+    state: PostState
+    channels: Mapping[str, Mapping[Language, tuple[str, ...]]]
+    applause: int = 0

@@ -1,4 +1,5 @@
-"""Who may use the page: the password, sessions, and tokens that show that a form is one of ours.
+"""Who may use the page: the password, sessions, a token for programs, and tokens that show that a form is
+one of ours.
 
 A session is a cookie that only the program can have written: a random name, when it ends, whether a
 password was given, and an HMAC of these (RFC 2104). Nothing of it is stored, so a restart ends none; a
@@ -45,6 +46,17 @@ class Password(Struct, frozen=True):
         return hmac.compare_digest(_scrypt(given, self.salt, self.n, self.r, self.p), self.hash)
 
 
+class Token(Struct, frozen=True):
+    """What is kept of the token that programs give instead of a password: its hash. It was drawn by chance
+    (256 bits), so a plain hash tells nothing."""
+
+    hash: bytes
+
+    def fits(self, given: str) -> bool:
+        """Whether this is the token; takes as long for any other."""
+        return hmac.compare_digest(_hash(given), self.hash)
+
+
 class Session(Struct, frozen=True):
     """A browser: a random name, and whether the password was given in it."""
 
@@ -52,13 +64,20 @@ class Session(Struct, frozen=True):
     entered: bool
 
 
-class Access:
-    """The password (None where there is none) and the secret of a digest home."""
+PROGRAM = Session("program", entered=True)
+"""No browser, but a program that gives the token with each request. Its forms need no token of ours: it has
+no cookie that another site could make use of."""
 
-    def __init__(self, secret: bytes, password: Password | None) -> None:
+
+class Access:
+    """The password and the token (None where there is none) and the secret of a digest home."""
+
+    def __init__(self, secret: bytes, password: Password | None, token: Token | None = None) -> None:
         self.password = password
+        self.bearer = token
         self.tries = Tries()
-        self._key = secret + (password.hash if password else b"")
+        self.token_tries = Tries()
+        self._key = secret + b"".join(one.hash for one in (password, token) if one)
 
     def session(self, cookie: str | None, now: datetime) -> Session | None:
         """The session a cookie stands for; None for one that is not ours, or over."""
@@ -81,16 +100,25 @@ class Access:
         """Whether a form is one of this session."""
         return hmac.compare_digest(self.token(session).encode(), given.encode())
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether something must be given before the pages are seen."""
+        return self.password is not None or self.bearer is not None
+
     def may_enter(self, session: Session) -> bool:
         """Whether a session may see the pages."""
-        return self.password is None or session.entered
+        return session.entered or not self.is_locked
+
+    def opens(self, given: str) -> bool:
+        """Whether this is the password, or the token."""
+        return any(one is not None and one.fits(given) for one in (self.password, self.bearer))
 
     def _sign(self, what: str, text: str) -> bytes:
         return hmac.new(self._key, f"{what}:{text}".encode(), hashlib.sha256).hexdigest().encode()
 
 
 class Tries:
-    """How often a password may be tried: five times, then once in ten seconds; for all who try
+    """How often a password or a token may be tried: five times, then once in ten seconds; for all who try
     together, since an address costs an attacker nothing."""
 
     FREE = 5
@@ -110,7 +138,7 @@ class Tries:
             return wait
 
     def forget(self) -> None:
-        """Begin anew, after the right password."""
+        """Begin anew, after the right one."""
         with self._lock:
             self._made.clear()
 
@@ -126,7 +154,7 @@ def load(home: Path) -> Access:
     secret = home / "page.secret"
     if not secret.exists():
         _write(secret, secrets.token_bytes(32))
-    return Access(_read(secret), load_password(home))
+    return Access(_read(secret), load_password(home), load_token(home))
 
 
 def load_password(home: Path) -> Password | None:
@@ -148,6 +176,32 @@ def set_password(home: Path, given: str) -> Path:
     made = Password(salt, _scrypt(given, salt, **_COST), **_COST)
     _write(_password_file(home), msgspec.json.encode(made))
     return _password_file(home)
+
+
+def load_token(home: Path) -> Token | None:
+    """The token of the page of a digest home, if one was made."""
+    file = _token_file(home)
+    if not file.exists():
+        return None
+    try:
+        return msgspec.json.decode(_read(file), type=Token)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{file}: is no token; make another with: digest serve --make-token") from error
+
+
+def make_token(home: Path) -> str:
+    """Draw a new token, keep its hash, and give it: it is told once. The one before ends."""
+    made = secrets.token_urlsafe(32)
+    _write(_token_file(home), msgspec.json.encode(Token(_hash(made))))
+    return made
+
+
+def _token_file(home: Path) -> Path:
+    return home / "page.token"
+
+
+def _hash(given: str) -> bytes:
+    return hashlib.sha256(given.encode("utf-8", "replace")).digest()
 
 
 def _password_file(home: Path) -> Path:

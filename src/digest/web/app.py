@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from digest.text import readable
 from digest.web import door, health, jobs, outbox, papers, posts, public, search, today, topics, trends
@@ -54,7 +53,7 @@ def build(
     *,
     now: datetime | None = None,
     https: bool = False,
-) -> ASGIApp:
+) -> Guard:
     """The page over a wired program, as an ASGI application. ``work`` is where long work is begun. With
     ``now`` it acts as if it were always this moment; with ``https`` browsers send cookies nowhere else."""
     routes = [route for group in GROUPS for route in group.ROUTES]
@@ -102,7 +101,7 @@ async def _static(request: Request) -> Response:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return PlainTextResponse(f"{error.detail}\n", error.status_code)
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, error.headers)
 
 
 async def _broken(_: Request, __: Exception) -> Response:

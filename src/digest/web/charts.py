@@ -148,7 +148,6 @@ def dots(papers: Sequence[Dot], title: str) -> Markup:
             )
             kind = f"{colour} silent" if one.silent else colour
             inner.append(
-                f'<a href="{escape(one.href)}" class="{kind}" aria-label="{escape(one.title)}">'
-                f"<title>{escape(one.title)}</title>{shape}</a>"
+                f'<a href="{escape(one.href)}" class="{kind}"><title>{escape(one.title)}</title>{shape}</a>'
             )
     return Markup(str(_svg(title, inner, side, side, "map")).replace('role="img"', 'role="group"'))  # noqa: S704

@@ -27,13 +27,13 @@ def enter(visit: Visit) -> Response:
     """Look at the password that was given. A session that gets in has a name that nobody knew before."""
     access, now = visit.site.access, visit.site.clock.now()
     onward = local_path(visit.form.get("next"))
-    if access.password is None:
+    if not access.is_locked:
         return visit.to(onward)
     wait = access.tries.take(now)
     if wait:
         told = visit.t("door.wait", n=int(wait.total_seconds()) + 1)
         return visit.page("login.html.j2", status=429, onward=onward, wrong=told)
-    if not access.password.fits(visit.form.get("password", "")):
+    if not access.opens(visit.form.get("password", "")):
         return visit.page("login.html.j2", status=403, onward=onward, wrong=visit.t("door.wrong"))
     access.tries.forget()
     answer = visit.to(onward)

@@ -41,16 +41,16 @@ class Guard:
     """Lets through what is well, and answers the rest with a line."""
 
     def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
-        self._app = app
+        self.app = app
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
-                await self._app(scope, receive, send)
+                await self.app(scope, receive, send)
             return
-        answer = self._refusal(scope) or await _with_body(self._app, receive)
+        answer = self._refusal(scope) or await _with_body(self.app, receive)
         if isinstance(answer, tuple):
             status, reason = answer
             answer = PlainTextResponse(f"{reason}\n", status, {"Connection": "close"})

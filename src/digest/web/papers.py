@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import cast
 
+from markupsafe import Markup
 from msgspec import Struct
 from starlette.responses import Response
 
 from digest import export, ids
 from digest.actions import archive, topics
+from digest.actions.topics import Known
 from digest.errors import DigestError, InputError, UsageError
 from digest.links import links
+from digest.text import readable
 from digest.types import Evidence, Hit, Match, Opinion, Paper, Post, Topic, Window
 from digest.web.visit import Visit, get, post
-from digest.why import Why
+from digest.web.words import Words
+from digest.why import Said, Why
 
 NEAR = 8
 AUTHORS = 12
@@ -45,10 +51,10 @@ def paper(visit: Visit) -> Response:
     """The page of a paper."""
     given = visit.path["id"]
     base = ids.parse(given).base
-    found = _find(visit, base)
+    known = topics.known(visit.app, base)
     if given != base:
         return visit.to(f"/papers/{base}")
-    verdicts = _verdicts(visit, base)
+    found, verdicts = known.paper, _verdicts(visit, known)
     return visit.page(
         "paper.html.j2",
         paper=found,
@@ -57,9 +63,10 @@ def paper(visit: Visit) -> Response:
         verdicts=[one for one in verdicts if one.match or one.opinion],
         others=[one for one in verdicts if not (one.match or one.opinion)],
         near=_near(visit, base),
-        posts=_posts(visit, base),
+        posts=_posts(known.posts),
         bibtex=export.papers([export.Entry(found)], "bibtex", ""),
         authors=AUTHORS,
+        said=partial(_said, visit.t),
     )
 
 
@@ -91,22 +98,40 @@ def _find(visit: Visit, base: str) -> Paper:
     return found[0]
 
 
-def _verdicts(visit: Visit, base: str) -> list[Verdict]:
+def _verdicts(visit: Visit, known: Known) -> list[Verdict]:
     """The topics, those the paper fits best first."""
-    matches = {one.topic: one for one in visit.app.store.matches_of(base)}
-    said = {one.topic: one.opinion for one in visit.app.store.feedback_of(base)}
-    whys = {one.topic: one for one in topics.why(visit.app, base)}
+    said = {one.topic: one.opinion for one in known.feedback}
+    whys = {one.topic: one for one in topics.told(visit.app, known)}
     verdicts = [
-        Verdict(topic=one, match=matches.get(one.name), why=whys[one.name], opinion=said.get(one.name))
+        Verdict(topic=one, match=known.matches.get(one.name), why=whys[one.name], opinion=said.get(one.name))
         for one in visit.app.topics
     ]
     return sorted(verdicts, key=lambda one: one.match.score if one.match else -1.0, reverse=True)
 
 
-def _posts(visit: Visit, base: str) -> list[tuple[date, str, list[Post]]]:
+def _said(t: Words, line: Said) -> Markup:
+    """A line of what speaks for and against a paper, in the visitor's language."""
+    return t(f"why.{line.name}", **{name: _shown(t, name, value) for name, value in line.values.items()})
+
+
+def _shown(t: Words, name: str, value: object) -> object:
+    """A value of such a line: a part of it, phrases, a day, a share, a number, a word for what is stored."""
+    if isinstance(value, Said):
+        return _said(t, value)
+    if isinstance(value, tuple):
+        return t.quoted(value)
+    if isinstance(value, date):
+        return t.day(value)
+    if isinstance(value, float):
+        return t.share(value) if name == "share" else t.decimal(value)
+    word = f"paper.{name}_{value}"
+    return t(word) if t.has(word) else readable(value) if isinstance(value, str) else value
+
+
+def _posts(posts: Sequence[Post]) -> list[tuple[date, str, list[Post]]]:
     """The posts that hold a paper, newest first; the languages of one stand together."""
     groups: dict[tuple[date, str], list[Post]] = {}
-    for one in visit.app.store.posts_with(base):
+    for one in posts:
         groups.setdefault((one.slot, one.genre), []).append(one)
     return [(slot, genre, those) for (slot, genre), those in sorted(groups.items(), reverse=True)]
 

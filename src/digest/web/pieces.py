@@ -78,6 +78,11 @@ class Works:
         piece.wait(SOON)
         return piece
 
+    def all(self) -> list[Piece[Any]]:
+        """The pieces that are kept, and those under way."""
+        with self._lock:
+            return list(self._pieces.values())
+
     def _begin(self, of: object, make: Callable[[], T]) -> Piece[T]:
         if sum(not one.is_done for one in self._pieces.values()) >= MOST_WAITING:
             raise TryAgain("too much is being worked out at once; try again in a minute")

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from digest.actions import topics
 from digest.actions.topics import DAYS, Backtest
 from digest.days import new_york_day
-from digest.errors import DigestError, InputError, UsageError
+from digest.errors import DigestError
 from digest.text import readable
 from digest.types import Key, KeyState, Topic
 from digest.web import charts
@@ -26,6 +26,8 @@ MENU = "/topics"
 
 SHOWN = 12
 """So many papers of a backtest are shown."""
+CARDS = 40
+"""So many keys are shown at once, the surest; judged ones make room."""
 STATES: tuple[KeyState, ...] = ("proposed", "active", "rejected", "retired")
 _DECISIONS: dict[str, KeyState] = {
     "accept": "active",
@@ -51,7 +53,13 @@ def show(visit: Visit) -> Response:
     state: KeyState = next((one for one in STATES if one == wanted), "proposed")
     found = sorted((key for key in keys if key.state == state), key=_rank)
     return visit.page(
-        "topic.html.j2", topic=topic, keys=found, state=state, states=STATES, counts=counts, shown=found[:60]
+        "topic.html.j2",
+        topic=topic,
+        keys=found,
+        state=state,
+        states=STATES,
+        counts=counts,
+        shown=found[:CARDS],
     )
 
 
@@ -162,29 +170,11 @@ def _asked(given: Any, languages: list[str]) -> Asked:
 
 def _topic(asked: Asked) -> Topic:
     """The topic of a form. Raises InputError, UsageError."""
-    from digest import ids
-
-    term = " ".join(asked.term.split())
-    keys = tuple(
-        dict.fromkeys(" ".join(one.split()) for one in re.split(r"[\n,;，；、]", asked.keys) if one.strip())
-    )
-    papers = tuple(ids.parse(one).base for one in re.split(r"[\s,;，；、]+", asked.papers) if one)
-    name = asked.name or re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
-    if name == "new" or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-        raise InputError("give the topic a short name of small letters, digits, - and _")
-    if not term:
-        raise UsageError("say what the field calls itself")
+    keys = [one for one in re.split(r"[\n,;，；、]", asked.keys) if one.strip()]
+    papers = [one for one in re.split(r"[\s,;，；、]+", asked.papers) if one]
     titles: dict[Any, str] = {"ru": asked.titles[0], "zh": asked.titles[1]}
     languages: Any = asked.languages
-    return Topic(
-        name=name,
-        term=term,
-        seed_keys=keys or (term,),
-        seed_papers=tuple(dict.fromkeys(papers)),
-        titles={language: title for language, title in titles.items() if title},
-        languages=languages,
-        floor=topics.FLOOR,
-    )
+    return topics.described(asked.term, keys, papers, languages, name=asked.name, titles=titles)
 
 
 def _form(visit: Visit, asked: Asked, *, status: int = 200, **more: Any) -> Response:

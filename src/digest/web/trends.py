@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -26,6 +27,10 @@ MENU = "/trends"
 DAYS = 45
 MONTH = timedelta(days=30)
 LONGEST = 100
+DOTS = 300
+"""So many papers a map on the page has, the surest: each is a link, and the page stays under 100 kB."""
+LISTED = 12
+"""So many papers of a group are listed beside it."""
 
 
 def index(visit: Visit) -> Response:
@@ -115,11 +120,10 @@ def map_(visit: Visit) -> Response:
     if not work.is_done:
         return visit.page("working.html.j2", title=topic.title(visit.language), work=work, status=202)
     found = work.result()
+    rows = zip(found.places.tolist(), found.papers, found.titles, found.map.points, strict=True)
     dots = [
         charts.Dot(x, y, f"/papers/{quote(paper)}", title, point.group, point.silent)
-        for (x, y), paper, title, point in zip(
-            found.places.tolist(), found.papers, found.titles, found.map.points, strict=True
-        )
+        for (x, y), paper, title, point in islice(rows, DOTS)
     ]
     return visit.page(
         "map.html.j2",
@@ -128,7 +132,9 @@ def map_(visit: Visit) -> Response:
         chart=charts.dots(dots, visit.t("trends.map_of", topic=topic.title(visit.language))),
         since=wanted.since,
         until=wanted.until,
+        shown=len(dots),
         by_group=_groups(dots),
+        listed=LISTED,
         has_pictures=_has_pictures(),
         colours=charts.COLOURS,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -22,7 +22,7 @@ from starlette.routing import Route
 from digest.clock import Clock
 from digest.errors import Changed, DigestError, InputError, TryAgain, UsageError
 from digest.types import Language
-from digest.web.access import COOKIE, LASTS, Access, Session, new_session
+from digest.web.access import COOKIE, LASTS, PROGRAM, Access, Session, new_session
 from digest.web.guard import SAFE, local_path
 from digest.web.pieces import Works
 from digest.web.words import LANGUAGES, Words, words
@@ -69,25 +69,25 @@ class Site:
 
 
 class Notes:
-    """What is to be told to a session on the next page it sees."""
+    """What is to be told to a session on the next page it sees: the last few things."""
 
-    MOST = 1_000
+    MOST, EACH = 1_000, 20
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._notes: OrderedDict[str, list[str]] = OrderedDict()
+        self._notes: OrderedDict[str, deque[str]] = OrderedDict()
 
     def add(self, session: Session, note: str) -> None:
         """Tell this once."""
         with self._lock:
-            self._notes.setdefault(session.name, []).append(note)
+            self._notes.setdefault(session.name, deque(maxlen=self.EACH)).append(note)
             while len(self._notes) > self.MOST:
                 self._notes.popitem(last=False)
 
     def take(self, session: Session) -> Sequence[str]:
         """What was not told yet."""
         with self._lock:
-            return self._notes.pop(session.name, ())
+            return tuple(self._notes.pop(session.name, ()))
 
 
 class Visit:
@@ -135,7 +135,7 @@ class Visit:
             t=self.t,
             token=self._token,
             may_enter=self.site.access.may_enter(self.session),
-            has_password=self.site.access.password is not None,
+            is_locked=self.site.access.is_locked,
             section=self.section,
             notes=self.site.notes.take(self.session),
             languages=LANGUAGES,
@@ -187,7 +187,7 @@ def threads() -> CapacityLimiter:
 
 def _answer(page: Page, request: Request, body: bytes, *, open_to_all: bool) -> Response:
     site: Site = request.app.state.site
-    known = site.access.session(request.cookies.get(COOKIE), site.clock.now())
+    known = _program(site, request) or site.access.session(request.cookies.get(COOKIE), site.clock.now())
     if known is None and request.headers.get("sec-fetch-site") == "cross-site":
         return _again(request)
     visit = Visit(site, request, known or new_session(), body, page.__module__.rpartition(".")[2])
@@ -195,6 +195,22 @@ def _answer(page: Page, request: Request, body: bytes, *, open_to_all: bool) -> 
     if known is None and COOKIE not in answer.headers.get("set-cookie", ""):
         give_cookie(answer, visit, visit.session)
     return answer
+
+
+def _program(site: Site, request: Request) -> Session | None:
+    """The session of a program that gives the token (RFC 6750); None where none is given. Raises
+    HTTPException for a wrong one, and for any while too many were wrong."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if site.access.bearer is None or scheme.lower() != "bearer":
+        return None
+    wait = site.access.token_tries.take(site.clock.now())
+    if wait:
+        seconds = str(int(wait.total_seconds()) + 1)
+        raise HTTPException(429, f"too many wrong tokens: wait {seconds} s", {"Retry-After": seconds})
+    if not site.access.bearer.fits(given.strip()):
+        raise HTTPException(401, "this is not the token of this page", {"WWW-Authenticate": "Bearer"})
+    site.access.token_tries.forget()
+    return PROGRAM
 
 
 _ONCE_MORE = (
@@ -212,7 +228,7 @@ def _again(request: Request) -> Response:
 
 
 def _for_whom(page: Page, visit: Visit, *, open_to_all: bool) -> Response:
-    if visit.request.method not in SAFE:
+    if visit.request.method not in SAFE and visit.session is not PROGRAM:
         token = visit.form.get("csrf", "")
         if not visit.site.access.is_token(visit.session, token):
             return visit.page("error.html.j2", status=403, title=visit.t("layout.stale"), lines=())

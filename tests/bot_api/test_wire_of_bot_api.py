@@ -12,7 +12,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,22 +26,6 @@ from botserver.faults import PLANS
 from botserver.methods import METHODS
 
 TOO_OLD = "Bad Request: query is too old and response timeout expired or query ID is invalid"
-
-
-@pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi(flood=False) as server:
-        yield server
-
-
-@pytest.fixture
-def bot(api: BotApi) -> Client:
-    return Client(api.url)
-
-
-@pytest.fixture
-def channel(api: BotApi) -> int:
-    return api.chat("channel", title="XAI daily", username="xai_daily")
 
 
 # --- updates ----------------------------------------------------------------------------------------
@@ -331,7 +314,14 @@ def test_one_connection_serves_many_calls(api: BotApi, channel: int) -> None:
 
 def test_the_server_in_a_process_of_its_own_is_controlled_over_http(tmp_path: Path) -> None:
     log = tmp_path / "messages.jsonl"
-    command = [sys.executable, str(Path(__file__).parent / "botapi.py"), "--port", "0", "--state", str(log)]
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[1] / "botapi.py"),
+        "--port",
+        "0",
+        "--state",
+        str(log),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         api = Remote(process.stdout.readline().strip())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,22 +16,6 @@ NOT_MODIFIED = (
     "Bad Request: message is not modified: specified new message content and reply markup are exactly the "
     "same as a current content and reply markup of the message"
 )
-
-
-@pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi(flood=False) as server:
-        yield server
-
-
-@pytest.fixture
-def bot(api: BotApi) -> Client:
-    return Client(api.url)
-
-
-@pytest.fixture
-def channel(api: BotApi) -> int:
-    return api.chat("channel", title="XAI daily", username="xai_daily")
 
 
 # --- calls ------------------------------------------------------------------------------------------

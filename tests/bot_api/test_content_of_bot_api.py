@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,23 +15,6 @@ from botserver.request import ApiError
 from botserver.texts import repaired_by_digest, repaired_by_tdlib
 from digest.markup.formatted import Formatted
 from digest.types import TextEntity
-
-
-@pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi(flood=False) as server:
-        yield server
-
-
-@pytest.fixture
-def bot(api: BotApi) -> Client:
-    return Client(api.url)
-
-
-@pytest.fixture
-def channel(api: BotApi) -> int:
-    return api.chat("channel", title="XAI daily", username="xai_daily")
-
 
 # --- texts ------------------------------------------------------------------------------------------
 

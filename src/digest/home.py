@@ -1,0 +1,33 @@
+"""The folder that an archive lives in, and its lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from digest.errors import TryAgain, refused
+
+
+def make_home(home: Path) -> None:
+    """A folder to be a home; raises DigestError where it cannot be made."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(error, "choose another --home") from error
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Hold the lock of a digest home, so that only one process changes it; the system lets go of it
+    when the process ends, however it ends. Raises TryAgain where another holds it."""
+    from filelock import FileLock, Timeout
+
+    make_home(home)
+    path = home / "digest.lock"
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        reason = "another digest is at work in this home; try again when it is done"
+        raise TryAgain(f"{path}: {reason}") from None

@@ -1,0 +1,44 @@
+"""Files that are whole or not there: a reader, also after a crash, sees the old bytes or the new ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+
+@contextmanager
+def written_whole(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
+    """A file to write to, which takes its name when the block ends well, and is then on the disk.
+
+    What a killed process has left of it is written over by the next try; ``shared``: several processes may
+    write at once, each under a name of its own, ``.NAME-*.tmp``.
+    """
+    temporary = path.with_name(f".{path.name}-{uuid4().hex[:8]}.tmp" if shared else f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes, *, shared: bool = False) -> None:
+    """As :func:`written_whole`, with all of the content at hand."""
+    with written_whole(path, shared=shared) as file:
+        file.write(content)
+
+
+def _sync(folder: Path) -> None:
+    """Makes a rename in the folder last through a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,136 @@
+"""The simulator: lives are whole, a seed brings a life back to the letter, and planted mistakes are found."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digest import delivery, pipeline
+from digest.errors import NotSent, Refused
+from digest.store import Store, posts
+from digest.types import Page
+from simulator.life import Life
+from simulator.oracle import Violation
+from soak_simulate import lived
+
+DAYS = 16
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_life_in_which_everything_is_ill_loses_and_doubles_nothing(seed: int) -> None:
+    came = lived(seed, DAYS, "")
+    assert came.violated == ""
+    assert came.counts["papers on topic posted"] > 5
+    assert came.counts["parts that stand once"] > 5
+    assert came.counts["crash"] > 0
+
+
+def test_a_seed_brings_a_life_back_to_the_letter_in_another_process() -> None:
+    """Also with another order of sets (PYTHONHASHSEED), and whatever the time is."""
+    script = f"from soak_simulate import lived; print(lived(3, {DAYS}, '').trace)"
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(folders), "PYTHONHASHSEED": "7"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.split()[-1] == lived(3, DAYS, "").trace
+
+
+# Planted mistakes: each is found within a few lives.
+
+
+def nothing_is_marked_before_it_is_sent(patch: pytest.MonkeyPatch) -> None:
+    real = Store.claim_delivery
+
+    def claim(store: Store, channel: str, now: datetime, *more: Any, **named: Any) -> Any:
+        claimed = real(store, channel, now, *more, **named)
+        if claimed is not None:
+            store.set_delivery_state(claimed.id, ("sending",), "queued", now)
+        return claimed
+
+    def record(store: Store, id_: int, state: Any, now: datetime, **_: Any) -> None:
+        store.set_delivery_state(id_, ("queued",), state, now)
+
+    patch.setattr(Store, "claim_delivery", claim)
+    patch.setattr(Store, "record_delivery", record)
+
+
+def an_unclear_answer_is_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delivery, "state_after", lambda error: "failed" if isinstance(error, Refused) else "queued")
+
+
+def the_cursor_is_stored_before_the_papers(patch: pytest.MonkeyPatch) -> None:
+    real = Store.add_papers
+
+    def add(store: Store, source: str, page: Page, now: datetime) -> Any:
+        store.put_cursor(source, page.cursor or "", now)
+        return real(store, source, page, now)
+
+    patch.setattr(Store, "add_papers", add)
+
+
+def what_was_posted_before_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Store, "posted_papers", lambda *_: set())
+    patch.setattr(Store, "posted_since", lambda *_: [])
+    patch.setattr(Store, "last_post", lambda *_: None)
+
+
+def a_run_looks_back_for_a_day_only(patch: pytest.MonkeyPatch) -> None:
+    real = pipeline.Plan
+
+    def plan(**given: Any) -> pipeline.Plan:
+        return real(**{**given, "lookback": 0})
+
+    patch.setattr(pipeline, "Plan", plan)
+
+
+def a_rest_that_telegram_asks_for_is_not_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Store, "rest_sender", lambda *_: None)
+
+
+def a_part_that_is_held_is_told_to_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delivery._Round, "_tell", lambda _: None)
+    patch.setattr(delivery._Round, "_find", lambda *_: (_ for _ in ()).throw(NotSent("no")))
+
+
+def the_posts_of_a_day_are_not_written_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A post's parts are stored, and then, in another transaction, what is to be delivered of it."""
+    real = Store.add_posts
+
+    def add(store: Store, drafts: Any, channels: Any, *more: Any) -> list[int]:
+        ids = real(store, drafts, {}, *more)
+        for one, id_ in zip(drafts, ids, strict=False):
+            with store._writing() as connection:
+                posts.queue(connection, id_, len(one.parts), channels.get(one.language, ()), more[-1])
+        return ids
+
+    patch.setattr(Store, "add_posts", add)
+
+
+PLANTED: list[Plant] = [
+    nothing_is_marked_before_it_is_sent,
+    an_unclear_answer_is_taken_for_a_failure,
+    the_cursor_is_stored_before_the_papers,
+    what_was_posted_before_is_forgotten,
+    a_run_looks_back_for_a_day_only,
+    a_rest_that_telegram_asks_for_is_not_kept,
+    a_part_that_is_held_is_told_to_nobody,
+    the_posts_of_a_day_are_not_written_at_once,
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda one: one.__name__)
+def test_a_planted_mistake_is_found(plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    with pytest.raises(Violation):
+        for seed in range(1, 13):
+            Life(seed, tmp_path / str(seed), 21).live()

@@ -1,0 +1,46 @@
+"""Files are whole or not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from digest.whole import write_whole, written_whole
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_reader_sees_the_old_bytes_until_the_new_ones_are_whole(tmp_path: Path, shared: bool) -> None:
+    path = tmp_path / "feed.xml"
+    write_whole(path, b"old", shared=shared)
+    with written_whole(path, shared=shared) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+def test_what_fails_half_way_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "feed.xml"
+    write_whole(path, b"old")
+    with pytest.raises(RuntimeError), written_whole(path) as file:
+        file.write(b"ne")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "feed.xml"
+    (tmp_path / ".feed.xml.part").write_bytes(b"half of something longer")
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_at_once_are_each_whole(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    with written_whole(path, shared=True) as one, written_whole(path, shared=True) as other:
+        one.write(b"one")
+        other.write(b"other")
+    assert path.read_bytes() in (b"one", b"other")
+    assert list(tmp_path.iterdir()) == [path]
