@@ -111,12 +111,14 @@ class App:
     @property
     def reader(self) -> Reader | ServerReader:
         """The archive for searching. Raises StoreError where it is in memory."""
-        return self.kept.get("reader", None, self._open_reader)
-
-    def _open_reader(self) -> Reader | ServerReader:
         from digest.store.reading import open_reader
 
-        return self._open.enter_context(open_reader(self.settings.database, lambda: self.store))
+        def opened() -> Reader | ServerReader:
+            found = open_reader(self.settings.database, lambda: self.store)
+            self._open.callback(found.close)
+            return found
+
+        return self.kept.get("reader", None, opened)
 
     def searcher(
         self,
