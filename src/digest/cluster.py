@@ -164,12 +164,12 @@ def _connected(address: str) -> Iterator[None]:
         given = _own_cluster(stack) if address == LOCAL else {}
         ray = _ray()
         stopped = signal.getsignal(signal.SIGTERM)
+        stack.callback(ray.shutdown)  # what was begun before a failure ends too
         try:
             with _silent():
                 ray.init(address=address, log_to_driver=False, configure_logging=False, **given)
         except Exception as error:  # Ray raises whatever it likes
             raise TryAgain(f"no Ray cluster can be joined at {address}: {_line(error)}") from error
-        stack.callback(ray.shutdown)
         signal.signal(signal.SIGTERM, stopped)  # Ray's own ends without a word
         yield
 
