@@ -113,6 +113,7 @@ MODULES = {
     "road": ("init", "run", "crawl", "backfill", "import", "embed", "match", "write", "deliver"),
     "serve": ("serve",),
     "site": ("site",),
+    "stores": ("migrate-store",),
     "sending": ("outbox", "channel", "review"),
     "templates": ("template",),
     "topics": ("keys", "feedback", "topic", "why"),
