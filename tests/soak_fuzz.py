@@ -189,17 +189,19 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--folder", type=Path, help="where to keep how far it came")
     given = parser.parse_args()
-    began, failed = time.monotonic(), 0
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as own:
         kept = (given.folder or Path(own)) / f"fuzz-{given.seed}.json"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        done = msgspec.json.decode(kept.read_bytes(), type=int) if kept.exists() else 0
+        done, failed = (
+            msgspec.json.decode(kept.read_bytes(), type=tuple[int, int]) if kept.exists() else (0, 0)
+        )
         while done * BATCH < given.inputs and time.monotonic() - began < 60 * given.minutes:
             for wrong in batch(given.seed + done):
                 failed += 1
                 print(wrong[:400], flush=True)
             done += 1
-            kept.write_bytes(msgspec.json.encode(done))
+            kept.write_bytes(msgspec.json.encode((done, failed)))
     print(
         f"reached {done * BATCH:,} of {given.inputs:,} inputs, seeds {given.seed} to {given.seed + done - 1}"
     )
