@@ -6,7 +6,7 @@
     python benchmarks/reliability.py --write                # only write the page anew from the last counts
 
 Each row runs tests or a soak of its own in another process and keeps what that printed, with the commit, the
-day and the seconds, in docs/reliability.json. What has a result is left alone (but for --again), so the
+day and the seconds, in docs/reliability.json. What has a good result is left alone (but for --again), so the
 command goes on where it was ended; soaks keep how far they came in build/reliability, and say what they
 reached of what was asked. Ends with exit code 1 where one of them fails.
 """
@@ -288,7 +288,7 @@ def main() -> int:
     waiting = [
         one
         for one in (() if given.write else commands(given.rows, full=given.full))
-        if given.again or one not in results or not results[one].ended
+        if given.again or one not in results or not (results[one].ended and results[one].ok)
     ]
     for at, command in enumerate(waiting):
         left = (until - time.monotonic()) / 60
