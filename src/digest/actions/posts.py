@@ -442,7 +442,7 @@ def write(
     if first > last:
         raise UsageError(f"--since {first} is later than {'--until' if until else 'today'}")
     wanted = [app.topic(name) for name in topics] or app.topics
-    with app.alone():
+    with app.alone("run"):
         stages, posts = [], []
         for topic in wanted:
             days = (first, last)
