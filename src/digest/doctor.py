@@ -60,6 +60,11 @@ def sqlite(version: tuple[int, int, int], journal: str) -> Check:
     return Check("sqlite", "note", why, "use a Python with SQLite 3.51.3 or newer; until then keep backups")
 
 
+def server(version: str, vector: str) -> Check:
+    """What the archive is kept by, where that is no file."""
+    return Check("postgresql", "ok", f"PostgreSQL {version}, pgvector {vector}; backups: pg_dump")
+
+
 def disk(room: Room) -> Check:
     """Whether there is room for an upgrade, which copies the database, and for what comes."""
     free = in_bytes(room.free)
@@ -92,6 +97,14 @@ def index(embedded: bool, unfit: str | None) -> Check:
         why = f"{unfit}; the next search makes it anew"
         return Check("index", "note", why, "digest doctor --repair does it now")
     return Check("index", "ok", "fits the archive")
+
+
+def words(unfit: str | None) -> Check:
+    """Whether the words' index beside the database can be used. Where it cannot, the database is searched."""
+    if unfit is not None:
+        why = f"{unfit}; until the next crawl words may be searched in the database, which is slower"
+        return Check("words", "note", why, "digest doctor --repair does it now")
+    return Check("words", "ok", "fit the archive")
 
 
 def gpu(wanted: str, found: str | None) -> Check:
