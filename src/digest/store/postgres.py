@@ -10,6 +10,7 @@ so that many machines can take turns. Reads see one state (REPEATABLE READ) and 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,6 +41,8 @@ from sqlalchemy.pool import NullPool
 from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
 
 if TYPE_CHECKING:
+    import psycopg
+
     from digest.store.dialect import Share
 
 Floats = npt.NDArray[np.float32]
@@ -243,16 +246,24 @@ def _explain(exc: BaseException, name: str, *, readonly: bool) -> DigestError | 
     if not isinstance(exc, psycopg.Error):
         return None
     code = exc.sqlstate
-    if code is None and isinstance(exc, psycopg.OperationalError):
-        return TryAgain(f"{name}: the server cannot be reached ({_first_line(exc)})")
     if code is None:
-        return None
+        return _unreached(exc, name) if isinstance(exc, psycopg.OperationalError) else None
     if code == "25006" and readonly:
         return StoreError(f"{name}: was opened for reading only")
     if (known := _MEANING.get(code) or _MEANING.get(code[:2])) is None:
         return None
     kind, meaning = known
     return kind(f"{name}: {meaning.format(_first_line(exc))}")
+
+
+def _unreached(exc: psycopg.Error, name: str) -> DigestError:
+    """Of a connection that never came about libpq gives no code, only what was said."""
+    said = _first_line(exc).rpartition("FATAL: ")[2].strip()
+    if said.startswith("database ") and said.endswith("does not exist"):
+        return StoreError(f"{name}: there is no such database: createdb makes it (docs/postgresql.md)")
+    if re.search(r"^(role|no pg_hba|password|Peer|Ident)|no password supplied", said):
+        return StoreError(f"{name}: the server lets nobody in ({said}): correct user and password")
+    return TryAgain(f"{name}: the server cannot be reached ({said})")
 
 
 def _first_line(exc: BaseException) -> str:
