@@ -281,9 +281,10 @@ def test_two_who_embed_share_the_texts_and_those_of_a_killed_one_are_taken_over(
         assert len(first) == len(second) == 10
         assert not {hash_ for hash_, _ in first} & {hash_ for hash_, _ in second}
         taken = [hash_ for batch in (first, *one) for hash_, _ in batch]
-        two.close()  # as a killed one: what it took has no vectors
+        two.close()
     assert len(taken) == len(set(taken)) == 30
-    assert sum(map(len, there.store.texts_without_vector(MODEL, 100))) == 40  # nobody embeds now
+    # The other one ended, and what it took has no vectors.
+    assert sum(map(len, there.store.texts_without_vector(MODEL, 100))) == 40
 
 
 def test_numbers_appear_in_their_order_so_that_who_follows_misses_none(there: Archive) -> None:

@@ -111,7 +111,9 @@ class App:
     def _open_reader(self) -> Reader | ServerReader:
         from digest.store.reading import open_reader
 
-        return self._open.enter_context(open_reader(self.settings.database, lambda: self.store))
+        found = open_reader(self.settings.database, lambda: self.store)
+        self._open.callback(found.close)
+        return found
 
     def searcher(
         self,

@@ -43,8 +43,6 @@ from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
 if TYPE_CHECKING:
     import psycopg
 
-    from digest.store.dialect import Share
-
 Floats = npt.NDArray[np.float32]
 
 BUSY = 30.0
@@ -74,7 +72,8 @@ _CLAIM = (
     "INSERT INTO claim SELECT :model, text_hash, :worker FROM unnest(CAST(:texts AS bytea[])) AS text_hash "
     "WHERE NOT EXISTS (SELECT FROM vector JOIN model ON model.id = vector.model "
     "WHERE model.name = :model AND vector.text_hash = text_hash.text_hash) "
-    "ON CONFLICT DO NOTHING RETURNING text_hash"
+    "ON CONFLICT (model, text_hash) DO UPDATE SET worker = excluded.worker "
+    "WHERE claim.worker = excluded.worker RETURNING text_hash"
 )
 
 
@@ -87,6 +86,7 @@ class Postgres:
         self.name = name_of(url)
         self.url = url
         self._readonly = readonly
+        self._worker: tuple[Connection, int] | None = None
         engine = _new_engine(url)
         self.engine: Engine = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -116,31 +116,28 @@ class Postgres:
         finally:
             connection.close()
 
-    @contextmanager
-    def sharing(self, model: str) -> Iterator[Share]:
-        """Share the texts that wait for a model's vectors with others who embed at the same time.
+    def share(self, model: str, texts: list[bytes]) -> list[bytes]:
+        """Of texts that wait for a model's vectors those that nobody else embeds: they are ours from now on.
 
-        Whose a text is stands in the table ``claim``, by the number of a worker. A worker is alive as long as
-        its session holds the lock of its number: of one that was killed, others take the texts.
+        Whose a text is stands in the table ``claim``, by the number of a worker. A worker is alive until this
+        is closed, as its session holds the lock of its number: of one that was killed, others take the texts.
         """
         with self.one_line_errors():
-            session = _session(self.url)
-        try:
-            worker = int.from_bytes(os.urandom(4), "big") >> 1
-            session.execute(text(f"SELECT pg_advisory_lock({_WORKERS}, {worker})"))
+            if self._worker is None:
+                self._worker = _session(self.url), int.from_bytes(os.urandom(4), "big") >> 1
+                self._worker[0].execute(text(f"SELECT pg_advisory_lock({_WORKERS}, {self._worker[1]})"))
+            asked = {"model": model, "worker": self._worker[1], "texts": texts}
+            with self.writer.begin() as connection:
+                connection.execute(text(_FORGET_THE_DEAD))
+                ours = set(connection.scalars(text(_CLAIM), asked))
+        return [one for one in texts if one in ours]
 
-            def share(texts: list[bytes]) -> list[bytes]:
-                asked = {"model": model, "worker": worker, "texts": texts}
-                with self.one_line_errors(), self.writer.begin() as connection:
-                    connection.execute(text(_FORGET_THE_DEAD))
-                    ours = set(connection.scalars(text(_CLAIM), asked))
-                return [one for one in texts if one in ours]
-
-            yield share
-            with self.one_line_errors(), self.writer.begin() as connection:
-                connection.execute(text("DELETE FROM claim WHERE worker = :worker"), {"worker": worker})
-        finally:
-            session.close()
+    def close(self) -> None:
+        """Give all connections back."""
+        if self._worker is not None:
+            self._worker[0].close()
+            self._worker = None
+        self.engine.dispose()
 
 
 def name_of(url: URL) -> str:
