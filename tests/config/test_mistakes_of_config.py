@@ -194,10 +194,15 @@ DOUBLE = "channels.d would post again what c posts to the same chat; give the tw
             "lookback_days = 2026-01-01",
             "1: lookback_days must be a whole number of days from 1 to 3650, not 2026-01-01",
         ),
-        ("database = 3", '1: database must be a database URL such as "sqlite:///digest.sqlite3"'),
+        (
+            "database = 3",
+            '1: database must be a database URL such as "sqlite:///digest.sqlite3" '
+            'or "postgresql+psycopg://host/digest"',
+        ),
         (
             "database = 'x://me:secret@db'",
-            '1: database must be a database URL such as "sqlite:///digest.sqlite3"',
+            '1: database must be a database URL such as "sqlite:///digest.sqlite3" '
+            'or "postgresql+psycopg://host/digest"',
         ),
         (
             "[embed]\ndevice='gpu'",
