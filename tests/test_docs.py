@@ -15,6 +15,7 @@ import pytest
 from digest import errors
 from digest.cli.base import cli
 from digest.render import item, window
+from digest.types import Answer, Hit
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -52,6 +53,14 @@ def test_every_page_is_in_the_contents() -> None:
 def test_every_page_is_reached_from_the_readme() -> None:
     readme = (DOCS.parent / "README.md").read_text()
     assert [page.name for page in DOCS.glob("[!i]*.md") if f"docs/{page.name}" not in readme] == []
+
+
+def test_every_field_of_a_hit_is_told() -> None:
+    text = (DOCS / "searching.md").read_text()
+    table = text[text.index("| field | is |") :].partition("\n\n")[0]
+    told = [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(told) == sorted(Hit.__struct_fields__)
+    assert all(f"`{name}`" in text for name in ("query", *Answer.__struct_fields__))
 
 
 def test_every_error_is_told_with_its_exit_code() -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.inverted import WordIndex, open_words
+from digest.inverted import WordIndex, _opened, open_words, unfit
 from digest.query import Query, read
+from digest.search import Searcher
 from digest.store import Reader, Store
 from digest.types import Evidence, Match, Page, Paper, Window
 from stored import found, reading
@@ -270,6 +271,41 @@ def test_a_damaged_index_is_made_anew(changing: Path, ending: str, damage: str) 
             file.write_bytes(whole[: len(whole) // 2 if damage == "cut" else 0])
     assert numbers(changing, "unlearning") == [1, 4, 2, 3]
     assert numbers(changing, "unlearning", most=0) == [1, 4, 2, 3]
+
+
+@pytest.mark.parametrize("ending", [".term", ".fast"])
+def test_an_index_that_is_found_damaged_in_use_is_left_for_the_database_and_made_anew(
+    changing: Path, ending: str
+) -> None:
+    add(changing, *(paper(number, f"Sunflower {number}") for number in range(10, 400)))
+    assert len(numbers(changing, "sunflower") or ()) == 9
+    with opened(changing) as reader:
+        index = open_words(changing / "index", reader)
+        spoil(changing / "index", ending)
+        index = _opened(changing / "index") or index
+        found = Searcher(reader, index, None, "", lambda _: pytest.fail("asked")).search(read("sunflower"), 9)
+    assert len(found.hits) == 9
+    assert len(numbers(changing, "sunflower") or ()) == 9
+
+
+def spoil(folder: Path, ending: str) -> None:
+    """Write over the middle of a file, which keeps its length."""
+    for file in folder.glob(f"*{ending}"):
+        whole = file.read_bytes()
+        third = len(whole) // 3
+        file.write_bytes(whole[:third] + b"\xff" * third + whole[2 * third :])
+
+
+@pytest.mark.parametrize("ending", [".term", ".idx", ".pos", ".fast", ".fieldnorm", ".store"])
+def test_what_is_wrong_with_an_index_is_told(changing: Path, ending: str) -> None:
+    with opened(changing) as reader:
+        assert unfit(changing / "index", reader) is None
+        add(changing, paper(7, "Sunflower"))
+        assert unfit(changing / "index", reader) == "it lacks 1 of the papers as they are now"
+        spoil(changing / "index", ending)
+        assert "it is damaged" in (unfit(changing / "index", reader) or "")
+        shutil.rmtree(changing / "index")
+        assert unfit(changing / "index", reader) == "there is none"
 
 
 def test_a_folder_that_cannot_be_written_leaves_words_to_the_database(changing: Path) -> None:

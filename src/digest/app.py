@@ -32,14 +32,14 @@ from digest.types import (
 )
 
 if TYPE_CHECKING:
-    from digest.channels import Channel, Follow
-    from digest.channels.telegram import Bot, TelegramChannel
-    from digest.config import Channel as ChannelSettings
+    from digest.channels import Channel
+    from digest.channels.telegram import Bot
     from digest.config import Settings
     from digest.crawling import Arxiv
     from digest.embed import F32, BulkEmbedder
     from digest.index import Vectors
     from digest.inverted import WordIndex
+    from digest.posting import Posting
     from digest.render import Writer
     from digest.search import Nearest, Searcher
     from digest.sources import Source
@@ -106,14 +106,14 @@ class App:
     @property
     def reader(self) -> Reader | ServerReader:
         """The archive for searching. Raises StoreError where it is in memory."""
-        return self.kept.get("reader", None, self._open_reader)
-
-    def _open_reader(self) -> Reader | ServerReader:
         from digest.store.reading import open_reader
 
-        found = open_reader(self.settings.database, lambda: self.store)
-        self._open.callback(found.close)
-        return found
+        def opened() -> Reader | ServerReader:
+            found = open_reader(self.settings.database, lambda: self.store)
+            self._open.callback(found.close)
+            return found
+
+        return self.kept.get("reader", None, opened)
 
     def searcher(
         self,
@@ -231,62 +231,22 @@ class App:
         self._open.callback(arxiv.close)
         return arxiv
 
+    @cached_property
+    def _posting(self) -> Posting:
+        from digest.posting import Posting
+
+        posting = Posting(self.settings)
+        self._open.callback(posting.close)
+        return posting
+
     def channels(self) -> list[Channel]:
         """The configured channels."""
-        return [self._channel(name, chosen) for name, chosen in self.settings.channels.items()]
+        return self._posting.channels()
 
-    def _channel(self, name: str, chosen: ChannelSettings) -> Channel:
-        if chosen.type == "telegram":
-            return self._telegram_channel(name, chosen)
-        from digest.channels.feed import FeedChannel
-        from digest.channels.files import FileChannel
-
-        assert chosen.folder is not None
-        made = FeedChannel if chosen.type == "feed" else FileChannel
-        return made(name, chosen.folder)
-
-    def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
-        from digest.channels.quiet import QuietHours
-        from digest.channels.telegram import TelegramChannel
-        from digest.schedule import Rule, times
-
-        assert chosen.chat is not None
-        hours, zone, at = chosen.quiet_hours, chosen.time_zone, chosen.post_at
-        return TelegramChannel(
-            name,
-            self.bot,
-            chosen.chat,
-            thread=chosen.thread,
-            quiet=QuietHours.parse(hours, zone) if hours and zone else None,
-            times=Rule(times(at), zone) if at and zone else None,
-            probe=self.settings.telegram.on_uncertain == "probe",
-            rich=chosen.format == "rich",
-            home=self.settings.home,
-            follow=self._follow(chosen),
-        )
-
-    def _follow(self, chosen: ChannelSettings) -> Follow:
-        from digest.channels import Follow
-
-        telegram = self.settings.telegram
-        return Follow(
-            marks=telegram.marks,
-            days=telegram.marks_days,
-            polls=chosen.poll_after or (),
-            pins=chosen.pin or (),
-            questions=telegram.polls,
-        )
-
-    @cached_property
+    @property
     def bot(self) -> Bot:
         """The bot of all Telegram channels; it is asked nothing before it is needed."""
-        from digest.channels.telegram import Bot, Token
-        from digest.config import bot_token
-
-        chosen = self.settings.telegram
-        bot = Bot(lambda: Token(bot_token(chosen, os.environ)), chosen.url, chosen.speaks_to)
-        self._open.callback(bot.close)
-        return bot
+        return self._posting.bot
 
     @cached_property
     def model(self) -> str:

@@ -99,6 +99,14 @@ def index(embedded: bool, unfit: str | None) -> Check:
     return Check("index", "ok", "fits the archive")
 
 
+def words(unfit: str | None) -> Check:
+    """Whether the words' index beside the database can be used. Where it cannot, the database is searched."""
+    if unfit is not None:
+        why = f"{unfit}; until the next crawl words may be searched in the database, which is slower"
+        return Check("words", "note", why, "digest doctor --repair does it now")
+    return Check("words", "ok", "fit the archive")
+
+
 def gpu(wanted: str, found: str | None) -> Check:
     """Whether there is the device that the configuration names."""
     if found is not None:

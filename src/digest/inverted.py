@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import logging
 import shutil
+import struct
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from contextlib import contextmanager, suppress
+from functools import cached_property, lru_cache
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from digest.phrases import STOP_WORDS
 from digest.query import Field, Query, Term
@@ -32,6 +37,8 @@ FIELDS: Mapping[Field, float] = {"title": 2.0, "abstract": 1.0, "authors": 0.5}
 FEEDBACK_TERMS = 16
 OWN_SHARE = 0.6
 
+_LABEL = "meta.json"  # tantivy's: which files make up the index
+_MAGIC = 1337
 _FORM = "1"  # of the documents; with another number an index is made anew
 _ANALYZER = "paper"
 _STATE = 0  # the number of the document that says how far the index goes; papers count from 1
@@ -53,13 +60,19 @@ class Texts(Protocol):
         """Row number, title, abstract and authors of these papers."""
 
 
+class Damaged(Exception):
+    """The index cannot be used: it was found damaged, and is not looked at again."""
+
+
 class WordIndex:
     """An index as it was when it was opened; made by ``open_words``."""
 
-    def __init__(self, index: tantivy.Index) -> None:
+    def __init__(self, index: tantivy.Index, folder: Path) -> None:
         self._index = index
+        self._folder = folder
         self._searcher = index.searcher()
         self._analyzer = _analyzer()
+        self._idf = lru_cache(100_000)(self._idf_of)  # the same few thousand stems, whatever is asked
 
     @cached_property
     def state(self) -> str:
@@ -74,7 +87,7 @@ class WordIndex:
     ) -> list[tuple[int, float]]:
         """The ``k`` best papers for a query's terms by BM25, that hold what must be there and none of the
         rest: (row number, score), best first. Its window and ids are not looked at. ``feedback``: stems
-        with weights, which rank beside the terms (see `relevance_model`)."""
+        with weights, which rank beside the terms (see `relevance_model`). Raises Damaged."""
         import tantivy
 
         occur = tantivy.Occur
@@ -89,22 +102,24 @@ class WordIndex:
             held = [(occur.Must, self._holding(term)) for term in query.must]
             lacked = [(occur.MustNot, self._holding(term)) for term in query.without]
             wanted = tantivy.Query.boolean_query([(occur.Must, wanted), *held, *lacked])
-        hits = self._searcher.search(wanted, k, count=False).hits
-        numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
+        with self._given_up_where_damaged():
+            hits = self._searcher.search(wanted, k, count=False).hits
+            numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
         return [(int(number or 0), score) for number, (score, _) in zip(numbers, hits, strict=True)]
 
     def relevance_model(self, papers: Sequence[Paper]) -> dict[str, float]:
         """What the best papers for a query say, stem by stem: weights that sum to 1.
 
         The relevance model of Lavrenko and Croft (SIGIR 2001) over the papers in the order of their rank,
-        cut to the stems that tell most (probability times idf).
+        cut to the stems that tell most (probability times idf). Raises Damaged.
         """
         model: defaultdict[str, float] = defaultdict(float)
         for rank, paper in enumerate(papers):
             stems = self.stems(paper.text)
             for stem in stems:
                 model[stem] += (1 - rank / (2 * len(papers))) / len(stems)
-        telling = {stem: share * self._idf(stem) for stem, share in model.items() if _tells(stem)}
+        with self._given_up_where_damaged():
+            telling = {stem: share * self._idf(stem) for stem, share in model.items() if _tells(stem)}
         best = sorted(telling, key=lambda stem: (-telling[stem], stem))[:FEEDBACK_TERMS]
         total = sum(model[stem] for stem in best) or 1.0
         return {stem: model[stem] / total for stem in best}
@@ -113,7 +128,21 @@ class WordIndex:
         """A text as the index holds it: small letters, no accents, Porter's stems of English words."""
         return self._analyzer.analyze(text)
 
-    def _idf(self, stem: str) -> float:
+    @contextmanager
+    def _given_up_where_damaged(self) -> Iterator[None]:
+        """tantivy reads without a look at its checksums, and says what it stumbles over as a ValueError or
+        as the panic of its Rust, which is no Exception. What is damaged is made anew by the next crawl."""
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
+                raise
+            logger.warning("the words' index is damaged and will be made anew", extra={"why": str(error)})
+            with suppress(OSError):
+                (self._folder / _LABEL).unlink()
+            raise Damaged(str(error)) from error
+
+    def _idf_of(self, stem: str) -> float:
         there = self._searcher.doc_freq("abstract", stem)
         return log(1 + (self._searcher.num_docs - there + 0.5) / (there + 0.5))
 
@@ -166,16 +195,52 @@ def open_words(folder: Path, source: Texts, most: int | None = None) -> WordInde
     return _opened(folder)
 
 
+def unfit(folder: Path, source: Texts) -> str | None:
+    """Why the words are not found as quickly as they could be; None where the index in ``folder`` is whole,
+    which is read through, and as far as the database."""
+    found = _opened(folder)
+    if found is None:
+        return "there is none" if not (folder / _LABEL).exists() else "it is damaged"
+    if damaged := next((file.name for file in sorted(folder.glob("*.*")) if not _is_whole(file)), None):
+        return f"it is damaged ({damaged})"
+    change = source.change(found.state)
+    behind = 0 if found.state == change.state else source.pending(change)
+    return f"it lacks {behind:,} of the papers as they are now" if behind else None
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file of tantivy is as it was written: it ends with a JSON object that holds its CRC-32, the
+    length of that object, and 1337 (https://docs.rs/tantivy, directory::footer)."""
+    if file.name == _LABEL or file.name.startswith("."):
+        return True
+    data = file.read_bytes()
+    length, magic = struct.unpack("<II", data[-8:].rjust(8, b"\0"))
+    if magic != _MAGIC or length + 8 > len(data):
+        return False
+    try:
+        footer = msgspec.json.decode(data[-8 - length : -8], type=_Footer)
+    except msgspec.DecodeError:
+        return False
+    return footer.crc == zlib.crc32(memoryview(data)[: -8 - length])
+
+
+class _Footer(msgspec.Struct):
+    crc: int
+
+
 def _opened(folder: Path) -> WordIndex | None:
-    """What lies in a folder; None where it is no index, or a damaged one."""
+    """What lies in a folder; None where it is no index, or one that cannot say how far it goes."""
     import tantivy
 
     try:
         index = tantivy.Index.open(str(folder))
         index.register_tokenizer(_ANALYZER, _analyzer())
-        return WordIndex(index)
-    except ValueError:
+        found = WordIndex(index, folder)
+        with found._given_up_where_damaged():  # noqa: SLF001
+            _ = found.state
+    except (ValueError, Damaged):
         return None
+    return found
 
 
 def _clear(folder: Path) -> None:

@@ -10,6 +10,7 @@ On 131 queries reciprocal ranks (Cormack, Clarke, Buettcher, SIGIR 2009) did wor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -136,7 +137,7 @@ class Searcher:
         fused = fuse(words, cosines)
         if mode == "both" and self._words and words and len(query.terms) <= MOST_TERMS:
             best = self._archive.papers([number for number, _ in fused[:FEEDBACK]])
-            wider = self._by_words(query, depth, self._words.relevance_model(best))
+            wider = self._by_words(query, depth, best)
             cosines = self._with_cosines(cosines, wider, vector)
             fused = fuse(wider, cosines)
         return Ranked(fused, frozenset(words), cosines)
@@ -155,18 +156,18 @@ class Searcher:
             for (_, cosine), paper in zip(best, papers, strict=True)
         ]
 
-    def _by_words(
-        self, query: Query, depth: int, feedback: Mapping[str, float] | None = None
-    ) -> dict[int, float]:
+    def _by_words(self, query: Query, depth: int, like: Sequence[Paper] = ()) -> dict[int, float]:
+        """The best papers by words, with their scores; what papers ``like`` it say ranks too."""
+        from digest.inverted import Damaged
+
         words = self._words
-        if words is None:
-            return dict(self._archive.words(query, depth))
-
-        def best(k: int) -> tuple[dict[int, float], bool]:
-            found = dict(words.search(query, k, feedback))
-            return found, len(found) < k
-
-        return self._passing(best, query, depth)
+        if words is not None:
+            try:
+                feedback = words.relevance_model(like) if like else None
+                return self._passing(partial(_best_by_words, words, query, feedback), query, depth)
+            except Damaged:
+                self._words = None
+        return dict(self._archive.words(query, depth))
 
     def _by_meaning(self, vector: FloatVector, query: Query, depth: int) -> dict[int, float]:
         index = self._vectors
@@ -205,6 +206,13 @@ class Searcher:
         there, vectors = self._archive.vectors(self._model, numbers)
         cosines = (vectors @ vector).tolist() if there else []
         return {**near, **dict(zip(there, cosines, strict=True))}
+
+
+def _best_by_words(
+    words: WordIndex, query: Query, feedback: Mapping[str, float] | None, k: int
+) -> tuple[dict[int, float], bool]:
+    found = dict(words.search(query, k, feedback))
+    return found, len(found) < k
 
 
 def fuse(words: Mapping[int, float], cosines: Mapping[int, float]) -> list[tuple[int, float]]:

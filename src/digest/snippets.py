@@ -22,6 +22,7 @@ Words = tuple[list[Span], list[str]]
 """Where the words of a text stand, and their roots."""
 
 
+@lru_cache(512)  # an abstract is looked through for the passage, and for the reason
 def words_of(text: str) -> Words:
     """A text as its words."""
     matches = list(_WORD.finditer(text))

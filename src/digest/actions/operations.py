@@ -139,6 +139,7 @@ def _archive(app: App, room: Room) -> Iterator[Check]:
         yield doctor.database(damage, room, store.schema)
         yield doctor.sqlite(store.sqlite_version, store.journal())
     yield _model(app, store.model_dimension(app.model))
+    yield _words(app)
     yield _index(app)
     yield doctor.batch(new_york_day(app.now), newest_batch(store, app.now))
     yield doctor.last_run(app.now, store.last_runs().get("run"))
@@ -165,6 +166,12 @@ def _model(app: App, stored: int | None) -> Check:
     except DigestError as error:
         return doctor.model(chosen.model, str(error), None, stored)
     return doctor.model(encoder.name, None, dimension, stored)
+
+
+def _words(app: App) -> Check:
+    from digest.inverted import unfit
+
+    return doctor.words(unfit(app.settings.home / "index" / "words", app.reader))
 
 
 def _index(app: App) -> Check:
