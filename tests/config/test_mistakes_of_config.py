@@ -25,6 +25,10 @@ TOP = (
 GENRES = "a list of roundup, review, links, essay, listing"
 DOUBLE = "channels.d would post again what c posts to the same chat; give the two other topics or languages"
 
+DATABASE = (
+    'database must be a database URL such as "sqlite:///digest.sqlite3" or "postgresql+psycopg://host/digest"'
+)
+
 
 @pytest.mark.parametrize(
     ("text", "line"),
@@ -196,13 +200,11 @@ DOUBLE = "channels.d would post again what c posts to the same chat; give the tw
         ),
         (
             "database = 3",
-            '1: database must be a database URL such as "sqlite:///digest.sqlite3" '
-            'or "postgresql+psycopg://host/digest"',
+            f"1: {DATABASE}",
         ),
         (
             "database = 'x://me:secret@db'",
-            '1: database must be a database URL such as "sqlite:///digest.sqlite3" '
-            'or "postgresql+psycopg://host/digest"',
+            f"1: {DATABASE}",
         ),
         (
             "[embed]\ndevice='gpu'",
