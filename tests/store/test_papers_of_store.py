@@ -264,3 +264,14 @@ def test_times_come_back_aware_and_in_utc(store: Store, offset: float) -> None:
     store.add_papers("oai", page(paper(submitted=there)), NOW)
     [stored] = store.papers([paper().id])
     assert (stored.submitted, stored.submitted.tzinfo) == (NOW, UTC)
+
+
+def test_papers_by_their_ids_are_looked_up_and_not_searched_for() -> None:
+    from sqlalchemy import select
+    from sqlalchemy.dialects import sqlite
+
+    from digest.store.dialect import is_one_of
+    from digest.store.tables import paper
+
+    said = str(select(paper.c.id).where(is_one_of(paper.c.id, ["a"])).compile(dialect=sqlite.dialect()))
+    assert said.endswith("json_each(?))")  # with "= 1" behind it SQLite reads the whole table

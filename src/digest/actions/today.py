@@ -72,7 +72,7 @@ def today(app: App, day: date | None = None) -> Today:
         newest=newest,
         why_empty=why_empty,
         counts=_counts(app, shown),
-        found=tuple(_found(app, topic, shown) for topic in app.topics),
+        found=tuple(_found(app, shown)),
         drafts=tuple(app.store.posts(state="draft", bare=True)),
         queued=sum(one.state == "queued" for one in undone),
         proposed=_proposed(app),
@@ -88,16 +88,25 @@ def _counts(app: App, day: date) -> dict[date, int]:
     return {one: there.get(one, 0) for one in days}
 
 
-def _found(app: App, topic: Topic, day: date) -> Found:
-    matches = app.store.matches(topic.name, day, day, 0.0)
-    over = tuple(one for one in matches if one.score >= topic.floor)
-    return Found(
-        topic=topic,
-        matches=over,
-        papers={paper.id: paper for paper in app.store.papers([one.paper for one in over])},
-        below=len(matches) - len(over),
-        posts=tuple(app.store.posts(topic=topic.name, since=day, until=day, bare=True)),
-    )
+def _found(app: App, day: date) -> list[Found]:
+    matches = {topic.name: app.store.matches(topic.name, day, day, 0.0) for topic in app.topics}
+    over = {
+        topic.name: tuple(one for one in matches[topic.name] if one.score >= topic.floor)
+        for topic in app.topics
+    }
+    wanted = dict.fromkeys(one.paper for those in over.values() for one in those)
+    papers = {paper.id: paper for paper in app.store.papers(list(wanted))}
+    posts = app.store.posts(since=day, until=day, bare=True)
+    return [
+        Found(
+            topic=topic,
+            matches=over[topic.name],
+            papers={one.paper: papers[one.paper] for one in over[topic.name]},
+            below=len(matches[topic.name]) - len(over[topic.name]),
+            posts=tuple(post for post in posts if post.topics[0] == topic.name),
+        )
+        for topic in app.topics
+    ]
 
 
 def _proposed(app: App) -> dict[str, int]:

@@ -115,6 +115,7 @@ class _Many(TypeDecorator[Any]):
 
 class _OneOf(FunctionElement[bool]):
     name = "one_of"
+    _is_implicitly_boolean = True  # else SQLAlchemy writes "... = 1" behind it, and SQLite uses no index
     type = Boolean()
     inherit_cache = True
 
