@@ -36,7 +36,8 @@ class Plain(NamedTuple):
 def plain(arguments: Sequence[str]) -> Plain | None:
     """The search that a command line asks for; None for any that says more, or is wrong."""
     said: dict[str, Any] = {}
-    words, rest = [], list(arguments)
+    words: list[str] = []
+    rest = list(arguments)
     while rest:
         one = rest.pop(0)
         if one in _OWN and not words:
