@@ -298,8 +298,9 @@ def _warm_table(spent: dict[str, list[float]], small: Path, large: Path, queries
             rows.append(f"| {says} | {papers:,} | not installed, or failed | | |")
             continue
         base = spent["fts5 keys" if keys else "fts5" if is_large else "fts5 small"]
+        times = f"{median(base) / median(spent[name]):.1f}" if base else ""
         middle, last = median(spent[name]), quantiles(spent[name], n=100)[98]
-        rows.append(f"| {says} | {papers:,} | {middle:.1f} | {last:.1f} | {median(base) / middle:.1f} |")
+        rows.append(f"| {says} | {papers:,} | {middle:.1f} | {last:.1f} | {times} |")
     return [
         *rows,
         "",
