@@ -1,11 +1,12 @@
 """What do all of arXiv and 250 million works cost? Rates measured now, on this machine, and what follows.
 
-    python benchmarks/scale.py 2026.jsonl.xz [--records 20000] [--texts 256] [--sizes 50000 200000] [--write]
+    python benchmarks/scale.py 2023.jsonl.xz [--records 20000] [--texts 256] [--sizes 100000 400000] [--write]
 
-The file is of arXiv's metadata snapshot. What is measured is the CPU time of one process on one core, user and
-system, so a busy machine changes little. Each rate is measured in a process of its own. What grows with the
-archive is measured at two sizes, and the line through the two is drawn on. Vectors for the index are real ones
-and, beyond them, made ones (benchmarks/index.py). With --write the tables of docs/scale.md are written.
+The file is of arXiv's metadata snapshot. What is measured is the CPU time of one process on one core, user
+and system, so a busy machine changes little. Each rate is measured in a process of its own. What grows with
+the archive is measured at two sizes, and the line through the two is drawn on; vectors for the index are made
+up, since neither its time nor its size depends on what they say. With --write the tables of docs/scale.md are
+written.
 
 Nothing is measured of a GPU here: those rows are a calculation from makers' figures, and say so.
 """
@@ -24,13 +25,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1"))
-sys.path[:0] = [str(Path(__file__).parents[1] / "src"), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import numpy as np
 import numpy.typing as npt
@@ -133,29 +135,44 @@ def embedding(home: Path, _: Path, texts: int) -> dict[str, float]:
     return {"texts": len(drawn), "cpu": time.process_time() - began, "tokens": tokens}
 
 
+def made_up(size: int) -> Any:
+    import index
+
+    some = np.random.default_rng(0).normal(size=(5_000, DIMENSION)).astype(np.float32)
+    some /= np.linalg.norm(some, axis=1, keepdims=True)
+    return index.Corpus(some, index.neighbours(some, 500), size)
+
+
 def indexing(home: Path, _: Path, size: int) -> dict[str, float]:
-    """An index of real vectors and made ones, and what a question costs."""
+    """An index that is built: its files, and FAISS's codes for a process that answers many questions."""
     import index
 
     from digest.index import open_index
 
-    real = np.random.default_rng(0).normal(size=(5_000, DIMENSION)).astype(np.float32)
-    real /= np.linalg.norm(real, axis=1, keepdims=True)
-    corpus = index.Corpus(real, index.neighbours(real, 500), size)
-    folder = home / f"index-{size}"
-    found: dict[str, float] = {}
-    for way in ("scan", "fast"):
-        memory, began = _memory(), time.process_time()
-        made = open_index(folder, index.vectors(corpus), fast=way == "fast")
-        found[f"{way} build"] = time.process_time() - began
-        times = []
-        for question in corpus.rows[:QUESTIONS].astype(np.float32):
-            began = time.process_time()
-            made.nearest(question, 10)
-            times.append(time.process_time() - began)
-        found[f"{way} search"] = median(times)
-        found[f"{way} memory"] = _memory() - memory
-    return found | {"bytes": _size(folder), "size": size}
+    vectors, began = index.vectors(made_up(size)), time.process_time()
+    open_index(home / f"index-{size}", vectors)
+    built = time.process_time() - began
+    open_index(home / f"index-{size}", vectors, fast=True)
+    codes = time.process_time() - began - built
+    return {"size": size, "build": built, "codes": codes, "bytes": _size(home / f"index-{size}")}
+
+
+def finding(home: Path, _: Path, size: int, *, fast: bool) -> dict[str, float]:
+    """Questions to an index that is there."""
+    import index
+
+    from digest.index import Newest, Vectors, open_index
+
+    there = Vectors("benchmark", DIMENSION, Newest(size, index.name(size - 1)), lambda _: iter(()))
+    asked = np.random.default_rng(3).normal(size=(QUESTIONS, DIMENSION)).astype(np.float32)
+    before = _memory()
+    opened = open_index(home / f"index-{size}", there, fast=fast)
+    times = []
+    for question in asked / np.linalg.norm(asked, axis=1, keepdims=True):
+        began = time.process_time()
+        opened.nearest(question, 10)
+        times.append(time.process_time() - began)
+    return {"size": size, "search": median(times), "memory": _memory() - before}
 
 
 def asking(home: Path, *_: object) -> dict[str, float]:
@@ -184,6 +201,8 @@ WAYS: dict[str, Callable[..., dict[str, float]]] = {
     "drive": driving,
     "embed": embedding,
     "index": indexing,
+    "scan": partial(finding, fast=False),
+    "fast": partial(finding, fast=True),
     "ask": asking,
 }
 
@@ -202,7 +221,17 @@ def _memory() -> float:
 
 
 def measured(way: str, home: Path, file: Path, number: int) -> dict[str, float]:
-    command = [sys.executable, __file__, str(file), "--way", way, "--home", str(home), "--number", str(number)]
+    command = [
+        sys.executable,
+        __file__,
+        str(file),
+        "--way",
+        way,
+        "--home",
+        str(home),
+        "--number",
+        str(number),
+    ]
     print(f"  {way} {number or ''}", file=sys.stderr, flush=True)
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     return dict(json.loads(out.splitlines()[-1]))
@@ -224,65 +253,71 @@ class Line:
 
 
 def rates(given: argparse.Namespace, home: Path) -> dict[str, Any]:
-    file = given.file
-    there = measured("import", home, file, given.records)
-    found = {"import": there, "words": measured("words", home, file, 0), "ask": measured("ask", home, file, 0)}
-    found["drive"] = measured("drive", home, file, 0)
-    found["embed"] = measured("embed", home, file, given.texts)
-    found["index"] = [measured("index", home, file, size) for size in given.sizes]
+    """All that is measured; what is measured at two sizes is a pair."""
+    numbers = {"import": given.records, "embed": given.texts}
+    found: dict[str, Any] = {
+        way: measured(way, home, given.file, numbers.get(way, 0))
+        for way in ("import", "words", "ask", "drive", "embed")
+    }
+    for way in ("index", "scan", "fast"):
+        found[way] = [measured(way, home, given.file, size) for size in given.sizes]
     return found
 
 
 def rate_table(found: dict[str, Any]) -> Iterator[str]:
-    papers, small, large = found["import"]["papers"], *found["index"]
-    embed, drive = found["embed"], found["drive"]
-    yield "| name | what one core does, measured | |\n|---|---|---|"
-    yield f"| I | papers imported, searchable, a CPU-second | {papers / found['import']['cpu']:,.0f} |"
-    yield f"| W | papers into the words' index, a CPU-second | {papers / found['words']['cpu']:,.0f} |"
-    yield f"| E | texts embedded, a CPU-second | {embed['texts'] / embed['cpu']:,.1f} |"
-    yield f"| T | texts cut into word pieces, a CPU-second | {embed['texts'] / embed['tokens']:,.0f} |"
-    yield f"| D | texts read and vectors stored by the driver, a CPU-second | {drive['texts'] / drive['cpu']:,.0f} |"
-    yield f"| V | vectors into the index, a CPU-second | {1 / Line(small, large, 'scan build').slope:,.0f} |"
-    yield f"| b | bytes of a paper in the database | {found['import']['bytes'] / papers:,.0f} |"
-    yield f"| v | bytes of its vector there | {drive['bytes'] / drive['texts']:,.0f} |"
-    yield f"| w | bytes in the words' index | {found['words']['bytes'] / papers:,.0f} |"
-    yield f"| x | bytes in the index of vectors | {large['bytes'] / large['size']:,.0f} |"
-    yield f"| m | bytes in memory of a process that answers many questions | {Line(small, large, 'fast memory').slope:,.0f} |"
-    for size in (small, large):
-        shown = f"{size['scan search'] * 1000:.1f}, {size['fast search'] * 1000:.1f}"
-        yield f"| | CPU-ms of a question among {size['size']:,.0f} vectors: fresh process, one of many | {shown} |"
-    yield f"| | CPU-ms of a question by words among {papers:,.0f} papers | {found['ask']['search'] * 1000:.1f} |"
+    papers, embed, drive = found["import"]["papers"], found["embed"], found["drive"]
+    texts, (small, large) = drive["texts"], found["index"]
+    lines = {way: Line(*found[way], what) for way, what in (("index", "build"), ("fast", "memory"))}
+    yield "| name | one core | measured |\n|---|---|---|"
+    for name, what, number in (
+        ("I", "papers imported, searchable, a CPU-second", papers / found["import"]["cpu"]),
+        ("W", "papers into the words' index, a CPU-second", papers / found["words"]["cpu"]),
+        ("E", "texts embedded, a CPU-second", embed["texts"] / embed["cpu"]),
+        ("T", "texts cut into word pieces, a CPU-second", embed["texts"] / embed["tokens"]),
+        ("D", "texts handed out and vectors stored, a CPU-second", texts / drive["cpu"]),
+        ("V", "vectors into the index, a CPU-second", 1 / lines["index"].slope),
+        ("C", "vectors coded for many questions, a CPU-second", 1 / Line(small, large, "codes").slope),
+        ("b", "bytes of a paper in the database", found["import"]["bytes"] / papers),
+        ("v", "bytes of its vector there", drive["bytes"] / texts),
+        ("w", "bytes in the words' index", found["words"]["bytes"] / papers),
+        ("x", "bytes in the index of vectors", large["bytes"] / large["size"]),
+        ("m", "bytes in memory, where many questions are answered", lines["fast"].slope),
+    ):
+        yield (
+            f"| {name} | {what} | {number:,.1f} |" if number < 100 else f"| {name} | {what} | {number:,.0f} |"
+        )
+    for way, who in (("scan", "a fresh process"), ("fast", "a process that answers many")):
+        for one in found[way]:
+            asked = f"CPU-ms of a question by meaning among {one['size']:,.0f} vectors, {who}"
+            yield f"| | {asked} | {one['search'] * 1000:.1f} |"
+    asked = f"CPU-ms of a question by words among {papers:,.0f} papers"
+    yield f"| | {asked} | {found['ask']['search'] * 1000:.2f} |"
 
 
 def archive_table(found: dict[str, Any]) -> Iterator[str]:
-    papers, (small, large) = found["import"]["papers"], found["index"]
-    per = {
-        "import": found["import"]["cpu"] / papers,
-        "words": found["words"]["cpu"] / papers,
-        "embed": found["embed"]["cpu"] / found["embed"]["texts"],
-        "drive": found["drive"]["cpu"] / found["drive"]["texts"],
-    }
-    disk = (found["import"]["bytes"] + found["words"]["bytes"]) / papers
+    papers, large = found["import"]["papers"], found["index"][1]
+    taken, kept, embed = found["import"], found["words"], found["embed"]
+    one, drive = embed["cpu"] / embed["texts"], found["drive"]["cpu"] / found["drive"]["texts"]
+    disk = (taken["bytes"] + kept["bytes"]) / papers
     disk += found["drive"]["bytes"] / found["drive"]["texts"] + large["bytes"] / large["size"]
-    lines = {what: Line(small, large, what) for what in ("scan build", "scan search", "fast search", "fast memory")}
+    build, codes = (Line(*found["index"], what) for what in ("build", "codes"))
+    scan, fast = Line(*found["scan"], "search"), Line(*found["fast"], "search")
+    memory = Line(*found["fast"], "memory")
     rows: list[tuple[str, str, Callable[[float], str]]] = [
-        ("import, searchable", "n / I", lambda n: hours(n * per["import"])),
-        ("words' index", "n / W", lambda n: hours(n * per["words"])),
-        ("**embedding, one core**", "n / E", lambda n: hours(n * per["embed"])),
-        ("embedding, 64 cores of a cluster", "n / 64 E", lambda n: hours(n * per["embed"] / 64)),
-        ("cores that one driver can feed", "D / E", lambda _: f"{per['embed'] / per['drive']:,.0f}"),
-        ("index of vectors", "n / V", lambda n: hours(lines["scan build"](n))),
+        ("import, searchable", "n / I", lambda n: hours(n * taken["cpu"] / papers)),
+        ("words' index", "n / W", lambda n: hours(n * kept["cpu"] / papers)),
+        ("**embedding, one core**", "n / E", lambda n: hours(n * one)),
+        ("embedding, 64 cores", "n / 64 E", lambda n: hours(n * one / 64)),
+        ("the driver's own work meanwhile", "n / D", lambda n: hours(n * drive)),
+        ("index of vectors", "n / V", lambda n: hours(build(n))),
+        ("codes for many questions", "n / C", lambda n: hours(codes(n))),
         ("disk", "n (b + v + w + x)", lambda n: size_of(n * disk)),
-        ("memory of the page or many questions", "n m", lambda n: size_of(lines["fast memory"](n))),
-        ("a question by meaning, fresh process", "line", lambda n: moment(lines["scan search"](n))),
-        ("a question by meaning, one of many", "line", lambda n: moment(lines["fast search"](n))),
-        (
-            "a question by words, at most",
-            "in proportion",
-            lambda n: moment(found["ask"]["search"] * n / papers),
-        ),
+        ("memory, many questions", "n m", lambda n: size_of(memory(n))),
+        ("a question by meaning, fresh process", "line", lambda n: moment(scan(n))),
+        ("a question by meaning, one of many", "line", lambda n: moment(fast(n))),
+        ("a question by words, at most", "n", lambda n: moment(found["ask"]["search"] * n / papers)),
     ]
-    yield f"| CPU time of one core, unless it says otherwise | formula | {' | '.join(ARCHIVES)} |"
+    yield f"| CPU time, on one core unless it says otherwise | formula | {' | '.join(ARCHIVES)} |"
     yield f"|---|---|{'---|' * len(ARCHIVES)}"
     yield f"| papers | n | {' | '.join(f'{n:,}' for n in ARCHIVES.values())} |"
     for what, formula, told in rows:
@@ -291,8 +326,8 @@ def archive_table(found: dict[str, Any]) -> Iterator[str]:
 
 def card_table(found: dict[str, Any]) -> Iterator[str]:
     tokens = found["embed"]["texts"] / found["embed"]["tokens"]
-    yield f"| card | peak TFLOP/s | texts a second at {SHARE:.0%} | cores to cut so many | {' | '.join(ARCHIVES)} |"
-    yield f"|---|---|---|---|{'---|' * len(ARCHIVES)}"
+    heading = ("card", "peak TFLOP/s", f"texts a second at {SHARE:.0%}", "cores that cut as many", *ARCHIVES)
+    yield f"| {' | '.join(heading)} |\n|{'---|' * len(heading)}"
     for card, peak in CARDS.items():
         rate = peak * 1000 / GFLOP * SHARE
         times = " | ".join(hours(n / rate) for n in ARCHIVES.values())
@@ -316,8 +351,8 @@ def moment(seconds: float) -> str:
 def tables(found: dict[str, Any], given: argparse.Namespace) -> dict[str, str]:
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
     said = (
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on {found['import']['papers']:,.0f} papers of {given.file.name}, "
-        f"{platform.machine()}, Python {platform.python_version()}, load {load}:\n"
+        f"Measured {datetime.now(UTC):%Y-%m-%d} on {found['import']['papers']:,.0f} papers of"
+        f" {given.file.name}, {platform.machine()}, Python {platform.python_version()}, load {load}:\n"
     )
     return {
         "rates": "\n".join([said, *rate_table(found)]),
@@ -333,7 +368,7 @@ def main() -> None:
     options.add_argument("file", type=Path)
     options.add_argument("--records", type=int, default=20_000)
     options.add_argument("--texts", type=int, default=256)
-    options.add_argument("--sizes", type=int, nargs=2, default=[50_000, 200_000])
+    options.add_argument("--sizes", type=int, nargs=2, default=[100_000, 400_000])
     options.add_argument("--write", action="store_true", help="put the tables into docs/scale.md")
     for name, kind in {"--way": str, "--home": Path, "--number": int}.items():
         options.add_argument(name, type=kind, help=argparse.SUPPRESS)

@@ -29,6 +29,7 @@ context.configure(
     target_metadata=context.config.attributes.get("metadata"),
     render_item=render_item,
     include_name=include_name,
+    version_table_schema=context.config.attributes.get("schema"),
     render_as_batch=True,
 )
 with context.begin_transaction():

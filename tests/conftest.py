@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from botapi import BotApi
     from newsroom import Command
     from outbox import Office
+    from postgres import Server
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before numpy: on matrices this small two threads
     os.environ.setdefault(name, "1")  # take twice the CPU time of one
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1] / "src")  # for the processes that tests start
-for name in [name for name in os.environ if name.startswith("DIGEST_")]:
+for name in [name for name in os.environ if name.startswith("DIGEST_") or name == "DATABASE_URL"]:
     del os.environ[name]  # a developer's own settings must not reach the tests
 
 
@@ -51,6 +52,15 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the reference data (../shared) is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A running PostgreSQL with pgvector."""
+    import postgres
+
+    with postgres.running() as made:
+        yield made
 
 
 @pytest.fixture

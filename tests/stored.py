@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from msgspec.structs import replace
 from digest.query import read
 from digest.store import Reader, Store
 from digest.store.papers import text_hash
+from digest.store.postgres_reader import ServerReader
 from digest.types import (
     Choice,
     Draft,
@@ -56,8 +59,10 @@ def paper(number: int = 1, **changes: Any) -> Paper:
     return replace(usual, **changes)
 
 
-def reading(store: Store) -> Reader:
-    """A reader of the same database, in a file or in memory."""
+def reading(store: Store) -> Any:
+    """A reader of the same database, in a file, in memory or on a server."""
+    if store.is_on_server:
+        return ServerReader(store)
     with store._reading() as connection:
         raw = connection.connection.driver_connection
     return Reader(raw, store.file)
@@ -132,24 +137,44 @@ def seed(text: str = "machine unlearning") -> Key:
 REPORT = RunReport(as_of=NOW, stages=(StageReport("crawl", 1.5, {"new": 3}, ("a note",)),), posts=(1,))
 
 
-REPORT = RunReport(as_of=NOW, stages=(StageReport("crawl", 1.5, {"new": 3}, ("a note",)),), posts=(1,))
-
-
 @dataclass
 class Archive:
-    """A database file that can be closed and opened again."""
+    """A database that can be closed and opened again."""
 
-    file: Path
+    url: str
     store: Store
 
     @property
-    def url(self) -> str:
-        return f"sqlite:///{self.file}"
+    def file(self) -> Path:
+        return Path(self.url.removeprefix("sqlite:///"))
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.store.name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Another process is writing."""
+        with Store.open(self.url) as other, other._writing():
+            yield
+
+    def by_hand(self, statement: str) -> None:
+        """Change the database behind the program's back."""
+        with Store.open(self.url) as other, other._writing() as connection:
+            connection.exec_driver_sql(statement)
 
     def reopen(self) -> Store:
         self.store.close()
         self.store = Store.open(self.url)
         return self.store
+
+
+def filled(archive: Archive) -> Archive:
+    """The archive with a paper and a model."""
+    archive.store.add_papers("oai", page(paper(1)), NOW)
+    archive.store.ensure_model(MODEL, 2)
+    return archive
 
 
 def rows(*numbers: int) -> list[tuple[bytes, Any]]:
@@ -164,7 +189,10 @@ def add(store: Store, *drafts: Draft, state: Any = "approved", channels: Any = N
 
 
 def words_are_in_step(store: Store) -> None:
-    """FTS5's own check of an external content index: it fails where a word is missing or left over."""
+    """FTS5's own check of an external content index: it fails where a word is missing or left over. On a
+    server the words are generated with the row."""
+    if store.is_on_server:
+        return
     with store._writing() as connection:
         check = "INSERT INTO paper_word(paper_word, rank) VALUES ('integrity-check', 1)"
         connection.exec_driver_sql(check)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 
 import numpy as np
@@ -24,6 +25,7 @@ from digest import cluster, pipeline
 from digest.embed import DEFAULT_MODEL, model_name
 from digest.errors import TryAgain, UsageError
 from digest.store import Store
+from models import tiny_model
 from stored import MODEL, NOW, page, paper
 
 F32 = npt.NDArray[np.float32]
@@ -133,10 +135,28 @@ def home(sample_home: Path, tmp_path: Path) -> Path:
     return home
 
 
-def embedding(home: Path, *words: str, **environ: str) -> subprocess.Popen[str]:
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def embedding(home: Path) -> Iterator[Start]:
+    """Starts `digest embed`; what is still there at the end is ended, and its cluster ends with it."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def start(*words: str, **environ: str) -> subprocess.Popen[str]:
+        begun.append(started(home, *words, **environ))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+
+
+def started(home: Path, *words: str, **environ: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "digest", "--home", str(home), "embed", *words],
-        env={**os.environ, "DIGEST_EMBED_BATCH_SIZE": "1", "XDG_CACHE_HOME": str(home / "cache"), **environ},
+        cwd=home, env={**os.environ, "DIGEST_EMBED_BATCH_SIZE": "1", **environ},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -151,9 +171,11 @@ def stored(home: Path) -> int:
         return int(database.execute("SELECT count(*) FROM vector").fetchone()[0])
 
 
-def until(told: Callable[[], object]) -> None:
+def until(told: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait for something that a process does while it is at work, or that happens after all."""
     end = time.monotonic() + PATIENCE
     while not told():
+        assert process is None or process.poll() is None, ended(process)
         assert time.monotonic() < end, "it hangs"
         time.sleep(0.1)
 
@@ -188,10 +210,10 @@ def vectors(home: Path, model: str = DEFAULT_MODEL) -> F32:
 
 @slow
 def test_a_worker_that_is_killed_loses_nothing_and_the_vectors_are_the_plain_ones(
-    home: Path, sample_home: Path
+    home: Path, sample_home: Path, embedding: Start
 ) -> None:
-    process = embedding(home, "--ray", "local")
-    until(lambda: stored(home) and at_work(process.pid))
+    process = embedding("--ray", "local")
+    until(lambda: stored(home) and at_work(process.pid), process)
     begun = family(process.pid)
     os.kill(at_work(process.pid)[0], signal.SIGKILL)
     assert stored(home) < TEXTS
@@ -211,16 +233,104 @@ def alive(processes: dict[int, str]) -> list[str]:
 @slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
 def test_a_driver_that_is_killed_keeps_what_was_stored_and_leaves_no_process(
-    home: Path, sample_home: Path, number: signal.Signals, code: int
+    home: Path, sample_home: Path, embedding: Start, number: signal.Signals, code: int
 ) -> None:
-    process = embedding(home, "--ray", "local")
-    until(lambda: stored(home))
+    process = embedding("--ray", "local")
+    until(lambda: stored(home), process)
     begun = family(process.pid)
     process.send_signal(number)
     assert ended(process)[0] == code
     kept = stored(home)
     assert 0 < kept < TEXTS
     until(lambda: not alive(begun))
-    code, out, _ = ended(embedding(home))
+    code, out, _ = ended(embedding())
     assert (code, f"embedded {TEXTS - kept}" in out) == (0, True)
     np.testing.assert_allclose(vectors(home), vectors(sample_home), atol=1e-6)
+
+
+# On several machines, all of them this one.
+
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+Join = Callable[[int], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def cluster_of(tmp_path: Path) -> Iterator[tuple[str, Join]]:
+    """The address of a cluster whose head computes nothing, and what lets a machine join it with so many
+    cores. A machine has a cache of its own, and other working folders than the archive's."""
+    pytest.importorskip("ray", reason="ray is not installed (digest[ray])")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environ = {
+        **os.environ,
+        **TOKEN,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words]
+        with (tmp_path / f"ray-{len(begun)}.log").open("wb") as log:
+            begun.append(
+                subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=log, stderr=subprocess.STDOUT)
+            )
+        return begun[-1]
+
+    with TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        head = ("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false")
+        start(*head, f"--temp-dir={folder}")
+        until(lambda: answers(port), None)
+        yield f"127.0.0.1:{port}", lambda cores: start(f"--address=127.0.0.1:{port}", f"--num-cpus={cores}")
+        there = {pid: name for one in begun for pid, name in family(one.pid).items()}
+        for one in reversed(begun):
+            one.kill()
+            one.wait(PATIENCE)
+        until(lambda: not alive(there))
+
+
+def answers(port: int) -> bool:
+    try:
+        cluster.check(f"127.0.0.1:{port}")
+    except (TryAgain, UsageError):
+        return False
+    return True
+
+
+@slow
+def test_a_machine_that_is_lost_is_replaced_by_one_that_joins(
+    home: Path, sample_home: Path, embedding: Start, cluster_of: tuple[str, Join]
+) -> None:
+    address, join = cluster_of
+    first = join(1)
+    process = embedding("--ray", address, **TOKEN)
+    until(lambda: stored(home), process)
+    first.kill()
+    assert stored(home) < TEXTS
+    join(1)
+    code, out, err = ended(process)
+    assert (code, err) == (0, "")
+    assert f"embedded {TEXTS}" in out
+    np.testing.assert_allclose(vectors(home), vectors(sample_home), atol=1e-6)
+
+
+@slow
+def test_a_model_that_the_machines_have_not_is_sent_to_them(
+    home: Path, embedding: Start, cluster_of: tuple[str, Join], tmp_path: Path
+) -> None:
+    """By a path that leads nowhere from where they work; another token is one line."""
+    tiny_model(home / "tiny", pooling="mean", seed=0)
+    address, join = cluster_of
+    code, out, err = ended(embedding("--ray", address, **TOKEN | {"RAY_AUTH_TOKEN": "f" * 32}))
+    assert (code, out, err.count("\n")) == (75, "", 1), err
+    join(1)
+    code, out, err = ended(embedding("--ray", address, DIGEST_EMBED_MODEL="./tiny", **TOKEN))
+    assert (code, err) == (0, "")
+    assert f"embedded {TEXTS}" in out
+    [sent] = (tmp_path / "cache" / "digest" / "models").iterdir()
+    assert sent.name.startswith("tiny@")
+    by_cluster = vectors(home, str(home / "tiny"))
+    with closing(sqlite3.connect(home / "digest.sqlite3")) as database, database:
+        database.execute("DELETE FROM vector")
+    assert ended(embedding(DIGEST_EMBED_MODEL="./tiny"))[0] == 0
+    np.testing.assert_allclose(vectors(home, str(home / "tiny")), by_cluster, atol=1e-6)

@@ -170,6 +170,14 @@ def looked(digest: Machine, *words: str, code: int | None = None) -> dict[str, l
     return found
 
 
+def test_the_sqlite_of_this_machine_is_told_of_as_the_list_says(digest: Machine) -> None:
+    with digest.store():
+        pass
+    [found] = looked(digest)["sqlite"]
+    assert found.text.startswith(f"SQLite {sqlite3.sqlite_version}")
+    assert found.level == doctor.sqlite(sqlite3.sqlite_version_info, "wal").level
+
+
 def test_before_the_first_run_nothing_is_wrong_and_nothing_is_made(digest: Machine) -> None:
     found = looked(digest, code=0)
     assert "digest run" in found["database"][0].text

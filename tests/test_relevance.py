@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from digest import relevance
 from digest.archive import Archive
@@ -178,6 +179,13 @@ def test_one_seed_paper_is_enough(papers: list[Paper]) -> None:
     topic = Topic(name="t", term="t", seed_keys=(), seed_papers=("speech.0003",))
     found = match(topic, (), Archive.build(papers), [each.id for each in papers])
     assert [field(each) for each in found[:5]] == ["speech"] * 5
+
+
+def test_a_paper_that_the_topic_names_is_on_topic_whatever_its_words(archive: Archive) -> None:
+    topic = replace(UNLEARNING, seed_papers=("speech.0003",))
+    found = {each.paper: each for each in match(topic, (), archive, list(archive.row))}
+    assert found["speech.0003"].score == 1
+    assert found["speech.0003"].silent
 
 
 def test_a_topic_without_any_paper_matches_nothing(archive: Archive) -> None:

@@ -8,7 +8,7 @@ from botapi import BotApi
 from digest.errors import TryAgain
 from digest.review import version
 from outbox import EDITOR, Office
-from reviewing import STRANGER, polled, press, said
+from reviewing import STRANGER, control, polled, press, said
 
 pytestmark = pytest.mark.usefixtures("a_draft")
 
@@ -123,3 +123,18 @@ def test_a_flood_answer_while_showing_is_kept(desk: Office, api: BotApi) -> None
     assert len(api.requests()) == asked
     desk.clock.sleep(602)
     assert polled(desk).shown == (1,)
+
+
+def test_a_forged_button_means_nothing_and_holds_up_no_other(desk: Office, api: BotApi) -> None:
+    """A changed app may send any data (https://core.telegram.org/bots/api#callbackquery)."""
+    polled(desk)
+    buttons = api.world.chats[EDITOR].messages[control(api)].markup
+    assert buttons is not None
+    genuine = buttons["inline_keyboard"][0][0]["callback_data"]
+    buttons["inline_keyboard"][0][0]["callback_data"] = "ok:99999999999999999999:00000000"
+    query = press(api, "✅ Publish")
+    assert polled(desk).decided == ()
+    assert said(api, query) == ["This button means nothing any more."]
+    buttons["inline_keyboard"][0][0]["callback_data"] = genuine
+    press(api, "✅ Publish")
+    assert polled(desk).decided == (1,)

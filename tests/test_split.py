@@ -31,7 +31,7 @@ from digest.types import Part, TextEntity
 
 GRAPHEME = regex.compile(r"\X")
 TOKEN = regex.compile(
-    r"https?://[!-~]+|#\w+|(?<![a-zа-яё\d])(?:arXiv:)?\d{4}\.\d{4,5}(?:v\d+)?"
+    r"https?://[!-~]+|#(?:(?!https?://)\w)+|(?<![a-zа-яё\d])(?:arXiv:)?\d{4}\.\d{4,5}(?:v\d+)?"
     r"|(?:(?!https?://)[a-zа-яё])+",  # a word ends where a link begins
     regex.IGNORECASE,
 )
@@ -208,6 +208,12 @@ def test_links_that_hang_together_are_cut_between_them() -> None:
 def test_a_link_that_hangs_on_a_word_is_cut_off_before_it_begins() -> None:
     link = f"https://arxiv.org/{'1' * 46}"
     assert [part.text for part in hold([f"one a{link}"], limit=64)] == ["one a", link]
+
+
+@pytest.mark.parametrize("before", [f"#machine{'本' * 51}", f"{'a' * 45}.arxiv.org"])
+def test_a_hashtag_or_a_domain_ends_where_a_link_begins(before: str) -> None:
+    link = "https://arxiv.org/abs/2403.00001v2"
+    assert [part.text for part in hold([f"{before}{link}"], limit=64)] == [before, link]
 
 
 @pytest.mark.slow

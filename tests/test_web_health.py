@@ -44,3 +44,24 @@ def test_a_stranger_learns_that_it_is_well_or_not_and_no_more(locked: str) -> No
     assert told.json()["wrong"] == {}
     figures = httpx.get(locked + "/metrics", trust_env=False)
     assert (figures.status_code, "digest_papers" in figures.text) == (303, False)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 40])
+def test_a_damaged_database_is_503_and_one_line(
+    tmp_path: Path, sample_home: Path, capfd: pytest.CaptureFixture[str], kept: int
+) -> None:
+    """``kept``: so many pages of the file are left whole."""
+    home = tmp_path / "home"
+    shutil.copytree(sample_home, home)
+    file = home / "digest.sqlite3"
+    whole = file.read_bytes()
+    with web.serving(home, web.FRIDAY) as address:
+        file.write_bytes(whole[: kept * 4096] + b"\xff" * (len(whole) - kept * 4096))
+        for _ in range(2):
+            answer = httpx.get(address + "/healthz", trust_env=False)
+            assert answer.status_code == 503
+            assert answer.json()["ok"] is False
+            [line] = answer.json()["wrong"].values()
+            assert "digest.sqlite3" in line
+            assert "\n" not in line
+    assert "Traceback" not in "".join(capfd.readouterr())

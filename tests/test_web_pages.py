@@ -118,6 +118,20 @@ def test_a_paper_shows_its_evidence_posts_neighbours_and_bibtex(browser: web.Bro
         assert part in said
 
 
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [("ru", ("Итог", "выше порога темы", "в заголовке")), ("zh", ("结论", "高于主题门槛", "标题中有"))],
+)
+def test_what_speaks_for_a_paper_is_told_in_the_visitors_language(
+    page: str, language: str, parts: tuple[str, ...]
+) -> None:
+    with web.Browser(page, headers={"Accept-Language": language}) as browser:
+        said = text_of(browser.get(f"/papers/{PAPER}"))
+    assert [part for part in parts if part not in said] == []
+    assert "topic's floor" not in said
+    assert "stands in post" not in said
+
+
 def test_old_ids_and_versions_lead_to_the_paper(browser: web.Browser) -> None:
     assert browser.get("/papers/hep-th/9206064").status_code == 200
     assert browser.get("/papers/hep-th/9206064v1").url.path == "/papers/hep-th/9206064"

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from digest.report import topics as report
 from digest.types import Evidence, Feedback, Key, KeyEvidence, Match, Neighbour, Paper, Post, Topic
-from digest.why import Posted, Record, Why, why
+from digest.why import Posted, Record, Said, Why, why
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 TOPIC = Topic(
@@ -156,3 +156,12 @@ def test_topics_it_has_nothing_to_do_with_are_one_line() -> None:
     nothing = Topic(name="optics", term="optics", seed_keys=("optics",))
     text = report.why([told(match=MATCH), why(PAPER, nothing, [], Record())])
     assert "nothing speaks for it in optics" in text
+
+
+def test_a_line_knows_what_it_says_and_of_what_for_other_languages() -> None:
+    line = Said("excluded", keys=("a b", "c"))
+    assert line == 'holds the excluded "a b" or "c", and no seed key: that rules it out'
+    assert (line.name, line.values) == ("excluded", {"keys": ("a b", "c")})
+    inner = Said("other_key", place=Said("in_abstract", n=3), key="k", trust=Said("trust_given", trust=0.5))
+    assert inner.startswith('its abstract holds 3 times "k", a key a person gave')
+    assert inner.values["place"].values == {"n": 3}

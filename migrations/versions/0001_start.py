@@ -211,6 +211,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("post", "part", "channel", name="uq_delivery_post_part_channel"),
     )
     op.create_index("ix_delivery_state_channel", "delivery", ["state", "channel"])
+    if op.get_bind().dialect.name != "sqlite":
+        return
     # The words of the papers: no copy of the texts, `paper` has them. bm25's weights are kept with it.
     op.execute(
         "CREATE VIRTUAL TABLE paper_word USING fts5(title, abstract, authors, content='paper', "

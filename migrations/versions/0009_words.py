@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("changed", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_word_change"),
     )
+    if op.get_bind().dialect.name != "sqlite":
+        return
     op.execute(
         "INSERT INTO word_change (stamp, highest, changed) "
         "SELECT lower(hex(randomblob(16))), max(number), '[]' FROM paper HAVING count(*) > 0"

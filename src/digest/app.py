@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from datetime import date, datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from digest.clock import Clock
 from digest.days import new_york_day
-from digest.errors import DeliveryError, InputError, StoreError, TryAgain, UsageError
+from digest.errors import DeliveryError, InputError, TryAgain, UsageError
 from digest.home import alone_in, make_home
 from digest.kept import Kept
 from digest.types import (
@@ -32,18 +32,18 @@ from digest.types import (
 )
 
 if TYPE_CHECKING:
-    from digest.channels import Channel, Follow
-    from digest.channels.telegram import Bot, TelegramChannel
-    from digest.config import Channel as ChannelSettings
+    from digest.channels import Channel
+    from digest.channels.telegram import Bot
     from digest.config import Settings
     from digest.crawling import Arxiv
     from digest.embed import F32, BulkEmbedder
-    from digest.index import VectorIndex, Vectors
+    from digest.index import Vectors
     from digest.inverted import WordIndex
+    from digest.posting import Posting
     from digest.render import Writer
-    from digest.search import Searcher
+    from digest.search import Nearest, Searcher
     from digest.sources import Source
-    from digest.store import Reader, Store
+    from digest.store import Reader, ServerReader, Store
     from digest.wording import Words
 
 
@@ -104,21 +104,21 @@ class App:
         return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @property
-    def reader(self) -> Reader:
-        """The archive for searching, without SQLAlchemy. Raises StoreError where it is in memory."""
-        return self.kept.get("reader", None, self._open_reader)
+    def on_server(self) -> bool:
+        """Whether the archive is PostgreSQL's."""
+        return self.settings.database.startswith("postgresql")
 
-    def _open_reader(self) -> Reader:
-        """A database that is not there yet, or an older one, is first opened as ``store``."""
-        from digest.store.reader import Reader
+    @property
+    def reader(self) -> Reader | ServerReader:
+        """The archive for searching. Raises StoreError where it is in memory."""
+        from digest.store.reading import open_reader
 
-        found = Reader.open(self.settings.database)
-        if found is None:
-            _ = self.store
-            found = Reader.open(self.settings.database)
-        if found is None:
-            raise StoreError(f"{self.settings.database}: search needs a database in a file")
-        return self._open.enter_context(found)
+        def opened() -> Reader | ServerReader:
+            found = open_reader(self.settings.database, lambda: self.store)
+            self._open.callback(found.close)
+            return found
+
+        return self.kept.get("reader", None, opened)
 
     def searcher(
         self,
@@ -170,11 +170,13 @@ class App:
         folder = self.settings.home / "models" / plain.name.replace("/", "--")
         return openvino.load(plain, folder, self.store.some_texts)
 
-    def index(self, *, fast: bool = False) -> VectorIndex | None:
+    def index(self, *, fast: bool = False) -> Nearest | None:
         """The vector index as the archive is now; None where nothing is embedded. ``fast``: for many
         queries."""
         from digest.index import open_index
 
+        if self.on_server:
+            return self.store.near(self.model)
         vectors = self.vectors()
         if vectors is None:
             return None
@@ -234,62 +236,22 @@ class App:
         self._open.callback(arxiv.close)
         return arxiv
 
+    @cached_property
+    def _posting(self) -> Posting:
+        from digest.posting import Posting
+
+        posting = Posting(self.settings)
+        self._open.callback(posting.close)
+        return posting
+
     def channels(self) -> list[Channel]:
         """The configured channels."""
-        return [self._channel(name, chosen) for name, chosen in self.settings.channels.items()]
+        return self._posting.channels()
 
-    def _channel(self, name: str, chosen: ChannelSettings) -> Channel:
-        if chosen.type == "telegram":
-            return self._telegram_channel(name, chosen)
-        from digest.channels.feed import FeedChannel
-        from digest.channels.files import FileChannel
-
-        assert chosen.folder is not None
-        made = FeedChannel if chosen.type == "feed" else FileChannel
-        return made(name, chosen.folder)
-
-    def _telegram_channel(self, name: str, chosen: ChannelSettings) -> TelegramChannel:
-        from digest.channels.quiet import QuietHours
-        from digest.channels.telegram import TelegramChannel
-        from digest.schedule import Rule, times
-
-        assert chosen.chat is not None
-        hours, zone, at = chosen.quiet_hours, chosen.time_zone, chosen.post_at
-        return TelegramChannel(
-            name,
-            self.bot,
-            chosen.chat,
-            thread=chosen.thread,
-            quiet=QuietHours.parse(hours, zone) if hours and zone else None,
-            times=Rule(times(at), zone) if at and zone else None,
-            probe=self.settings.telegram.on_uncertain == "probe",
-            rich=chosen.format == "rich",
-            home=self.settings.home,
-            follow=self._follow(chosen),
-        )
-
-    def _follow(self, chosen: ChannelSettings) -> Follow:
-        from digest.channels import Follow
-
-        telegram = self.settings.telegram
-        return Follow(
-            marks=telegram.marks,
-            days=telegram.marks_days,
-            polls=chosen.poll_after or (),
-            pins=chosen.pin or (),
-            questions=telegram.polls,
-        )
-
-    @cached_property
+    @property
     def bot(self) -> Bot:
         """The bot of all Telegram channels; it is asked nothing before it is needed."""
-        from digest.channels.telegram import Bot, Token
-        from digest.config import bot_token
-
-        chosen = self.settings.telegram
-        bot = Bot(lambda: Token(bot_token(chosen, os.environ)), chosen.url, chosen.speaks_to)
-        self._open.callback(bot.close)
-        return bot
+        return self._posting.bot
 
     @cached_property
     def model(self) -> str:
@@ -384,7 +346,7 @@ class App:
         model that is not there is told before the first."""
         from digest.crawling import batch_is_missing
 
-        with self.alone():
+        with self.alone("run", f"crawl of {source or self.settings.source}"):
             _ = self.plan, self.writer
             crawled = self._crawl(self.source(source))
             stages = [crawled, self._embed(), self._match()]
@@ -399,7 +361,7 @@ class App:
         whole harvest since that day; ``check``: what is missing of it."""
         if (check or since) and (source or self.settings.source) != "oai":
             raise UsageError("--since and --check are for arXiv's harvest: --source oai")
-        with self.alone():
+        with self.alone(f"crawl of {source or self.settings.source}"):
             if check:
                 chosen: Source = self.arxiv.check(since)
             else:
@@ -413,7 +375,7 @@ class App:
         wanted = self.topic(topic)
         if since > min(until or since, new_york_day(self.now)):
             raise UsageError(f"--since {since} is later than {'--until' if until else 'today'}")
-        with self.alone():
+        with self.alone(f"backfill of {topic}"):
             self.store.sync_keys(topic, corpus.configured_keys(wanted), self.now)
             keys = [key.text for key in self.store.keys(topic, states=corpus.ACTIVE)]
             source = self.arxiv.backfill(wanted, keys, since, until)
@@ -445,12 +407,12 @@ class App:
         """Score the papers announced since a day, whenever that was."""
         if since > new_york_day(self.now):
             raise UsageError(f"--since {since} is later than today")
-        with self.alone():
+        with self.alone("run"):
             return self.record("match", [self._match(since)])
 
     def stage(self, name: Literal["embed", "match", "write", "deliver"], ray: str | None = None) -> RunReport:
         """One of the later stages alone; ``ray`` is the address of a cluster to embed on."""
-        with self.alone():
+        with self.alone(*(() if name == "embed" else ("run",))):
             if name == "write":
                 wrote, posts = self._write(again=True)
                 return self.record(name, wrote, posts)
@@ -580,9 +542,13 @@ class App:
         self.store.put_run(command, report, self.now, exit_code=exit_code)
         return report
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Hold the lock of the digest home."""
-        return alone_in(self.settings.home)
+    @contextmanager
+    def alone(self, *duties: str) -> Iterator[None]:
+        """Hold the lock of the digest home, and on a server that of these duties on all machines."""
+        with alone_in(self.settings.home), ExitStack() as held:
+            if self.on_server:
+                held.enter_context(self.store.held(duties))
+            yield
 
 
 def _sample() -> Source:

@@ -16,6 +16,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -164,12 +165,27 @@ def _connected(address: str) -> Iterator[None]:
         ray = _ray()
         stopped = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(address=address, log_to_driver=False, configure_logging=False, **given)
+            with _silent():
+                ray.init(address=address, log_to_driver=False, configure_logging=False, **given)
         except Exception as error:  # Ray raises whatever it likes
             raise TryAgain(f"no Ray cluster can be joined at {address}: {_line(error)}") from error
         stack.callback(ray.shutdown)
         signal.signal(signal.SIGTERM, stopped)  # Ray's own ends without a word
         yield
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what Ray's own part, which is no Python, writes to standard error of each try to join."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _ray() -> Any:

@@ -60,6 +60,11 @@ def sqlite(version: tuple[int, int, int], journal: str) -> Check:
     return Check("sqlite", "note", why, "use a Python with SQLite 3.51.3 or newer; until then keep backups")
 
 
+def server(version: str, vector: str) -> Check:
+    """What the archive is kept by, where that is no file."""
+    return Check("postgresql", "ok", f"PostgreSQL {version}, pgvector {vector}; backups: pg_dump")
+
+
 def disk(room: Room) -> Check:
     """Whether there is room for an upgrade, which copies the database, and for what comes."""
     free = in_bytes(room.free)

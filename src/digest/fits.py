@@ -23,14 +23,12 @@ from digest.ranking import Fitted, Linear, Own
 from digest.relevance import SCORER, Belief, Scorer
 from digest.whole import written_whole
 
-FORMAT = 1
+FORMAT = 2
 EVERY = timedelta(days=7)
 MOST_FEEDBACK = 20
 """So many judgements of people are not waited with for the week to end."""
 GROWN = 1.25
 """An archive so many times as large as the one the weights were fitted on is another one."""
-
-MEANING = "meaning"
 
 Arrays = Mapping[str, Any]
 
@@ -127,6 +125,7 @@ def _fitted_arrays(fitted: Fitted) -> dict[str, Any]:
     arrays: dict[str, Any] = {
         "hidden": fitted.hidden,
         "folds": np.array(fitted.folds),
+        "again": fitted.again,
         "marks": fitted.marks,
         "own": _packed(own.ids),
         "own_folds": own.folds,
@@ -136,8 +135,7 @@ def _fitted_arrays(fitted: Fitted) -> dict[str, Any]:
     else:
         parts = {"data": own.rows.data, "indices": own.rows.indices, "indptr": own.rows.indptr}
         arrays |= {f"own_{name}": part for name, part in parts.items()}
-    ways = fitted.linear if fitted.meaning is None else {**fitted.linear, MEANING: fitted.meaning}
-    for name, way in ways.items():
+    for name, way in fitted.linear.items():
         arrays |= {f"weights.{name}": way.weights, f"bias.{name}": way.bias}
     return arrays | {f"background.{name}": each for name, each in fitted.background.items()}
 
@@ -166,15 +164,13 @@ def _fitted(arrays: Arrays, features: int) -> Fitted:
         parts = (arrays["own_data"], arrays["own_indices"], arrays["own_indptr"])
         rows = csr_matrix(parts, shape=(len(ids), features))
     weights = _under(arrays, "weights.").items()
-    ways = {name: Linear(each, arrays[f"bias.{name}"]) for name, each in weights}
-    meaning = ways.pop(MEANING, None)
     return Fitted(
         arrays["hidden"],
         int(arrays["folds"]),
-        ways,
-        meaning,
+        {name: Linear(each, arrays[f"bias.{name}"]) for name, each in weights},
         Own(ids, arrays["own_folds"], rows, embedded),
         _under(arrays, "background."),
+        arrays["again"],
         arrays["marks"],
     )
 

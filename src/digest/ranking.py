@@ -4,7 +4,9 @@ Ways of ranking are fused by rank: a linear SVM with strong regularisation (as a
 the same trained without the topic's words, complement naive Bayes (Rennie et al. 2003) that also learns
 from the best finds, where papers are embedded the nearest neighbours of their vectors, and for a large
 topic logistic regression on these. They err differently: the fusion beats most of them on any expert
-list. With few own papers there is little to train on: the masked SVM and a centroid (Rocchio 1971) are
+list. What it ranks best is looked at a second time, by models that learned to tell the topic's papers
+from their neighbours alone: against all of arXiv an attack on privacy looks much like unlearning. With few
+own papers there is little to train on: the masked SVM and a centroid (Rocchio 1971) are
 left, with hardly any the centroid and the nearest neighbours by words (docs/quality.md).
 
 All ways read the papers without the topic's words, and score a paper by models that have not seen
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 from digest.archive import Archive, Floats, Rows
 from digest.phrases import stem, tokens
 
-SCORER = "fusion-3"
+SCORER = "fusion-4"
 
 FOLDS = 3
 FEW = 100
@@ -38,8 +40,14 @@ MOST = 6000
 """At most so many own papers are used, spread over all years: 3,000 do as well as 6,000, the newest 1,000
 much worse (docs/quality.md)."""
 NEIGHBOURS = 10
-BY_VECTORS = {"meaning": 1, "vectors": 2}
+MEANING, APART, APART_MEANING = "meaning", "apart", "apart by meaning"
+BY_VECTORS = {MEANING: 1, "vectors": 2, APART_MEANING: 1}
 """The ways by sentence vectors, which read what words hide, and as how many each counts."""
+SECOND = (APART, APART_MEANING)
+"""The ways of the second look."""
+BELIEVED, NEIGHBOURING = 1, 3
+"""For each own paper so many of the best others are taken for the topic's silent ones, and so many of the
+next ones for its neighbours: what a second look learns to tell it from."""
 SELF_TRAINED = 0.25
 """The best finds added in self-training, as a share of the own papers."""
 BLOCK = 4096
@@ -100,24 +108,28 @@ class Fitted:
     """What papers are ranked by, fitted once and good for any paper: a paper is scored by the models of
     its fold, which goes by its id, and so by none that has seen it.
 
-    ``background``: per way the scores of the archive it was fitted on, ascending; ``marks`` the fused
+    ``linear``: the ways that weigh words, and sentence vectors. ``background``: per way the scores of the
+    archive it was fitted on, ascending; ``again`` fused scores with the second look, ascending, and those of
+    the first that they stand for, float64 [2, k], k = 0 where there is no second look; ``marks`` the fused
     scores at which the share of own papers that rank below is known, float64 [2, m].
     """
 
     hidden: Rows
     folds: int
     linear: Mapping[str, Linear]
-    meaning: Linear | None
     own: Own
     background: Mapping[str, Scores]
+    again: Scores
     marks: Scores
 
     def read(self, archive: Archive) -> Ranking:
         """Ranks the papers of an archive with the vocabulary of the one it was fitted on."""
-        scores = _scored(self, archive)
-        shares = {name: _share_above(self.background[name], each) for name, each in scores.items()}
-        looks = np.interp(_fused(shares, archive), *self.marks)
-        return Ranking({name: 1 - each for name, each in shares.items()}, looks)
+        shares = _shares(self, _scored(self, archive))
+        once, twice = _looked(shares, archive)
+        near = once >= (self.again[1, 0] if self.again.size else np.inf)
+        fused = np.where(near, np.interp(twice, *self.again), once) if near.any() else once
+        ways = {name: (1 - each) * (near if name in SECOND else 1) for name, each in shares.items()}
+        return Ranking(ways, np.interp(fused, *self.marks))
 
 
 def topic_stems(seeds: tuple[str, ...], own: NDArray[np.bool_], archive: Archive) -> set[str]:
@@ -147,7 +159,6 @@ def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
     hidden = archive.features_with(stems)
     masked = archive.masked(hidden)
     count, folds = _folds(labels, archive)
-    own = _own(archive, masked, labels, folds)
     linear: dict[str, Linear] = {}
 
     def learn(name: str, how: Fit, train: Any, taught: Labels) -> None:
@@ -155,44 +166,87 @@ def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
 
     examples = min(labels.own.sum(), (~labels.own).sum())
     if examples >= LEAST_TRAINED:
-        learn("masked", _svm, masked, labels)
+        learn("masked", _svm(0.01), masked, labels)
     if examples >= FEW:
         found = _with_best_finds(labels, _by_fold(masked, folds, linear["masked"]))
-        learn("svm", _svm, archive.features, labels)
+        learn("svm", _svm(0.01), archive.features, labels)
         learn("bayes", _bayes, masked, found)
     else:
         learn("centroid", _centroid, masked, labels)
-    meaning = _meaning(archive, labels, count, folds)
-    bare = Fitted(hidden, count, linear, meaning, own, {}, np.zeros((2, 0)))
+    if (taught := _embedded(labels, archive, MANY)) is not None:
+        learn(MEANING, _logistic, archive.vectors, taught)
+    own = _own(archive, masked, labels, folds)
+    bare = Fitted(hidden, count, linear, own, {}, np.zeros((2, 0)), np.zeros((2, 0)))
     scores = _scored(bare, archive, masked)
-    background = {name: np.sort(each) for name, each in scores.items()}
-    shares = {name: _share_above(background[name], each) for name, each in scores.items()}
-    return replace(bare, background=background, marks=_marks(_fused(shares, archive), labels))
+    once = replace(bare, background={name: np.sort(each) for name, each in scores.items()})
+    fused, _ = _looked(_shares(once, scores), archive)
+    once = replace(once, marks=_marks(fused, labels))
+    return _with_second_look(once, archive, masked, labels, fused)
 
 
-def _meaning(archive: Archive, labels: Labels, count: int, folds: NDArray[np.int64]) -> Linear | None:
-    """The way that weighs sentence vectors; None where few papers are embedded."""
+def _with_second_look(once: Fitted, archive: Archive, masked: Any, labels: Labels, fused: Scores) -> Fitted:
+    """With what tells the topic's papers from those most like them. It only changes the order of the latter:
+    they look as much like the topic as did those whose places they take."""
+    size = int(labels.own.sum())
+    others = np.flatnonzero(~labels.own & (labels.weight > 0))
+    pool = others[np.argsort(-fused[others], kind="stable")][: (BELIEVED + NEIGHBOURING) * size]
+    near = pool[BELIEVED * size :]
+    if size >= MANY or min(size, len(near)) < FEW:
+        return once
+    told = labels.own | (labels.weight > 1)
+    told[near] = True
+    taught = replace(labels, weight=np.where(told, labels.weight, 0))
+    folds = _folds_of(once, archive)
+    ways = {APART: _cross_fit(_svm(0.1), masked, taught, once.folds, folds)}
+    if (seen := _embedded(taught, archive, FEW)) is not None:
+        ways[APART_MEANING] = _cross_fit(_logistic, archive.vectors, seen, once.folds, folds)
+    twice = replace(once, linear={**once.linear, **ways})
+    scores = _scored(twice, archive, masked)
+    twice = replace(
+        twice, background={**once.background, **{way: np.sort(scores[way][pool]) for way in ways}}
+    )
+    looked = np.stack(_looked(_shares(twice, scores), archive)[::-1])
+    best = np.maximum(looked.max(axis=1), np.log(2 * len(archive)))[:, None]
+    return replace(twice, again=np.hstack([np.sort(looked[:, pool], axis=1), best]))
+
+
+def _embedded(labels: Labels, archive: Archive, least: int) -> Labels | None:
+    """The labels of the papers that are embedded; None for fewer on one side than ``least``."""
     if archive.vectors is None:
         return None
-    embedded = archive.vectors.any(axis=1)
-    if min((labels.own & embedded).sum(), (~labels.own & embedded).sum()) < MANY:
+    taught = archive.vectors.any(axis=1) & (labels.weight > 0)
+    if min((labels.own & taught).sum(), (~labels.own & taught).sum()) < least:
         return None
-    taught = replace(labels, weight=np.where(embedded, labels.weight, 0))
-    return _cross_fit(_logistic, archive.vectors, taught, count, folds)
+    return replace(labels, weight=np.where(taught, labels.weight, 0))
 
 
 def _scored(fitted: Fitted, archive: Archive, masked: Any = None) -> dict[str, Scores]:
     """The score of each paper by each way."""
     masked = archive.masked(fitted.hidden) if masked is None else masked
     folds = _folds_of(fitted, archive)
-    scores = {name: _by_fold(masked, folds, each) for name, each in fitted.linear.items()}
-    if fitted.meaning is not None and archive.vectors is not None:
-        scores["meaning"] = _by_fold(archive.vectors, folds, fitted.meaning)
+    read = {name: archive.vectors if name in BY_VECTORS else masked for name in fitted.linear}
+    scores = {
+        name: _by_fold(read[name], folds, each)
+        for name, each in fitted.linear.items()
+        if read[name] is not None
+    }
     if fitted.own.embedded and archive.vectors is not None:
         scores["vectors"] = _nearest(archive.vectors, archive, fitted.own)
     elif not fitted.own.embedded and "masked" not in scores:
         scores["nearest"] = _nearest(masked, archive, fitted.own)
     return scores
+
+
+def _shares(fitted: Fitted, scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    """Per way the share of the background that is as high as each paper, over 0."""
+    return {name: _share_above(fitted.background[name], each) for name, each in scores.items()}
+
+
+def _looked(shares: Mapping[str, Scores], archive: Archive) -> tuple[Scores, Scores]:
+    """The fused score by the ways of the first look, and by all."""
+    first = {name: each for name, each in shares.items() if name not in SECOND}
+    once = _fused(first, archive)
+    return once, once if len(first) == len(shares) else _fused(shares, archive)
 
 
 def _by_fold(masked: Any, folds: NDArray[np.int64], way: Linear) -> Scores:
@@ -267,11 +321,15 @@ def _folds_of(fitted: Fitted, archive: Archive) -> NDArray[np.int64]:
     return np.fromiter(folds, dtype=np.int64, count=len(archive))
 
 
-def _svm(rows: Any, own: NDArray[np.bool_], weight: Scores) -> tuple[Scores, float]:
+def _svm(strength: float) -> Fit:
+    """A linear SVM; ``strength`` is its C: of a second look's few papers more must be made."""
     from sklearn.svm import LinearSVC
 
-    model = LinearSVC(C=0.01, class_weight="balanced", random_state=0).fit(rows, own, weight)
-    return model.coef_.ravel(), float(model.intercept_[0])
+    def learn(rows: Any, own: NDArray[np.bool_], weight: Scores) -> tuple[Scores, float]:
+        model = LinearSVC(C=strength, class_weight="balanced", random_state=0).fit(rows, own, weight)
+        return model.coef_.ravel(), float(model.intercept_[0])
+
+    return learn
 
 
 def _logistic(rows: Any, own: NDArray[np.bool_], weight: Scores) -> tuple[Scores, float]:

@@ -137,7 +137,7 @@ def match(
     ranked = scorer.fitted.read(archive)
     looks = _corrected(ranked.looks, archive, liked, disliked, scorer)
     scores = _scores(looks, scorer.belief.of(looks), mentions)
-    scores[archive.rows(liked)] = 1.0
+    scores[archive.rows((*topic.seed_papers, *liked))] = 1.0
     kept = rows[(scores[rows] >= LEAST) | (mentions.evidence[rows] > 0) | mentions.excluded[rows]]
     reasons = [_ruled_out(archive.papers[row], topic, mentions.excluded[row], disliked) for row in kept]
     left = tuple(LeftOut(archive.papers[row].id, why) for row, why in zip(kept, reasons, strict=True) if why)
@@ -294,7 +294,7 @@ def _evidence(
 
 
 def _told(ranked: Ranking, mentions: Mentions, row: int) -> dict[str, float]:
-    ways = {name: round(float(share[row]), 4) for name, share in ranked.ways.items()}
+    ways = {name: round(float(share[row]), 4) for name, share in ranked.ways.items() if share[row] > 0}
     return ways | {
         "looks": round(float(ranked.looks[row]), 4),
         "keys": round(float(mentions.evidence[row]), 4),

@@ -22,7 +22,6 @@ from digest.query import Query, Term
 from digest.types import Answer, Hit, Paper, Window
 
 if TYPE_CHECKING:
-    from digest.index import VectorIndex
     from digest.inverted import WordIndex
 
 Mode = Literal["words", "vectors", "both"]
@@ -57,6 +56,16 @@ class Archive(Protocol):
         """Row numbers of papers by the hash of their text."""
 
 
+class Nearest(Protocol):
+    """An index of vectors (`digest.index.VectorIndex`, or a server's)."""
+
+    def __len__(self) -> int:
+        """How many vectors there are."""
+
+    def nearest(self, vector: FloatVector, k: int) -> dict[bytes, float]:
+        """The k nearest: cosine by hash of text, nearest first."""
+
+
 class Ranked(NamedTuple):
     """Paper numbers with fused scores, best first; those that hold words of the query; the cosines."""
 
@@ -76,7 +85,7 @@ class Searcher:
         self,
         archive: Archive,
         words: WordIndex | None,
-        vectors: VectorIndex | None,
+        vectors: Nearest | None,
         model: str,
         encode: Callable[[str], FloatVector],
         among: frozenset[int] | None = None,

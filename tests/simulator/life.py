@@ -298,7 +298,7 @@ class Life:
         if self.perils.struck:
             self.counts[f"{self.perils.kind}"] += 1
             self.told(f"{name}: {self.perils.kind} at step {self.perils.fatal}, {self.perils.struck}")
-        elif self.perils.kind is not None:
+        elif self.perils.kind is not None and not self.perils.only:
             self._usual[name] = max(self.perils.steps, 1)
         self.counts[f"{name} ended with {code}"] += 1
         self.told(f"{name} ended with {code}")

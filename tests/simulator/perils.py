@@ -23,6 +23,7 @@ from sqlalchemy import Engine, event
 
 Kind = Literal["crash", "disk full", "disk full for ever", "locked"]
 
+ANSWERED = "before Telegram's answer is read"
 _WRITES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 _FILES = {"open", "os.rename", "os.remove"}
 _SAID = {
@@ -37,11 +38,13 @@ class Crash(BaseException):
 
 @dataclass
 class Perils:
-    """What befalls the process that is at work: ``fatal`` is the step at which ``kind`` strikes."""
+    """What befalls the process that is at work: ``fatal`` is the step at which ``kind`` strikes; steps of
+    the name ``only`` are counted, where there is one."""
 
     folder: str
     kind: Kind | None = None
     fatal: int = 0
+    only: str = ""
     steps: int = 0
     struck: str = ""
     passed: list[str] = field(default_factory=list)
@@ -52,7 +55,7 @@ class Perils:
             return
         if self.struck and self.kind == "crash":
             raise Crash(self.struck)
-        self.steps += 1
+        self.steps += self.only in ("", what)
         if self.kind == "crash" and self.steps > self.fatal:
             self.struck = what
             raise Crash(what)
@@ -77,7 +80,9 @@ class Perils:
             (0.22, "locked"),
         )
         self.kind = next((kind for limit, kind in kinds if draw < limit), None)
-        self.fatal, self.steps, self.struck = random.randrange(max(usual, 1)), 0, ""
+        self.fatal, self.only, self.steps, self.struck = random.randrange(max(usual, 1)), "", 0, ""
+        if self.kind == "crash" and random.random() < 0.5:  # where it hurts: done, and nobody knows
+            self.fatal, self.only = random.randrange(4), ANSWERED
 
 
 _at_work: Perils | None = None

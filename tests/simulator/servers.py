@@ -21,7 +21,7 @@ from botserver.request import ApiError, read_call
 from loopback.faults import SERVICE, WIRE, Answer, Where
 from loopback.oai import Oai
 from loopback.world import World
-from simulator.perils import Clock, Perils
+from simulator.perils import ANSWERED, Clock, Perils
 
 Told = Callable[[str], None]
 
@@ -162,7 +162,7 @@ class Telegram(httpx.AsyncBaseTransport, Control):
             status, said = self._undone(fault)
         self._told(f"telegram {call[0]} {status} {fault}".rstrip())
         try:
-            self._perils.step("before Telegram's answer is read")
+            self._perils.step(ANSWERED)
         except BaseException:
             if status == 429:
                 self.unheard.append((self.clock.at, self.clock.at + 61))

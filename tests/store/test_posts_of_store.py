@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -91,8 +89,7 @@ def test_a_rejected_post_gives_its_papers_back(posting: Store) -> None:
 
 def test_a_part_that_was_changed_in_the_file_is_not_sent(archive: Archive, posting: Store) -> None:
     [number] = add(posting, draft(1))
-    with closing(sqlite3.connect(archive.file, isolation_level=None)) as other:
-        other.execute("UPDATE part SET text = 'something else'")
+    archive.by_hand("UPDATE part SET text = 'something else'")
     with pytest.raises(StoreError, match="is not what was written"):
         posting.post(number)
 

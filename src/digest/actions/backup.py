@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from digest.backup import Manifest, Restored
 
 
+_ON_SERVER = (
+    "the archive is in PostgreSQL, whose own tools back it up: pg_dump -Fc, pg_restore (docs/postgresql.md)"
+)
+
+
 def backup(app: App, target: Path, config: Path | None, *, force: bool) -> Manifest:
     """Back up the home of a wired program, also while another process works in it."""
     from digest import backup
     from digest.store.sqlite import database_file
 
+    if app.on_server:
+        raise UsageError(_ON_SERVER)
     if target.exists() and not force:
         raise UsageError(f"{target}: there is a file already; give --force to replace it")
     database = database_file(app.settings.database)
@@ -49,6 +56,8 @@ def restore(file: Path, home: Path, environ: Mapping[str, str], *, force: bool) 
         copies.check(folder / backup.DATABASE)
         given = folder / backup.CONFIG
         settings = config.load(given if given.exists() else None, home, environ)
+        if settings.database.startswith("postgresql"):
+            raise UsageError(_ON_SERVER)
         database = database_file(settings.database)
         if database is None:
             raise UsageError("database: is in memory by the configuration: name a file")

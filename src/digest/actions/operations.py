@@ -43,7 +43,7 @@ def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
         yield Check("database", "note", str(older).partition(": run")[0], advice)
         yield _model(app, None)
     except DigestError as wrong:
-        there = room.database > 0
+        there = room.database > 0 or app.on_server
         advice = "mend what it says, or put a backup in its place" if there else "digest run makes it"
         yield Check("database", "wrong" if there else "note", str(wrong), advice)
         yield _model(app, None)
@@ -58,7 +58,7 @@ def repair(app: App) -> list[str]:
     in sentences."""
     import shutil
 
-    with app.alone():
+    with app.alone("run"):
         app.store.rebuild_words()
         shutil.rmtree(app.settings.home / "index", ignore_errors=True)
         app.word_index()
@@ -131,8 +131,13 @@ def _archive(app: App, room: Room) -> Iterator[Check]:
 
     store = app.store
     damage = store.damage()
-    yield doctor.database(damage, room, store.schema)
-    yield doctor.sqlite(store.sqlite_version, store.journal())
+    if app.on_server:
+        version, vector, size = store.server()
+        yield doctor.database(damage, Room(free=room.free, database=size), store.schema)
+        yield doctor.server(version, vector)
+    else:
+        yield doctor.database(damage, room, store.schema)
+        yield doctor.sqlite(store.sqlite_version, store.journal())
     yield _model(app, store.model_dimension(app.model))
     yield _words(app)
     yield _index(app)
@@ -172,6 +177,8 @@ def _words(app: App) -> Check:
 def _index(app: App) -> Check:
     from digest.index import unfit
 
+    if app.on_server:  # what is wrong with it is the database's damage
+        return doctor.index(app.index() is not None, None)
     vectors = app.vectors()
     if vectors is None:
         return doctor.index(False, None)

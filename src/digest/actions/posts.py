@@ -25,7 +25,7 @@ GENRE = "roundup"
 
 def find(app: App, number: int) -> Post:
     """A post by its id; raises InputError where there is none."""
-    found = app.store.post(number) if number.bit_length() < 64 else None  # SQLite's integers end there
+    found = app.store.post(number)
     if found is None:
         raise InputError(f"no post {number}; digest posts list shows what there is")
     return found
@@ -442,7 +442,7 @@ def write(
     if first > last:
         raise UsageError(f"--since {first} is later than {'--until' if until else 'today'}")
     wanted = [app.topic(name) for name in topics] or app.topics
-    with app.alone():
+    with app.alone("run"):
         stages, posts = [], []
         for topic in wanted:
             days = (first, last)

@@ -40,7 +40,7 @@ def propose(app: App, topic: str) -> list[Key]:
     """Look for adjacent keys of a topic now."""
     from digest import pipeline
 
-    with app.alone():
+    with app.alone("run"):
         return pipeline.propose_keys(app.store, app.plan, app.topic(topic), app.now)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digest.cli.base import Day, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Day, as_of, cli, opened, show
 from digest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.option("--topic", "name", metavar="NAME", help="A topic of the configuration.")
+@click.option("--topic", "name", type=TOPIC, metavar="NAME", help="A topic of the configuration.")
 @click.option("--term", metavar="TEXT", help="Or a new one: what the field calls itself.")
 @click.option("--key", "keys", multiple=True, metavar="PHRASE", help="A seed key of it (again for more).")
 @click.option("--paper", "papers", multiple=True, metavar="ID", help="A paper on it (again for more).")

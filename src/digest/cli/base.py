@@ -15,6 +15,8 @@ from digest import __version__
 from digest.cli import opening
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from digest.app import App
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,11 +52,30 @@ def _common_options() -> list[click.Parameter]:
 
 
 class Command(click.Command):
-    """A command that takes the common options too."""
+    """A command that takes the common options too, with the manual's part of its help."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(_common_options())
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The summary, and what the command does."""
+        from digest.cli.manual import entry
+
+        super().format_help_text(ctx, formatter)
+        found = entry(ctx.command_path)
+        if found and found.about:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(found.about)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples and exit codes."""
+        from digest.cli.manual import below
+
+        for paragraph in below(ctx.command_path):
+            formatter.write_paragraph()
+            formatter.write_text(paragraph)
 
 
 class Group(click.Group):
@@ -84,6 +105,7 @@ MODULES = {
     "archive": ("search", "similar", "papers", "status"),
     "backtest": ("backtest",),
     "backup": ("backup", "restore"),
+    "completion": ("completion",),
     "evaluate": ("evaluate",),
     "export": ("export",),
     "operations": ("doctor", "watch", "daemon"),
@@ -91,6 +113,7 @@ MODULES = {
     "road": ("init", "run", "crawl", "backfill", "import", "embed", "match", "write", "deliver"),
     "serve": ("serve",),
     "site": ("site",),
+    "stores": ("migrate-store",),
     "sending": ("outbox", "channel", "review"),
     "templates": ("template",),
     "topics": ("keys", "feedback", "topic", "why"),
@@ -154,6 +177,36 @@ class Day(click.ParamType[date]):
             self.fail(f"{value!r} is not a day such as 2026-05-12 or a year such as 2026")
 
 
+class TopicName(click.ParamType[str]):
+    """The name of a topic; the shell offers those of the configuration."""
+
+    name = "topic"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The topics that begin so, with their terms."""
+        import os
+
+        from click.shell_completion import CompletionItem
+
+        from digest import config
+        from digest.errors import DigestError
+
+        given = ctx.find_root().obj or {}
+        try:
+            settings = config.load(given.get("config"), given.get("home"), os.environ)
+        except DigestError:
+            return []
+        named = settings.topics.items()
+        return [CompletionItem(name, help=one.term) for name, one in named if name.startswith(incomplete)]
+
+
+TOPIC = TopicName()
+
 as_of = click.option("--as-of", type=Moment(), metavar="TIME", help="Act as if it were this time.")
 
 
@@ -163,7 +216,7 @@ def search_options(command: F) -> F:
         click.option(
             "-k", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Hits."
         ),
-        click.option("--topic", metavar="NAME", help="Only papers of this topic."),
+        click.option("--topic", type=TOPIC, metavar="NAME", help="Only papers of this topic."),
         click.option("--since", type=Day(), metavar="DAY", help="Announced on this day or later."),
         click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier."),
         click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digest.cli.base import Command, Group, cli, opened, show
+from digest.cli.base import TOPIC, Command, Group, cli, opened, show
 
 if TYPE_CHECKING:
     from digest.actions.evaluate import Lists
@@ -58,7 +58,9 @@ def lists_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="KEY...",
             help="What the topic calls itself.",
         ),
-        click.option("--topic", required=True, metavar="NAME", help="The topic, as the labels name it."),
+        click.option(
+            "--topic", type=TOPIC, required=True, metavar="NAME", help="The topic, as the labels name it."
+        ),
         click.option("--labels", type=path, required=True, metavar="FILE", help="A label in JSON a line."),
     ):
         command = option(command)

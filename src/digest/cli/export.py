@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from digest.cli.archive import window
-from digest.cli.base import Day, Group, cli, opened, search_options
+from digest.cli.base import TOPIC, Day, Group, cli, opened, search_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ def _options(command: F) -> F:
 @export.command("posts")
 @click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
 @_options
-@click.option("--topic", metavar="NAME", help="Only posts of this topic.")
+@click.option("--topic", type=TOPIC, metavar="NAME", help="Only posts of this topic.")
 @click.option("--language", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language.")
 @click.option("--since", type=Day(), metavar="DAY", help="For this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="For this day or earlier.")
@@ -50,7 +50,7 @@ def export_posts(
 
 
 @export.command("topic")
-@click.argument("name")
+@click.argument("name", type=TOPIC)
 @_options
 @click.option("--since", type=Day(), metavar="DAY", help="Announced on this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")

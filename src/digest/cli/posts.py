@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 import click
 
-from digest.cli.base import Day, Group, Moment, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Day, Group, Moment, as_of, cli, opened, show
 from digest.errors import DigestError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def posts() -> None:
 
 
 @posts.command("list")
-@click.option("--topic", metavar="NAME", help="Only posts of this topic.")
+@click.option("--topic", type=TOPIC, metavar="NAME", help="Only posts of this topic.")
 @click.option("--language", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language.")
 @click.option("--since", type=Day(), metavar="DAY", help="For this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="For this day or earlier.")

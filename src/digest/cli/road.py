@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from digest.cli.base import Day, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Day, as_of, cli, opened, show
 
 
 @cli.command()
@@ -94,7 +94,9 @@ GENRES = ("roundup", "links", "review", "essay", "listing")
 @click.option(
     "--genre", type=click.Choice(GENRES), default="roundup", show_default=True, help="What to write."
 )
-@click.option("--topic", "topics", multiple=True, metavar="NAME", help="Of this topic (again for more).")
+@click.option(
+    "--topic", "topics", multiple=True, type=TOPIC, metavar="NAME", help="Of this topic (again for more)."
+)
 @click.option("--since", type=Day(), metavar="DAY", help="About papers announced on this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
 @click.option(
@@ -152,7 +154,7 @@ def crawl(
 
 
 @cli.command()
-@click.argument("topic")
+@click.argument("topic", type=TOPIC)
 @click.option("--since", type=Day(), required=True, metavar="YEAR|DAY", help="Submitted then or later.")
 @click.option("--until", type=Day(end=True), metavar="YEAR|DAY", help="Submitted then or earlier.")
 @as_of

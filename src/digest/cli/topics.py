@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.base import Group, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Group, as_of, cli, opened, show
 
 if TYPE_CHECKING:
     from digest.types import KeyState, Opinion
@@ -19,7 +19,7 @@ def keys() -> None:
 
 
 @keys.command("list")
-@click.argument("topic")
+@click.argument("topic", type=TOPIC)
 @click.option("--all", "everything", is_flag=True, help="Rejected and retired keys too.")
 @click.pass_context
 def keys_list(context: click.Context, topic: str, everything: bool) -> None:
@@ -33,7 +33,7 @@ def keys_list(context: click.Context, topic: str, everything: bool) -> None:
 
 
 @keys.command("propose")
-@click.argument("topic")
+@click.argument("topic", type=TOPIC)
 @as_of
 @click.pass_context
 def keys_propose(context: click.Context, topic: str, as_of: datetime | None) -> None:
@@ -47,7 +47,7 @@ def keys_propose(context: click.Context, topic: str, as_of: datetime | None) -> 
 
 
 @keys.command("show")
-@click.argument("topic")
+@click.argument("topic", type=TOPIC)
 @click.argument("key", nargs=-1, required=True)
 @as_of
 @click.pass_context
@@ -63,7 +63,7 @@ def keys_show(context: click.Context, topic: str, key: tuple[str, ...], as_of: d
 
 def _decide_key(name: str, state: KeyState, text: str) -> None:
     @keys.command(name, help=text)
-    @click.argument("topic")
+    @click.argument("topic", type=TOPIC)
     @click.argument("key", nargs=-1, required=True)
     @click.option("--reason", default="", metavar="TEXT", help="Why, for the record.")
     @as_of
@@ -92,7 +92,7 @@ def feedback() -> None:
 def _judge_paper(name: str, opinion: Opinion | None, text: str) -> None:
     @feedback.command(name, help=text)
     @click.argument("paper", metavar="ID")
-    @click.option("--topic", required=True, metavar="NAME", help="As a paper of this topic.")
+    @click.option("--topic", type=TOPIC, required=True, metavar="NAME", help="As a paper of this topic.")
     @as_of
     @click.pass_context
     def command(context: click.Context, paper: str, topic: str, as_of: datetime | None) -> None:
@@ -110,7 +110,7 @@ _judge_paper("undo", None, "Take back what was said of a paper.")
 
 
 @feedback.command("list")
-@click.argument("topic")
+@click.argument("topic", type=TOPIC)
 @click.pass_context
 def feedback_list(context: click.Context, topic: str) -> None:
     """All that was said of a topic's papers, oldest first."""
@@ -128,7 +128,7 @@ def topic() -> None:
 
 
 @topic.command("show")
-@click.argument("name", metavar="TOPIC")
+@click.argument("name", type=TOPIC, metavar="TOPIC")
 @as_of
 @click.pass_context
 def topic_show(context: click.Context, name: str, as_of: datetime | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.base import Day, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Day, as_of, cli, opened, show
 
 if TYPE_CHECKING:
     from digest.types import Language
@@ -49,7 +49,7 @@ def trend(
 
 
 @cli.command("map")
-@click.argument("topic")
+@click.argument("topic", type=TOPIC)
 @click.option("--since", type=Day(), required=True, metavar="DAY", help="Announced on this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
 @click.option("--png", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Draw it there.")

@@ -42,6 +42,10 @@ __all__ = [
     "writer_key",
 ]
 
+DATABASE_URL = "DATABASE_URL"
+"""The variable in which many hosts give their database. It counts where it names the driver too
+(postgresql+psycopg://), which another program's would not, and DIGEST_DATABASE is not set."""
+
 OWN_VARIABLES = ("DIGEST_HOME", "DIGEST_CONFIG", "DIGEST_TELEGRAM_TOKEN", "DIGEST_WRITER_KEY")
 """Environment variables that say where to look, or a secret, and are no settings."""
 
@@ -201,6 +205,9 @@ def _from_environment(
     given = [name for name in environ if name.startswith("DIGEST_") and environ[name]]
     found: dict[KeyPath, str] = {}
     unknown: list[str] = []
+    if (url := environ.get(DATABASE_URL, "")).startswith("postgresql+psycopg://"):
+        data["database"] = url
+        found[("database",)] = DATABASE_URL
     if not set(given) - set(OWN_VARIABLES):
         return found, unknown
     known = variables()
@@ -240,7 +247,7 @@ def _value(text: str, kind: Any) -> Any:
 def _settings(data: dict[str, Any], home: Path) -> Settings:
     topics = {name: _topic(name, given) for name, given in data["topics"].items()}
     dialect, slashes, file = data["database"].partition(":///")
-    if file and not file.startswith((":", "file:")):
+    if dialect.startswith("sqlite") and file and not file.startswith((":", "file:")):
         file = str(home / as_path(Path, file))
     given = {"home": str(home), "topics": topics, "database": dialect + slashes + file}
     return msgspec.convert(data | given, Settings, dec_hook=lambda kind, path: home / as_path(kind, path))

@@ -23,8 +23,8 @@ Folder = Annotated[Path, Meta(description="a path in quotes")]
 Database = Annotated[
     str,
     Meta(
-        pattern=r"^sqlite(\+\w+)?://",
-        description='a database URL such as "sqlite:///digest.sqlite3"',
+        pattern=r"^(sqlite(\+\w+)?|postgresql(\+psycopg)?)://",
+        description='a database URL such as "sqlite:///digest.sqlite3" or "postgresql+psycopg://host/digest"',
     ),
 ]
 Mail = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+\Z", description="a mail address in quotes")]

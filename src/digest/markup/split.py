@@ -45,15 +45,16 @@ _LEVELS = tuple(
 )
 _GRAPHEME = _LEVELS[-1]
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_NO_LINK = r"(?!https?://)"  # what a link hangs on ends where the link begins
 _NAMES = tuple(  # links, domains and addresses, hashtags, arXiv ids
     map(
         regex.compile,
         (
             r"https?://[!-~\p{Latin}\p{Cyrillic}]+",
-            r"https?://(?:(?!https?://)[!-~\p{Latin}\p{Cyrillic}])+",  # of several that hang together
-            r"(?<![A-Za-z0-9_.-]|://)(?:[A-Za-z0-9_-]++[.@])++[A-Za-z]{2,}+(?:[/?#][!-~]*)?",
-            r"[#@$][\p{L}\p{N}_]+",
-            rf"[#@$](?:(?![{_SPACELESS}])[\p{{L}}\p{{N}}_])+",  # before letters that want no space
+            rf"https?://(?:{_NO_LINK}[!-~\p{{Latin}}\p{{Cyrillic}}])+",  # of several that hang together
+            rf"(?<![A-Za-z0-9_.-]|://)(?:[A-Za-z0-9_-]++[.@])++(?:{_NO_LINK}[A-Za-z]){{2,}}+(?:[/?#][!-~]*)?",
+            rf"[#@$](?:{_NO_LINK}[\p{{L}}\p{{N}}_])+",
+            rf"[#@$](?:{_NO_LINK}(?![{_SPACELESS}])[\p{{L}}\p{{N}}_])+",  # before letters that want no space
             r"(?<![A-Za-z0-9_.-])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
         ),
     )

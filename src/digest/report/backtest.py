@@ -69,7 +69,7 @@ def _lengths(posted: Sequence[RehearsedDay]) -> Iterator[str]:
         most = max(one.messages[language] for one in posted)
         yield (
             f"length in {language}: {min(lengths):,} to {max(lengths):,} characters,"
-            f" median {median(lengths):,.0f}; {'one message each' if most == 1 else f'up to {most} messages'}."
+            f" median {median(lengths):,.0f}; {f'up to {most} messages' if most > 1 else 'one message'}."
         )
 
 

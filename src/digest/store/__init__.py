@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from digest.store.database import Store, size_of
     from digest.store.papers import Added
+    from digest.store.postgres_reader import ServerReader
     from digest.store.reader import Reader
-    from digest.store.words import fts_quote
 
-__all__ = ["Added", "Reader", "Store", "fts_quote", "size_of"]
+__all__ = ["Added", "Reader", "ServerReader", "Store", "size_of"]
 
 _HOME = {
     "Store": "database",
     "Added": "papers",
     "Reader": "reader",
-    "fts_quote": "words",
+    "ServerReader": "postgres_reader",
     "size_of": "database",
 }
 

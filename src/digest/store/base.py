@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from msgspec import Struct
-from sqlalchemy import Column, Connection, Date, Engine, Select, Table, select
+from sqlalchemy import Column, Connection, Select, Table, select
+from sqlalchemy.dialects.sqlite import Insert
 
 from digest.errors import StoreError
-from digest.store import sqlite
+from digest.store import dialect
+from digest.store.dialect import Opened, is_one_of
 from digest.store.tables import cursor, paper, stamp
 
 S = TypeVar("S", bound=Struct)
@@ -23,47 +24,42 @@ S = TypeVar("S", bound=Struct)
 class StoreBase:
     """An open database. Reads see one state of it; every write is one transaction."""
 
-    def __init__(self, engine: Engine, file: Path | None, *, readonly: bool = False) -> None:
-        self.file = file
-        self.readonly = readonly
-        self._engine = engine
-        self._writer = sqlite.for_writing(engine)
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._engine = opened.engine
+
+    @property
+    def name(self) -> str:
+        """What messages call the database."""
+        return self._opened.name
+
+    @property
+    def file(self) -> Path | None:
+        """The file that the database is in; None in memory and on a server."""
+        return self._opened.file
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with sqlite.one_line_errors(self.file), self._engine.connect() as connection:
+        with self._opened.one_line_errors(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """All that is written within is stored together, or not at all."""
-        errors = sqlite.one_line_errors(self.file, readonly=self.readonly)
-        with errors, self._writer.begin() as connection:
+        with self._opened.one_line_errors(), self._opened.writer.begin() as connection:
             yield connection
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, object]]) -> None:
     """Insert all rows, which name the same columns, with one prepared statement; none is fine."""
     if rows:
-        insert_columns(connection, table, {name: [row[name] for row in rows] for name in rows[0]})
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        dialect.of(connection).insert_columns(connection, table, columns)
 
 
-def insert_columns(connection: Connection, table: Table, values: Mapping[str, Sequence[object]]) -> None:
-    """Insert rows given as the values of each column.
-
-    The columns' types bind them, a column at a time, and the driver takes them as they are:
-    SQLAlchemy's own way, a row at a time, takes longer than SQLite takes to store a paper.
-    """
-    dialect = connection.dialect
-    statement = table.insert().compile(dialect=dialect, column_keys=list(values))
-    bound: list[Iterable[object]] = []
-    for name in statement.positiontup or ():
-        kind = table.c[name].type
-        bind = kind.dialect_impl(dialect).bind_processor(dialect)
-        if bind and isinstance(kind, Date):
-            bind = cache(bind)  # few days, and SQLAlchemy takes its time
-        bound.append(map(bind, values[name]) if bind else values[name])
-    sqlite.executemany(connection, str(statement), zip(*bound, strict=True))
+def insert(connection: Connection, table: Table) -> Insert:
+    """An INSERT that can say what to do with rows that are there."""
+    return dialect.of(connection).insert(table)
 
 
 def columns(table: Table, kind: type[Struct]) -> dict[str, Column[Any]]:
@@ -78,7 +74,7 @@ def read_as(kind: type[S], connection: Connection, query: Select[Any]) -> list[S
 
 def numbers_of(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     """The row numbers of those papers that are stored, by id."""
-    query = select(paper.c.id, paper.c.number).where(sqlite.is_one_of(paper.c.id, ids))
+    query = select(paper.c.id, paper.c.number).where(is_one_of(paper.c.id, ids))
     return dict(connection.execute(query).all())
 
 
@@ -95,8 +91,8 @@ def renew_stamp(connection: Connection, name: str) -> None:
     """Mark what is named as changed. A random word and no counter: after a backup was put back, a
     counter may reach the same value again with other content."""
     value = random_word()
-    new = sqlite.insert(stamp).values(name=name, value=value)
-    connection.execute(new.on_conflict_do_update(["name"], set_={"value": value}))
+    new = insert(connection, stamp).values(name=name, value=value)
+    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
 def random_word() -> str:
@@ -111,5 +107,6 @@ def read_stamp(connection: Connection, name: str) -> str:
 
 def put_cursor(connection: Connection, source: str, value: str | None, now: datetime) -> None:
     """Note how far a source was read."""
-    row = sqlite.insert(cursor).values(source=source, value=value, updated=now)
-    connection.execute(row.on_conflict_do_update(["source"], set_={"value": value, "updated": now}))
+    row = insert(connection, cursor).values(source=source, value=value, updated=now)
+    changed = {"value": value, "updated": now}
+    connection.execute(row.on_conflict_do_update(index_elements=["source"], set_=changed))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from digest.errors import StoreError
 from digest.store import sqlite
@@ -11,7 +13,7 @@ from digest.store.feedback import FeedbackStore
 from digest.store.followups import FollowUpStore
 from digest.store.health import HealthStore
 from digest.store.history import HistoryStore
-from digest.store.migrate import bring_up_to_date
+from digest.store.migrate import bring_server_up_to_date, bring_up_to_date
 from digest.store.papers import PaperStore
 from digest.store.posts import PostStore
 from digest.store.reader import newest_revision
@@ -19,6 +21,10 @@ from digest.store.runs import RunStore
 from digest.store.topics import TopicStore
 from digest.store.vectors import VectorStore
 from digest.store.words import WordStore
+
+if TYPE_CHECKING:
+    from digest.store.near import ServerIndex
+    from digest.store.postgres import Postgres
 
 
 class Store(
@@ -36,27 +42,54 @@ class Store(
     """An open database, to be used as a context manager or closed."""
 
     @classmethod
-    def open(cls, url: str, *, readonly: bool = False, busy_timeout: float = 5.0) -> Self:
-        """Open ``sqlite:///path`` (``sqlite://``: in memory), made or upgraded where that is needed.
+    def open(cls, url: str, *, readonly: bool = False, busy_timeout: float | None = None) -> Self:
+        """Open ``sqlite:///path`` (``sqlite://``: in memory) or ``postgresql+psycopg://host/name``, made or
+        upgraded where that is needed.
 
-        ``busy_timeout``: seconds to wait for another process's lock before StoreBusy. Raises StoreError
-        where the file cannot be used, NewerDatabase where the program is too old for it.
+        ``busy_timeout``: seconds to wait for another writer before StoreBusy (5 for a file, 30 for a server).
+        Raises StoreError where the database cannot be used, NewerDatabase where the program is too old for
+        it, TryAgain where a server does not answer.
         """
+        if url.startswith("postgresql"):
+            return cls(_server(url, readonly=readonly, busy_timeout=busy_timeout))
         file = sqlite.database_file(url)
         if readonly and file is not None and not file.exists():
             raise StoreError(f"{file}: there is no database yet: run `digest run` first")
-        engine = sqlite.new_engine(file, readonly=readonly, busy_timeout=busy_timeout)
+        wait = sqlite.BUSY if busy_timeout is None else busy_timeout
+        engine = sqlite.new_engine(file, readonly=readonly, busy_timeout=wait)
         try:
             bring_up_to_date(engine, file, readonly=readonly)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, file, readonly=readonly)
+        return cls(sqlite.Sqlite(engine, file, readonly=readonly))
 
     @property
     def schema(self) -> str:
         """The number of the newest migration, to which this database was brought."""
         return newest_revision()
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the database is PostgreSQL, which other machines may use at the same time."""
+        return self._engine.dialect.name == "postgresql"
+
+    def held(self, duties: Sequence[str]) -> AbstractContextManager[None]:
+        """Do what these words name as the only one on all machines. Raises TryAgain where another does."""
+        return self._opened.held(duties)
+
+    def near(self, name: str) -> ServerIndex | None:
+        """The vectors of a model as a server indexes them; None where nothing is embedded."""
+        from digest.store.near import ServerIndex
+
+        return ServerIndex(self, name) if self.newest_vector(name) else None
+
+    def server(self) -> tuple[str, str, int]:
+        """The versions of PostgreSQL and of pgvector, and the bytes of the database."""
+        from digest.store import postgres_tables
+
+        with self._reading() as connection:
+            return postgres_tables.described(connection)
 
     @property
     def sqlite_version(self) -> tuple[int, int, int]:
@@ -77,8 +110,22 @@ class Store(
         self.close()
 
 
+def _server(url: str, *, readonly: bool, busy_timeout: float | None) -> Postgres:
+    from digest.store import postgres
+
+    opened = postgres.opened(url, readonly=readonly, busy_timeout=busy_timeout)
+    try:
+        bring_server_up_to_date(opened, readonly=readonly)
+    except BaseException:
+        opened.engine.dispose()
+        raise
+    return opened
+
+
 def size_of(url: str) -> int:
-    """Bytes of a database, with what SQLite keeps beside it; 0 where there is none."""
+    """Bytes of a database's files here; 0 where there are none."""
+    if url.startswith("postgresql"):
+        return 0
     file = sqlite.database_file(url)
     if file is None:
         return 0

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, update
 
-from digest.store import sqlite
-from digest.store.base import columns, insert_rows, read_as
+from digest.store.base import columns, insert, insert_rows, read_as
+from digest.store.dialect import is_one_of, place_of
 from digest.store.outbox import OutboxStore, in_turn, put, put_turn
 from digest.store.tables import (
     delivery,
@@ -68,7 +68,7 @@ class FollowUpStore(OutboxStore):
     def last_edits(self, deliveries: Collection[int]) -> dict[int, str]:
         """The sha256 of the newest edit of each delivery that has one, whatever became of it."""
         newest = select(func.max(followup.c.id)).where(
-            followup.c.kind == "edit", sqlite.is_one_of(followup.c.delivery, deliveries)
+            followup.c.kind == "edit", is_one_of(followup.c.delivery, deliveries)
         )
         query = select(followup.c.delivery, followup.c.sha256)
         with self._reading() as connection:
@@ -209,7 +209,7 @@ class FollowUpStore(OutboxStore):
 
     def paper_reactions(self, topic: str) -> list[Reactions]:
         """Readers' reactions to the parts of a topic's posts that show papers, with these."""
-        link = func.instr(part.c.html, "arxiv.org/abs/" + paper.c.id)
+        link = place_of("arxiv.org/abs/" + paper.c.id, part.c.html)
         one = (delivery.c.post, delivery.c.part, paper.c.id, reaction.c.emoji)
         query = (
             select(*one, func.sum(reaction.c.count))
@@ -236,7 +236,7 @@ class FollowUpStore(OutboxStore):
         """An editor was asked."""
         values = {name: getattr(one, name) for name in Question.__struct_fields__}
         with self._writing() as connection:
-            connection.execute(sqlite.insert(question).values(values).on_conflict_do_nothing())
+            connection.execute(insert(connection, question).values(values).on_conflict_do_nothing())
 
     def question(self, chat: str, message: int) -> Question | None:
         """What was asked by a message."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 
 from digest.store.base import StoreBase, read_as
 from digest.store.tables import delivery, paper, pause, post
@@ -14,9 +14,12 @@ class HealthStore(StoreBase):
     """What a doctor asks a database."""
 
     def damage(self) -> list[str]:
-        """What is wrong with the file, in SQLite's words: pages, rows without their parent, papers that
-        the words' index has not (https://www.sqlite.org/pragma.html#pragma_quick_check)."""
+        """What is wrong with the database, in its own words. Of a file: pages, rows without their parent,
+        papers that the words' index has not (https://www.sqlite.org/pragma.html#pragma_quick_check). A server
+        looks after its pages and references itself; of it, vectors that are not indexed."""
         with self._reading() as connection:
+            if connection.dialect.name == "postgresql":
+                return _not_indexed(connection)
             pages = [said for said in connection.scalars(text("PRAGMA quick_check(3)")) if said != "ok"]
             if pages:
                 return pages
@@ -29,8 +32,10 @@ class HealthStore(StoreBase):
         return found
 
     def journal(self) -> str:
-        """How SQLite keeps a transaction safe: "wal", or "memory" for a database without a file."""
+        """How a transaction is kept safe: "wal", or "memory" for a database without a file."""
         with self._reading() as connection:
+            if connection.dialect.name == "postgresql":
+                return "wal"
             return str(connection.scalar(text("PRAGMA journal_mode")))
 
     def backlog(self, model: str) -> Backlog:
@@ -61,3 +66,10 @@ class HealthStore(StoreBase):
         query = select(pause.c.channel, pause.c.reason, pause.c.since).order_by(pause.c.channel)
         with self._reading() as connection:
             return tuple(read_as(Pause, connection, query))
+
+
+def _not_indexed(connection: Connection) -> list[str]:
+    stored, indexed = connection.execute(
+        text("SELECT (SELECT count(*) FROM vector), (SELECT count(*) FROM near)")
+    ).one()
+    return [] if stored == indexed else [f"the index of vectors holds {indexed} of {stored}"]

@@ -8,6 +8,8 @@ children; they are checked before the commit. The numbers of the migrations are 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,8 @@ from digest.store.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+    from digest.store.postgres import Postgres
 
 
 def bring_up_to_date(
@@ -39,6 +43,56 @@ def bring_up_to_date(
             raise OlderDatabase(f"{file}: was made by an older version of digest: run `digest run` once")
         if not readonly:
             _upgrade(engine, file, folder) if behind else sqlite.use_wal(engine)
+
+
+def bring_server_up_to_date(opened: Postgres, *, readonly: bool = False, folder: Path | None = None) -> None:
+    """Create or upgrade the tables of a server's database where needed, in one transaction.
+
+    Raises as `bring_up_to_date` does, and StoreError for a server that cannot hold an archive.
+    """
+    from digest.store import postgres, postgres_tables
+
+    folder = folder or data_dir("migrations")
+    with opened.one_line_errors():
+        with opened.engine.connect() as connection:
+            behind = _server_is_behind(connection, opened.name, folder)
+        if behind is None:
+            return
+        if readonly:
+            raise behind
+        with opened.writer.begin() as connection:
+            if _server_is_behind(connection, opened.name, folder) is None:
+                return  # another process did it while this one waited
+            with _named(opened.name):
+                postgres_tables.prepare(connection)
+            _migrate(connection, opened.name, folder, postgres.SCHEMA)
+            postgres_tables.complete(connection)
+
+
+def _server_is_behind(connection: Connection, name: str, folder: Path) -> StoreError | None:
+    """What a reader is told where there are migrations to run; raises for a database that is not for us."""
+    from digest.store import postgres, postgres_tables
+
+    if not inspect(connection).get_table_names(postgres.SCHEMA):
+        return StoreError(f"{name}: there is no archive yet: run `digest run` first")
+    if not postgres_tables.is_ours(connection):
+        raise StoreError(f"{name}: the schema {postgres.SCHEMA} is another program's: name another database")
+    revision, known = _revision(connection, postgres.SCHEMA), known_revisions(folder)
+    if revision not in known:
+        raise NewerDatabase(
+            f"{name}: was made by a newer version of digest ({revision}): upgrade the program"
+        )
+    if revision == known[-1]:
+        return None
+    return OlderDatabase(f"{name}: was made by an older version of digest: run `digest run` once")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(f"{name}: {error}") from None
 
 
 def write_revision(message: str, folder: Path | None = None) -> Path:
@@ -75,8 +129,8 @@ def _is_behind(connection: Connection, file: Path | None, folder: Path) -> bool:
     return revision != known[-1]
 
 
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
+def _revision(connection: Connection, schema: str | None = None) -> str | None:
+    if not inspect(connection).has_table("alembic_version", schema):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
@@ -91,33 +145,39 @@ def _upgrade(engine: Engine, file: Path | None, folder: Path) -> None:
         before = _revision(connection)
         if before is not None:
             _copy(file, before)
-        _migrate(connection, file, folder)
-
-
-def _migrate(connection: Connection, file: Path | None, folder: Path) -> None:
-    from alembic import command
-
-    connection.exec_driver_sql(f"PRAGMA application_id={sqlite.APPLICATION_ID}")
-    try:
+        connection.exec_driver_sql(f"PRAGMA application_id={sqlite.APPLICATION_ID}")
         with sqlite.one_line_errors(file):
-            command.upgrade(_config(connection, folder), "head")
-    except DigestError:
+            _migrate(connection, str(file), folder)
+        _check_references(connection, file)
+
+
+def _migrate(connection: Connection, name: str, folder: Path, schema: str | None = None) -> None:
+    """Bring the tables to the newest version. Raises StoreError, or what the driver says."""
+    from alembic import command
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        command.upgrade(_config(connection, folder, schema), "head")
+    except (DigestError, OperationalError):
         raise
     except Exception as exc:
         why = str(getattr(exc, "orig", exc)).partition("\n")[0]
-        raise StoreError(f"{file}: could not be upgraded ({why}), it is as it was: report this") from exc
+        raise StoreError(f"{name}: could not be upgraded ({why}), it is as it was: report this") from exc
+
+
+def _check_references(connection: Connection, file: Path | None) -> None:
     if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(3):
         raise StoreError(
             f"{file}: could not be upgraded (rows without their parent: {broken}): it is as it was"
         )
 
 
-def _config(connection: Connection, folder: Path) -> Config:
+def _config(connection: Connection, folder: Path, schema: str | None = None) -> Config:
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
-    config.attributes.update(connection=connection, metadata=metadata)
+    config.attributes.update(connection=connection, metadata=metadata, schema=schema)
     return config
 
 

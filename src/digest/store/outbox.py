@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select, update
 
 from digest.errors import StoreError
-from digest.store import sqlite
-from digest.store.base import StoreBase, columns, put_cursor, read_as
+from digest.store.base import StoreBase, columns, insert, put_cursor, read_as
+from digest.store.dialect import greatest
 from digest.store.tables import chat, delivery, metadata, part, pause, post, review, sender
 from digest.types import Chat, Delivery, DeliveryState, Pause, Review, Turn
 
@@ -40,8 +40,8 @@ class OutboxStore(StoreBase):
         That is a queued part of an approved post whose earlier parts were sent; with ``begun`` only of a
         post that stands there in part; with ``before`` of no new post that was approved later. With a
         ``turn`` there is none unless the turn is still its owner's and the sender need not rest. One
-        UPDATE, so no two processes take the same part.
-        (PostgreSQL: FOR UPDATE SKIP LOCKED in the subquery.)
+        UPDATE in a transaction of a writer, which come one after the other, so no two processes, nor two
+        machines, take the same part.
         """
         due = _due(channel, now, begun=begun, before=before).scalar_subquery()
         theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
@@ -96,7 +96,7 @@ class OutboxStore(StoreBase):
         ended = {"receipt": receipt, "message": message, "error": error, "not_before": not_before}
         with self._writing() as connection:
             if not _move(connection, id_, ("sending", "uncertain"), state, now, ended):
-                raise StoreError(f"{self.file}: delivery {id_} was not being sent and cannot become {state}")
+                raise StoreError(f"{self.name}: delivery {id_} was not being sent and cannot become {state}")
             where = connection.scalar(select(delivery.c.chat).where(delivery.c.id == id_))
             if where is not None and message is not None:
                 _note_message(connection, where, message)
@@ -171,9 +171,9 @@ class OutboxStore(StoreBase):
         the time until which it is another's."""
         free = or_(sender.c.until.is_(None), sender.c.until <= now, sender.c.owner == owner)
         taken = {"owner": owner, "until": until}
-        row = sqlite.insert(sender).values(name=name, **taken)
         with self._writing() as connection:
-            connection.execute(row.on_conflict_do_update(["name"], set_=taken, where=free))
+            row = insert(connection, sender).values(name=name, **taken)
+            connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=taken, where=free))
             found = connection.execute(
                 select(sender.c.owner, sender.c.until).where(sender.c.name == name)
             ).one()
@@ -312,14 +312,14 @@ def _move(
 
 
 def _note_message(connection: Connection, id_: str, message: int) -> None:
-    newest = func.max(func.coalesce(chat.c.last, 0), message)
-    row = sqlite.insert(chat).values(id=id_, last=message)
-    connection.execute(row.on_conflict_do_update(["id"], set_={"last": newest}))
+    newest = greatest(func.coalesce(chat.c.last, 0), message)
+    row = insert(connection, chat).values(id=id_, last=message)
+    connection.execute(row.on_conflict_do_update(index_elements=["id"], set_={"last": newest}))
 
 
 def put(connection: Connection, table: str, name: object, values: dict[str, Any]) -> None:
     """Set columns of the row of this name, which is made where there is none."""
     kind = metadata.tables[table]
     [key] = kind.primary_key.columns
-    row = sqlite.insert(kind).values({key.name: name, **values})
-    connection.execute(row.on_conflict_do_update([key.name], set_=values))
+    row = insert(connection, kind).values({key.name: name, **values})
+    connection.execute(row.on_conflict_do_update(index_elements=[key.name], set_=values))

@@ -11,10 +11,11 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, extract, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select, update
 
-from digest.store import sqlite, words
-from digest.store.base import StoreBase, insert_columns, numbers_of, put_cursor, renew_stamp
+from digest.store import dialect, words
+from digest.store.base import StoreBase, numbers_of, put_cursor, renew_stamp
+from digest.store.dialect import greatest, is_one_of, year_of
 from digest.store.tables import cursor, paper
 from digest.types import Listed, Page, Paper, Version
 
@@ -51,6 +52,12 @@ class PaperStore(StoreBase):
             found = {old.id: old for _, old in _stored(connection, ids)}
         return [found[id_] for id_ in ids if id_ in found]
 
+    def papers_at(self, numbers: Sequence[int]) -> list[Paper]:
+        """The papers with these row numbers in the order asked for, left out where there is none."""
+        with self._reading() as connection:
+            found = dict(_read(connection, select(paper).where(is_one_of(paper.c.number, numbers))))
+        return [found[number] for number in numbers if number in found]
+
     def paper_numbers(self, ids: Iterable[str]) -> dict[str, int]:
         """The row numbers of those of these papers that are stored."""
         with self._reading() as connection:
@@ -58,9 +65,9 @@ class PaperStore(StoreBase):
 
     def arrivals(self, ids: Iterable[str]) -> dict[str, int]:
         """When each of these papers came, or was announced if that was later, on the scale of row numbers."""
-        query = select(paper.c.id, func.max(paper.c.number, paper.c.told))
+        query = select(paper.c.id, greatest(paper.c.number, paper.c.told))
         with self._reading() as connection:
-            return dict(connection.execute(query.where(sqlite.is_one_of(paper.c.id, ids))).all())
+            return dict(connection.execute(query.where(is_one_of(paper.c.id, ids))).all())
 
     def announced_between(self, since: date, until: date) -> list[Paper]:
         """All papers of these days (both included), oldest first; withdrawn ones left out."""
@@ -93,15 +100,19 @@ class PaperStore(StoreBase):
         """
         if not phrases:
             return []
-        holds = paper.c.number.in_(words.rows_with(phrases))
-        return self._list(_newest_first(holds & (paper.c.announced <= until), limit))
+        with self._reading() as connection:
+            holds = dialect.of(connection).holds_any(phrases)
+            query = _newest_first(holds & (paper.c.announced <= until), limit)
+            return [found for _, found in _read(connection, query)]
 
     def spread_with_phrases(self, phrases: Sequence[str], until: date, limit: int) -> list[Paper]:
         """As `with_phrases`, but at most so many papers evenly spread over the order in which they came."""
         if not phrases:
             return []
-        holds = paper.c.number.in_(words.rows_with(phrases))
-        return self._spread((holds, paper.c.announced <= until, ~paper.c.withdrawn), limit)
+        with self._reading() as connection:
+            holds = dialect.of(connection).holds_any(phrases)
+            inside = (holds, paper.c.announced <= until, ~paper.c.withdrawn)
+            return _spread(connection, inside, limit)
 
     def day_counts(self, since: date, until: date) -> dict[date, int]:
         """How many papers were announced on each of these days (withdrawn ones too), where any were."""
@@ -113,7 +124,7 @@ class PaperStore(StoreBase):
     def papers_by_year(self, until: date) -> Counter[tuple[int, str]]:
         """How many papers announced until a day stand here, by year of their first version and primary
         category; withdrawn ones left out."""
-        year = extract("year", paper.c.submitted)
+        year = year_of(paper.c.submitted)
         cells = select(year, paper.c.categories, func.count()).group_by(year, paper.c.categories)
         found: Counter[tuple[int, str]] = Counter()
         with self._reading() as connection:
@@ -127,19 +138,12 @@ class PaperStore(StoreBase):
         """At most so many papers whose first version is of these years (both included), evenly spread
         over the order in which they came; announced until a day, withdrawn ones left out."""
         inside = (
-            extract("year", paper.c.submitted).between(since, until),
+            year_of(paper.c.submitted).between(since, until),
             paper.c.announced <= announced,
             ~paper.c.withdrawn,
         )
-        return self._spread(inside, limit)
-
-    def _spread(self, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[Paper]:
-        numbers = select(paper.c.number).where(*conditions).order_by(paper.c.number)
         with self._reading() as connection:
-            every = list(connection.scalars(numbers))
-            chosen = every[:: -(-len(every) // limit) or 1]
-            query = select(paper).where(sqlite.is_one_of(paper.c.number, chosen))
-            return [found for _, found in _read(connection, query)]
+            return _spread(connection, inside, limit)
 
     def latest_announced(self, until: date) -> date | None:
         """The last day until this one on which papers were announced."""
@@ -247,6 +251,13 @@ def _as_listed(*, categories: str, **facts: Any) -> Listed:
     return Listed(primary=codes[0], categories=codes, **facts)
 
 
+def _spread(connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[Paper]:
+    every = list(connection.scalars(select(paper.c.number).where(*conditions).order_by(paper.c.number)))
+    chosen = every[:: -(-len(every) // limit) or 1]
+    query = select(paper).where(is_one_of(paper.c.number, chosen)).order_by(paper.c.number)
+    return [found for _, found in _read(connection, query)]
+
+
 def _number(version: Version) -> int:
     return version.number
 
@@ -273,8 +284,9 @@ def _insert(connection: Connection, papers: Sequence[Paper]) -> None:
     first = _highest(connection) + 1
     numbers = range(first, first + len(papers))
     told = [0 if one.estimated else number for number, one in zip(numbers, papers, strict=True)]
-    insert_columns(connection, paper, {"number": numbers, "told": told, **_columns(papers)})
-    words.add(connection, paper.c.number >= first)
+    speaks = dialect.of(connection)
+    speaks.insert_columns(connection, paper, {"number": numbers, "told": told, **_columns(papers)})
+    speaks.index_words(connection, paper.c.number >= first)
     renew_stamp(connection, TEXTS)
 
 
@@ -283,15 +295,16 @@ def _update(connection: Connection, changed: Sequence[tuple[int, Paper, Paper]])
     if not changed:
         return []
     words_changed = [number for number, old, new in changed if _words(old) != _words(new)]
-    words.remove(connection, words_changed)  # FTS5 must be given the old text to forget it
+    speaks = dialect.of(connection)
+    speaks.forget_words(connection, words_changed)  # FTS5 must be given the old text to forget it
     given = {"row": [number for number, _, _ in changed], **_columns([new for _, _, new in changed])}
     rows = [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
     connection.execute(update(paper).where(paper.c.number == bindparam("row")), rows)
-    words.add(connection, sqlite.is_one_of(paper.c.number, words_changed))
+    speaks.index_words(connection, is_one_of(paper.c.number, words_changed))
     announced = [number for number, old, new in changed if old.estimated and not new.estimated]
     if announced:
         now = update(paper).values(told=_highest(connection) + 1)
-        connection.execute(now.where(sqlite.is_one_of(paper.c.number, announced)))
+        connection.execute(now.where(is_one_of(paper.c.number, announced)))
     if announced or any(old.text != new.text for _, old, new in changed):
         renew_stamp(connection, TEXTS)
     return words_changed
@@ -311,7 +324,7 @@ def _newest_first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
 
 
 def _stored(connection: Connection, ids: Iterable[str]) -> list[tuple[int, Paper]]:
-    return _read(connection, select(paper).where(sqlite.is_one_of(paper.c.id, ids)))
+    return _read(connection, select(paper).where(is_one_of(paper.c.id, ids)))
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[tuple[int, Paper]]:

@@ -14,8 +14,8 @@ from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, Row, Text, func, select, type_coerce
 
 from digest.errors import StoreError
-from digest.store import sqlite
-from digest.store.base import StoreBase, columns, insert_rows, known_numbers, read_as
+from digest.store.base import StoreBase, columns, insert, insert_rows, known_numbers, read_as
+from digest.store.dialect import is_one_of
 from digest.store.tables import delivery, paper, part, post, post_change, post_paper, post_update, wording
 from digest.store.topics import ensure_topic
 from digest.types import Choice, Draft, Language, Part, Post, PostState, Wording
@@ -71,8 +71,8 @@ class PostStore(StoreBase):
 
     def put_wording(self, key: str, one: Wording) -> None:
         """Keep what an endpoint made of a text."""
-        row = sqlite.insert(wording).values(key=key, **structs.asdict(one))
         with self._writing() as connection:
+            row = insert(connection, wording).values(key=key, **structs.asdict(one))
             connection.execute(row.on_conflict_do_nothing())
 
     def posted_papers(self, genre: str = "roundup") -> set[str]:
@@ -118,7 +118,9 @@ class PostStore(StoreBase):
             return tuple(connection.execute(query).one())
 
     def post(self, id_: int) -> Post | None:
-        """One post."""
+        """One post; None also for a number that no row can have."""
+        if id_.bit_length() >= 64:  # SQLite's integers end there, and a button's data may be forged
+            return None
         with self._reading() as connection:
             return next(iter(read_posts(connection, post.c.id == id_)), None)
 
@@ -164,7 +166,7 @@ class PostStore(StoreBase):
 def _add(connection: Connection, draft: Draft, state: PostState, seen: int, now: datetime) -> int | None:
     """The id of the new post; None where it is stored already."""
     ensure_topic(connection, draft.topics[0])
-    row = sqlite.insert(post).values(
+    row = insert(connection, post).values(
         topic=draft.topics[0],
         topics=draft.topics,
         slot=draft.slot,
@@ -189,7 +191,7 @@ def add_papers(connection: Connection, post_id: int, draft: Draft) -> None:
     Raises StoreError for a paper that is not stored."""
     told = [choice.paper for choice in draft.choices] + [one.paper for one in draft.updates]
     numbers = known_numbers(connection, told)
-    query = select(paper.c.number, paper.c.version).where(sqlite.is_one_of(paper.c.number, numbers.values()))
+    query = select(paper.c.number, paper.c.version).where(is_one_of(paper.c.number, numbers.values()))
     versions: dict[int, int] = dict(connection.execute(query).all())
     chosen: list[dict[str, object]] = [
         {
@@ -232,10 +234,10 @@ def read_posts(connection: Connection, *conditions: ColumnElement[bool], bare: b
     papers: dict[int, list[str]] = {row.id: [] for row in rows}
     parts: dict[int, list[Part]] = {row.id: [] for row in rows}
     listed = select(post_paper.c.post, paper.c.id).join(paper, paper.c.number == post_paper.c.paper)
-    of_posts = listed.where(sqlite.is_one_of(post_paper.c.post, papers)).order_by(post_paper.c.position)
+    of_posts = listed.where(is_one_of(post_paper.c.post, papers)).order_by(post_paper.c.position)
     for id_, paper_id in connection.execute(of_posts):
         papers[id_].append(paper_id)
-    theirs = select(part).where(sqlite.is_one_of(part.c.post, parts)).order_by(part.c.number)
+    theirs = select(part).where(is_one_of(part.c.post, parts)).order_by(part.c.number)
     for row in () if bare else connection.execute(theirs):
         parts[row.post].append(_part(row))
     return [_post(row, papers[row.id], parts[row.id]) for row in rows]

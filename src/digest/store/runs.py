@@ -6,8 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from digest.store import sqlite
-from digest.store.base import StoreBase, read_as
+from digest.store.base import StoreBase, insert, read_as
 from digest.store.tables import delivery, match, paper, post, run, topic_key, vector
 from digest.store.vectors import id_of
 from digest.types import Run, RunReport, Status
@@ -32,9 +31,9 @@ class RunStore(StoreBase):
             "report": report,
             "exit_code": exit_code,
         }
-        row = sqlite.insert(run).values(command=command, as_of=report.as_of, **values)
         with self._writing() as connection:
-            connection.execute(row.on_conflict_do_update(["command", "as_of"], set_=values))
+            row = insert(connection, run).values(command=command, as_of=report.as_of, **values)
+            connection.execute(row.on_conflict_do_update(index_elements=["command", "as_of"], set_=values))
 
     def runs(self, limit: int = 10) -> list[Run]:
         """The last runs, newest first."""

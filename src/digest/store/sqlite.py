@@ -11,32 +11,44 @@ be refused at its first write without the busy timeout being waited for.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 from urllib.parse import quote
 
-import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Engine,
+    Table,
+    column,
+    create_engine,
+    event,
+    literal_column,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from digest.errors import StoreError
+from digest.store.dialect import Share, is_one_of
 from digest.store.refusals import one_line_errors
-
-T = TypeVar("T")
+from digest.store.tables import paper
 
 __all__ = [
     "APPLICATION_ID",
+    "Sqlite",
     "database_file",
-    "executemany",
     "for_writing",
     "foreign_keys_off",
     "insert",
-    "is_one_of",
     "new_engine",
     "one_line_errors",
     "use_wal",
@@ -45,12 +57,38 @@ __all__ = [
 # "dgst": tells our file from any other SQLite database (https://www.sqlite.org/fileformat.html#application_id).
 APPLICATION_ID = 0x64677374
 
+BUSY = 5.0
+"""Seconds that a process waits for another one's lock."""
+
 VERSION = sqlite3.sqlite_version_info
 """The version of SQLite that is used."""
 
 # page_size counts where the file is made: of 4 KB, SQLite's own measure, two papers fill a page and a tenth
 # is wasted; of 16 KB, changing a row writes too much. cache_size: 64 MB.
 _PRAGMAS = ("page_size=8192", "foreign_keys=ON", "synchronous=FULL", "cache_size=-65536")
+
+
+class Sqlite:
+    """An open file, or a database in memory."""
+
+    def __init__(self, engine: Engine, file: Path | None, *, readonly: bool = False) -> None:
+        self.name = str(file)
+        self.file = file
+        self.engine = engine
+        self.writer = for_writing(engine)
+        self._readonly = readonly
+
+    def one_line_errors(self) -> AbstractContextManager[None]:
+        """Errors in words for a person."""
+        return one_line_errors(self.file, readonly=self._readonly)
+
+    def held(self, _: Sequence[str]) -> AbstractContextManager[None]:
+        """Nothing: a file is one machine's, where the lock of the digest home does (`digest.home`)."""
+        return nullcontext()
+
+    def sharing(self, _: str) -> AbstractContextManager[Share]:
+        """All texts are ours."""
+        return nullcontext(lambda texts: texts)
 
 
 def database_file(url: str) -> Path | None:
@@ -61,7 +99,7 @@ def database_file(url: str) -> Path | None:
         raise StoreError(f"{url!r} is no database URL: write sqlite:///path/to/digest.db") from None
     if parsed.get_backend_name() != "sqlite":
         name = parsed.get_backend_name()
-        raise StoreError(f"the database is {name}, and only SQLite can be used: sqlite:///path/to/digest.db")
+        raise StoreError(f"the database is {name}, where SQLite is needed: sqlite:///path/to/digest.db")
     return None if parsed.database in (None, "", ":memory:") else Path(str(parsed.database))
 
 
@@ -93,16 +131,22 @@ def for_writing(engine: Engine) -> Engine:
     return engine.execution_options(digest_writes=True)
 
 
-def is_one_of(column: ColumnElement[T], values: Iterable[T]) -> ColumnElement[bool]:
-    """``column IN (values)``, however many: all of them are one parameter, as JSON
-    (https://www.sqlite.org/json1.html#jeach), where SQLite takes 32,766 and SQLAlchemy names each."""
-    given = func.json_each(msgspec.json.encode(list(values)).decode()).table_valued("value")
-    return column.in_(select(given.c.value))
+def insert_columns(connection: Connection, into: Table, values: Mapping[str, Sequence[object]]) -> None:
+    """Insert rows given as the values of each column.
 
-
-def executemany(connection: Connection, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-    """Hand rows to the driver as they are made: none is kept, where SQLAlchemy wants a list of them."""
-    _raw(connection).executemany(statement, rows)
+    The columns' types bind them, a column at a time, and the driver takes them as they are made, none is
+    kept: SQLAlchemy's own way, a list of rows, takes longer than SQLite takes to store a paper.
+    """
+    dialect = connection.dialect
+    statement = into.insert().compile(dialect=dialect, column_keys=list(values))
+    bound: list[Iterable[object]] = []
+    for name in statement.positiontup or ():
+        kind = into.c[name].type
+        bind = kind.dialect_impl(dialect).bind_processor(dialect)
+        if bind and isinstance(kind, Date):
+            bind = cache(bind)  # few days, and SQLAlchemy takes its time
+        bound.append(map(bind, values[name]) if bind else values[name])
+    _raw(connection).executemany(str(statement), zip(*bound, strict=True))
 
 
 def use_wal(engine: Engine) -> None:
@@ -132,3 +176,50 @@ def _raw(connection: Connection) -> sqlite3.Connection:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("digest_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+# Words: FTS5. The index keeps no copy of the texts (external content), and is kept in step by statements
+# beside those that write papers: one INSERT ... SELECT a page is faster than a trigger a row.
+
+_index = table("paper_word", column("rowid"), column("rank"))
+
+
+def holds_any(phrases: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a paper holds any of these phrases in title or abstract, up to stemming."""
+    any_of = " OR ".join(map(fts_quote, phrases))
+    holds = literal_column("paper_word").op("MATCH", is_comparison=True)(f"{{title abstract}} : ({any_of})")
+    return paper.c.number.in_(select(_index.c.rowid).where(holds))
+
+
+def fts_quote(words: str) -> str:
+    """A string that FTS5 takes as these words in this order, whatever they hold."""
+    clean = words.encode(errors="ignore").decode().replace("\0", " ")
+    return '"' + clean.replace('"', '""') + '"'
+
+
+def index_words(connection: Connection, papers: ColumnElement[bool]) -> None:
+    """Index papers that were written a moment ago."""
+    _write(connection, "rowid, title, abstract, authors", "number, title, abstract, authors", papers)
+
+
+def forget_words(connection: Connection, numbers: Sequence[int]) -> None:
+    """Take papers out of the index while their row still holds the words they were indexed with."""
+    fields = "paper_word, rowid, title, abstract, authors"
+    papers = is_one_of(paper.c.number, numbers)
+    _write(connection, fields, "'delete', number, title, abstract, authors", papers)
+
+
+def rebuild_words(connection: Connection) -> None:
+    """Make the words' index anew from the papers."""
+    connection.execute(text("INSERT INTO paper_word(paper_word) VALUES ('rebuild')"))
+
+
+def _write(connection: Connection, fields: str, values: str, papers: ColumnElement[bool]) -> None:
+    into = table("paper_word", *map(column, fields.split(", ")))
+    read: list[ColumnElement[Any]] = [literal_column(value) for value in values.split(", ")]
+    rows = select(*read).select_from(paper).where(papers)
+    connection.execute(into.insert().from_select(fields.split(", "), rows))
+
+
+def added_vectors(connection: Connection, model: int, rows: Sequence[tuple[bytes, Any]]) -> None:
+    """Nothing: the index of vectors lies beside the database."""

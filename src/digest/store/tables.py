@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -95,6 +96,25 @@ class Json(TypeDecorator[Any]):
         return None if value is None else self._decode(value)
 
 
+class Words(TypeDecorator[str]):
+    """Text. PostgreSQL refuses the character NUL, which then becomes U+FFFD, "a character that cannot be
+    represented" (https://www.postgresql.org/docs/current/datatype-character.html)."""
+
+    impl = Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None] | None:
+        """SQLite takes any text as it is."""
+        return _without_nul if dialect.name == "postgresql" else None
+
+
+def _without_nul(text: str | None) -> str | None:
+    return text.replace("\0", "\ufffd") if text else text
+
+
+# SQLite's INTEGER has 64 bits, and only a key of just this name is the number of its row.
+Whole = BigInteger().with_variant(Integer(), "sqlite")
+
 LIVE = "state != 'rejected'"
 
 metadata = MetaData(
@@ -108,11 +128,11 @@ metadata = MetaData(
 
 
 def _text(name: str, *rest: Any, null: bool = False, **options: Any) -> Column[str]:
-    return Column(name, Text, *rest, nullable=null, **options)
+    return Column(name, Words, *rest, nullable=null, **options)
 
 
 def _number(name: str, *rest: Any, **options: Any) -> Column[int]:
-    return Column(name, Integer, *rest, nullable=False, **options)
+    return Column(name, Whole, *rest, nullable=False, **options)
 
 
 def _time(name: str, *, null: bool = False) -> Column[datetime]:
@@ -358,8 +378,8 @@ delivery = Table(
     _time("updated"),
     _time("attempted", null=True),
     _text("chat", null=True),
-    Column("after", Integer),
-    Column("message", Integer),
+    Column("after", Whole),
+    Column("message", Whole),
     _text("sha256", null=True),  # of the part that it stands there as
     _time("told", null=True),  # when the editors were told that it is held
     ForeignKeyConstraint(["post", "part"], ["part.post", "part.number"]),
@@ -411,7 +431,7 @@ chat = Table(
     metadata,
     _text("id", primary_key=True),
     _text("moved", null=True),  # the id it goes by now
-    Column("last", Integer),
+    Column("last", Whole),
     _time("rest", null=True),
 )
 

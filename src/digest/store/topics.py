@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, func, select, update
 
-from digest.store import sqlite
-from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, read_as
+from digest.store.base import StoreBase, columns, insert, insert_rows, known_numbers, put_cursor, read_as
+from digest.store.dialect import is_one_of
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
 from digest.store.tables import left_out as kept_out
 from digest.types import Key, KeyDecision, KeyState, LeftOut, Match, Origin, Stage
@@ -121,17 +121,16 @@ class TopicStore(StoreBase):
         with self._writing() as connection:
             ensure_topic(connection, topic_name)
             numbers = known_numbers(connection, [*papers, *(scored or ())])
-            again = sqlite.is_one_of(match.c.paper, numbers.values())
+            again = is_one_of(match.c.paper, numbers.values())
             connection.execute(delete(match).where(match.c.topic == topic_name, again))
             rows = [_match_row(topic_name, numbers[id_], one) for id_, one in papers.items()]
             insert_rows(connection, match, rows)
             ours = (kept_out.c.topic == topic_name) & (kept_out.c.stage == "match")
-            connection.execute(
-                delete(kept_out).where(ours, sqlite.is_one_of(kept_out.c.paper, numbers.values()))
-            )
+            connection.execute(delete(kept_out).where(ours, is_one_of(kept_out.c.paper, numbers.values())))
             _put_left_out(connection, topic_name, "match", day, left_out)
-            fit = sqlite.insert(topic_fit).values(topic=topic_name, fingerprint=fingerprint)
-            connection.execute(fit.on_conflict_do_update(["topic"], set_={"fingerprint": fingerprint}))
+            fit = insert(connection, topic_fit).values(topic=topic_name, fingerprint=fingerprint)
+            changed = {"fingerprint": fingerprint}
+            connection.execute(fit.on_conflict_do_update(index_elements=["topic"], set_=changed))
 
     def put_left_out(self, topic_name: str, day: date, left_out: Sequence[LeftOut]) -> None:
         """Note why papers were left out of a topic's post of a day; what was noted of them before is
@@ -182,7 +181,7 @@ class TopicStore(StoreBase):
         """The scores of those of these papers that match a topic."""
         query = select(paper.c.id, match.c.score).join(match, match.c.paper == paper.c.number)
         with self._reading() as connection:
-            inside = sqlite.is_one_of(paper.c.id, ids)
+            inside = is_one_of(paper.c.id, ids)
             return dict(connection.execute(query.where(match.c.topic == topic_name, inside)).all())
 
     def _find(self, query: Select[Any]) -> list[Match]:
@@ -192,7 +191,7 @@ class TopicStore(StoreBase):
 
 def ensure_topic(connection: Connection, name: str) -> None:
     """Make a topic known."""
-    connection.execute(sqlite.insert(topic).values(name=name).on_conflict_do_nothing())
+    connection.execute(insert(connection, topic).values(name=name).on_conflict_do_nothing())
 
 
 def _keys(connection: Connection, topic_name: str) -> dict[str, Key]:
@@ -221,7 +220,7 @@ def _put_left_out(
     connection: Connection, topic_name: str, stage: Stage, day: date, left_out: Sequence[LeftOut]
 ) -> None:
     numbers = known_numbers(connection, [one.paper for one in left_out])
-    again = sqlite.is_one_of(kept_out.c.paper, numbers.values())
+    again = is_one_of(kept_out.c.paper, numbers.values())
     connection.execute(delete(kept_out).where(kept_out.c.topic == topic_name, again))
     about = {"topic": topic_name, "day": day, "stage": stage}
     reasons = {numbers[one.paper]: one.reason for one in left_out}

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from digest.errors import StoreError
-from digest.store import sqlite
-from digest.store.base import StoreBase, insert_rows, read_stamp, renew_stamp
+from digest.store import dialect
+from digest.store.base import StoreBase, insert, insert_rows, read_stamp, renew_stamp
+from digest.store.dialect import is_one_of
 from digest.store.papers import TEXTS, as_paper
 from digest.store.tables import model, paper, vector
 
@@ -37,7 +38,7 @@ class VectorStore(StoreBase):
                 insert_rows(connection, model, [{"name": name, "dimension": dimension}])
             elif known != dimension:
                 raise StoreError(
-                    f"{self.file}: has vectors of {name} with {known} dimensions, not {dimension}: "
+                    f"{self.name}: has vectors of {name} with {known} dimensions, not {dimension}: "
                     "give the changed model a name of its own"
                 )
 
@@ -58,14 +59,18 @@ class VectorStore(StoreBase):
     def texts_without_vector(self, name: str, size: int) -> Iterator[list[tuple[bytes, str]]]:
         """All texts that wait to be embedded, ``size`` at a time as (hash, text), newest papers first.
 
-        Store the vectors of one batch before taking the next. Nothing is held open in between, and the
-        next batch goes on where the last one ended, so that the whole costs one pass over the papers.
+        No transaction is held open in between, and the next batch goes on where the last one ended, so that
+        the whole costs one pass over the papers. What another machine is embedding now is left to it.
         """
         after: ColumnElement[bool] | None = None
-        while rows := self._waiting(name, size, after):
-            yield list({row.text_hash: (row.text_hash, as_paper(row).text) for row in rows}.values())
-            day, number = rows[-1].announced, rows[-1].number
-            after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
+        with self._opened.sharing(name) as share:
+            while rows := self._waiting(name, size, after):
+                texts = {row.text_hash: (row.text_hash, as_paper(row).text) for row in rows}
+                ours = share(list(texts))
+                if ours:
+                    yield [texts[one] for one in ours]
+                day, number = rows[-1].announced, rows[-1].number
+                after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
 
     def some_texts(self, count: int) -> list[str]:
         """The texts of up to so many papers, spread over all that are stored; the same ones each time."""
@@ -82,13 +87,15 @@ class VectorStore(StoreBase):
         with self._writing() as connection:
             known = connection.execute(select(model).where(model.c.name == name)).one_or_none()
             if known is None:
-                raise StoreError(f"{self.file}: knows no model {name}: nothing was stored")
+                raise StoreError(f"{self.name}: knows no model {name}: nothing was stored")
+            given = list(rows)
             packed = [
                 {"model": known.id, "text_hash": text_hash, "data": _packed(row, known.dimension, name)}
-                for text_hash, row in rows
+                for text_hash, row in given
             ]
             if packed:
-                connection.execute(sqlite.insert(vector).on_conflict_do_nothing(), packed)
+                connection.execute(insert(connection, vector).on_conflict_do_nothing(), packed)
+                dialect.of(connection).added_vectors(connection, known.id, given)
                 renew_stamp(connection, _stamp(name))
 
     def vectors(self, name: str, ids: Sequence[str]) -> tuple[list[str], FloatMatrix]:
@@ -98,7 +105,7 @@ class VectorStore(StoreBase):
         joined = select(paper.c.id, vector.c.data).select_from(paper).join(vector, own, isouter=True)
         with self._reading() as connection:
             dimension = connection.scalar(select(model.c.dimension).where(model.c.name == name)) or 0
-            rows = connection.execute(joined.where(sqlite.is_one_of(paper.c.id, ids))).all()
+            rows = connection.execute(joined.where(is_one_of(paper.c.id, ids))).all()
             found = {id_: data for id_, data in rows if data is not None}
         there = [id_ for id_ in ids if id_ in found]
         return there, _matrix([found[id_] for id_ in there], dimension)

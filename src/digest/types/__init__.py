@@ -21,7 +21,7 @@ from digest.types.archive import (
     Window,
     WordChange,
 )
-from digest.types.operations import Alarm, Backlog, Check, Health, Level, Room
+from digest.types.operations import Alarm, Backlog, Check, CopiedTable, Health, Level, Room
 from digest.types.papers import (
     AnnounceType,
     Listed,
@@ -114,6 +114,7 @@ __all__ = [
     "Chat",
     "Check",
     "Choice",
+    "CopiedTable",
     "Curve",
     "Days",
     "Delivery",

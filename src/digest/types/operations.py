@@ -36,6 +36,16 @@ class Backlog(Struct, frozen=True, kw_only=True):
     failed: int = 0
 
 
+class CopiedTable(Struct, frozen=True, kw_only=True):
+    """A table as it was copied to another database: its rows and the checksum of all their values, which is
+    the same on both sides; in how many rows a NUL, which PostgreSQL refuses, became U+FFFD."""
+
+    table: str
+    rows: int
+    checksum: str
+    changed: int = 0
+
+
 class Room(Struct, frozen=True, kw_only=True):
     """Bytes: free where the digest home lies, and of the database with what SQLite keeps beside it."""
 

@@ -13,12 +13,12 @@ from digest.types.topics import Evidence, Language
 class RehearsedDay(Struct, frozen=True, kw_only=True):
     """One day of a rehearsal.
 
-    ``announced``: papers the archive holds of it, 0 where it holds no announcement. ``fitting``: of those that
-    waited, how many reach the topic's floor. ``papers`` are posted, ``silent`` of them without a key of the
+    ``announced``: papers the archive holds of it, 0 where it holds no announcement. ``fitting``: how many of
+    those that waited reach the topic's floor. ``papers`` are posted, ``silent`` of them without a key of the
     topic. Left out are ``repeats``, since they or ones like them were posted before, ``elsewhere``, which fit
     another topic better, ``unsure``, which only look like the topic while the archive is young, and
-    ``crowded``, for which there was no room. ``characters`` (UTF-16 units, as
-    Telegram counts) and ``messages`` are by language; ``why_none`` says why there is no post.
+    ``crowded``, for which there was no room. ``characters`` (UTF-16 units, as Telegram counts) and
+    ``messages`` are by language; ``why_none`` says why there is no post.
     """
 
     day: date

@@ -7,12 +7,16 @@ from starlette.responses import Response
 
 from digest import metrics
 from digest.actions import operations
+from digest.errors import DigestError
 from digest.web.visit import Visit, get
 
 
 def probe(visit: Visit) -> Response:
     """200 where work goes on by itself, else 503; what does not is told to those who may enter."""
-    found = metrics.probe(operations.health(visit.app))
+    try:
+        found = metrics.probe(operations.health(visit.app))
+    except DigestError as error:  # a database that cannot be read is what a probe is for
+        found = metrics.Probe(False, {"database": str(error)})
     told = found if visit.site.access.may_enter(visit.session) else metrics.Probe(found.ok)
     return Response(msgspec.json.encode(told), 200 if found.ok else 503, media_type="application/json")
 

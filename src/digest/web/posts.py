@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from digest import ids
 from digest.actions import posts, sending
 from digest.actions.site import picture_file
 from digest.editing import Source, body
@@ -20,6 +21,7 @@ from digest.errors import Changed, DigestError, InputError, UsageError
 from digest.text import readable
 from digest.types import Delivery, Part, Post
 from digest.web.bubbles import bubbles, called
+from digest.web.public import TYPES
 from digest.web.visit import Visit, get, post
 
 MENU = "/posts"
@@ -29,7 +31,6 @@ DAYS = 10
 STATES = ("draft", "approved", "rejected")
 UNDONE = ("uncertain", "failed", "sending", "queued")
 """What a post's deliveries are together: the first of these that one of them is, else sent."""
-_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 
 
 # --- the list -------------------------------------------------------------------------------------
@@ -47,7 +48,7 @@ class Listed(Struct, frozen=True):
 def index(visit: Visit) -> Response:
     """The posts of some days, newest first."""
     store, query = visit.app.store, visit.query
-    until = _day(query.get("until"))
+    until = visit.day("until")
     days = store.slots(until, DAYS + 1)
     shown = days[:DAYS]
     limits = {name: query.get(name) or None for name in ("topic", "language", "state")}
@@ -75,13 +76,6 @@ def _listed(post: Post, undone: Sequence[Delivery]) -> Listed:
     states = {one.state for one in undone}
     state = next((one for one in UNDONE if one in states), "sent" if post.state == "approved" else "")
     return Listed(post, state, max((one.not_before for one in undone if one.not_before), default=None))
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None
 
 
 # --- one post -------------------------------------------------------------------------------------
@@ -179,8 +173,6 @@ def _source(visit: Visit) -> Source:
 def _moved(papers: Sequence[str], what: str, added: str) -> tuple[str, ...]:
     """The papers after a button was pressed: ``up:ID``, ``down:ID``, ``drop:ID``, ``add``. Raises InputError
     for an id that is none."""
-    from digest import ids
-
     verb, _, paper = what.partition(":")
     order = list(papers)
     if verb == "add":
@@ -297,7 +289,7 @@ def picture(visit: Visit) -> Response:
     file = picture_file(visit.app, name) if name else None
     if file is None:
         raise HTTPException(404)
-    return Response(file.read_bytes(), media_type=_TYPES[file.suffix.lower()])
+    return Response(file.read_bytes(), media_type=TYPES[file.suffix.lower()])
 
 
 ROUTES = (

@@ -12,13 +12,11 @@ from starlette.responses import Response
 from digest.actions import today as action
 from digest.text import readable
 from digest.types import Evidence
-from digest.web.visit import Visit, get
+from digest.web.visit import FIRST, Visit, get
 
 MENU = "/"
 SHOWN = 8
 """Papers of a topic that are shown at once; the others can be opened."""
-FIRST = date(1991, 8, 14)
-"""arXiv's first day."""
 _HEIGHT = 48
 
 
@@ -33,7 +31,7 @@ class Bar(Struct, frozen=True):
 
 def today(visit: Visit) -> Response:
     """The first page, or that of the day the address names."""
-    seen = action.today(visit.app, _day(visit.query.get("day")))
+    seen = action.today(visit.app, visit.day("day"))
     onward = seen.day + timedelta(days=1)
     return visit.page(
         "today.html.j2",
@@ -45,15 +43,6 @@ def today(visit: Visit) -> Response:
         shown=SHOWN,
         reasons=lambda match: reasons(visit, match.evidence, silent=match.silent),
     )
-
-
-def _day(text: str | None) -> date | None:
-    """A day as an address gives it; None for what is none, or before arXiv."""
-    try:
-        day = date.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return day if FIRST <= day <= date(9000, 1, 1) else None
 
 
 def bars(counts: Mapping[date, int]) -> list[Bar]:

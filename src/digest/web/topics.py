@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -144,7 +144,7 @@ def new(visit: Visit) -> Response:
     since = found.day - timedelta(days=DAYS - 1)
     by_day = {day: counts[day] for day in (since + timedelta(days=at) for at in range(DAYS))}
     shown = [_shown(found, at) for at in range(min(SHOWN, len(found.matches)))]
-    chart = charts.days(by_day, visit.t("topics.by_day"), _short)
+    chart = charts.days(by_day, visit.t("topics.by_day"), visit.t.short_day)
     return _form(visit, asked, found=found, shown=shown, topic=topic, chart=chart)
 
 
@@ -188,10 +188,6 @@ def _shown(found: Backtest, at: int) -> Shown:
     near = [f"“{readable(each.title)}”" for each in told.neighbours[:1]]
     why = ", ".join((*told.seed_keys, *told.other_keys)) or ", ".join(near)
     return Shown(paper.id, readable(paper.title), one.score, one.silent, why)
-
-
-def _short(day: date) -> str:
-    return f"{day.day}.{day.month:02}"
 
 
 ROUTES = (

@@ -85,10 +85,8 @@ def _days(visit: Visit) -> object:
     if not counts:
         return None
     days = [min(counts) + timedelta(days=at) for at in range((max(counts) - min(counts)).days + 1)]
-    told = partial(
-        visit.t.day, form="d.MM" if visit.language == "ru" else "MMMd" if visit.language == "zh" else "d MMM"
-    )
-    return charts.days({day: counts.get(day, 0) for day in days}, visit.t("trends.per_day"), told)
+    by_day = {day: counts.get(day, 0) for day in days}
+    return charts.days(by_day, visit.t("trends.per_day"), visit.t.short_day)
 
 
 class Wanted(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 LANGUAGE_COOKIE = "language"
 MOST_FIELDS = 1_000
+FIRST = date(1991, 8, 14)
+"""arXiv's first day."""
 STATUS: Mapping[type[DigestError], int] = {Changed: 409, InputError: 404, TryAgain: 503, UsageError: 400}
 
 
@@ -127,6 +129,14 @@ class Visit:
         text = self.query.get(name, "")
         value = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else default
         return value if 1 <= value <= most else default
+
+    def day(self, name: str) -> date | None:
+        """A day among the address's parameters; None for what is none, or before arXiv."""
+        try:
+            day = date.fromisoformat(self.query.get(name, ""))
+        except ValueError:
+            return None
+        return day if FIRST <= day <= date(9000, 1, 1) else None
 
     def page(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """A page: a template filled with these values, and with what the layout needs."""

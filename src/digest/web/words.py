@@ -87,6 +87,10 @@ class Words:
         """A day: ``long`` with the month's name, ``medium`` short, ``full`` with the weekday."""
         return _day(value, form, self.language)
 
+    def short_day(self, value: date) -> str:
+        """A day without its year, for a chart."""
+        return self.day(value, {"en": "d MMM", "ru": "d.MM", "zh": "M月d日"}[self.language])
+
     def decimal(self, value: float) -> str:
         """A number with two digits after the point."""
         return _decimal(round(value, 2), self.language)

@@ -42,11 +42,6 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, sample_home: Path) -> Path:
-    return desk.copy(sample_home, tmp_path / "home")
-
-
-@pytest.fixture
 def address(home: Path) -> Iterator[str]:
     with web.serving(home, FRIDAY) as made:
         yield made
@@ -229,11 +224,22 @@ def test_every_page_fits_its_screen_and_breaks_no_rule_of_ours(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "ru", "zh"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_serious_fault_of_accessibility(browser: Any, address: str, scheme: str) -> None:
-    with tab(browser, address, color_scheme=scheme) as seen:
-        for path in PAGES:
+def test_no_page_has_a_serious_fault_of_accessibility(
+    browser: Any, address: str, scheme: str, language: str
+) -> None:
+    with tab(browser, address, language=language, color_scheme=scheme) as seen:
+        for path in (
+            *PAGES,
+            "/",
+            "/search?q=model",
+            "/papers/2607.01642",
+            "/jobs",
+            "/trends?term=unlearning",
+        ):
             seen.goto(path)
+            expect(seen.locator("progress")).to_have_count(0)
             assert violations(seen) == [], path
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 import desk
 import web
@@ -17,17 +19,6 @@ from digest.actions import posts
 from digest.types import Post
 
 ORIGIN = {"Sec-Fetch-Site": "same-origin"}
-
-
-@pytest.fixture
-def home(tmp_path: Path, sample_home: Path) -> Path:
-    return desk.copy(sample_home, tmp_path / "home")
-
-
-@pytest.fixture
-def browser(home: Path) -> Iterator[web.Browser]:
-    with web.serving(home, FRIDAY) as address, web.Browser(address) as made:
-        yield made
 
 
 def send(browser: web.Browser, path: str, fields: dict[str, str], papers: list[str]) -> httpx.Response:
@@ -321,15 +312,10 @@ def test_what_no_editor_sends_breaks_nothing(
 
 
 def test_only_pictures_of_the_home_are_shown(browser: web.Browser, home: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
     (home / "card.png").write_bytes(b"\x89PNG")
     assert browser.get(f"/posts/{UNLEARNING}/picture/1").status_code == 404
     with desk.opened(home) as app:
         [part] = app.store.posts(topic="unlearning", language="en")[0].parts
-    from msgspec.structs import replace
-
     for name, status in (
         ("card.png", 200),
         ("digest.toml", 404),

@@ -1,0 +1,258 @@
+"""The power fails: what was told as stored is stored, what was not is whole or absent (strace, Linux).
+
+    python tests/soak_power.py [--states 2000] [--seed 1] [--minutes 10]
+    python tests/soak_power.py --states 1000000
+    python tests/soak_power.py --off                 # with synchronous=OFF: it must find something
+
+A writer stores pages of papers, and claims and records deliveries; after each commit it says so. strace
+writes down its calls. A state is what a disk may hold when the power fails at one of them: all that was
+synced, and of the writes after that any, each whole, in part (sectors of 512 bytes) or not at all. In each
+the database must be sound, hold whole pages only, and all that was said to be stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
+
+from digest.store import Store, sqlite
+from outbox import NOON, draft, new_database
+from stored import page, paper
+
+PAGES, PARTS, SIZE, SECTOR = 60, 12, 3, 512
+CALLS = "openat,close,pwrite64,write,ftruncate,fsync,fdatasync,unlink"
+_CALL = re.compile(r'(\w+)\((?:AT_FDCWD, )?(?:"([^"]*)"|(\d+))(?:, "([^"]*)")?(?:, ([^)]*))?\)\s+= (\d+)')
+
+
+def write(database: Path) -> None:
+    """What the writer does; a line on its standard output after each commit."""
+    with Store.open(f"sqlite:///{database}") as store:
+        texts = [f"part {number}" for number in range(PARTS)]
+        store.add_posts([draft(*texts)], {"en": ["news"]}, "approved", 0, NOON)
+        _say("posts 1")
+        for at in range(1, PAGES + 1):
+            papers = [paper(at * SIZE - number) for number in range(SIZE)]
+            store.add_papers("oai", page(*papers, cursor=str(at)), NOON)
+            _say(f"page {at}")
+            if at % (PAGES // PARTS) == 0:
+                one = store.claim_delivery("news", NOON)
+                assert one is not None
+                _say(f"claimed {one.id}")
+                store.record_delivery(one.id, "sent", NOON, receipt="r")
+                _say(f"sent {one.id}")
+    _say("closed 1")
+
+
+def _say(what: str) -> None:
+    os.write(1, f"{what}\n".encode())
+
+
+# --- what was written ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call of the writer's: a write to a file, a cut, a sync, a removal, or a word of its own."""
+
+    kind: str
+    file: str = ""
+    data: bytes = b""
+    at: int = 0
+
+
+def traced(folder: Path, *, off: bool) -> list[Step]:
+    """The steps of one writer."""
+    database, trace = folder / "digest.sqlite3", folder / "trace"
+    database.write_bytes(new_database())
+    command = ["strace", "-xx", "-s", "10000000", "-e", f"trace={CALLS}", "-o", str(trace), sys.executable]
+    command += [__file__, "--write", str(database), *(["--off"] if off else [])]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return list(_steps(trace.read_text().splitlines(), str(database)))
+
+
+def _steps(lines: list[str], database: str) -> Iterator[Step]:
+    names: dict[int, str] = {}
+    for line in lines:
+        found = _CALL.match(line)
+        if found is None:
+            continue
+        call, name, number, text, rest, result = found.groups()
+        file = names.get(int(number), "") if number else _decoded(name).decode()
+        if call == "openat":
+            names[int(result)] = file
+        elif call == "close":
+            names.pop(int(number), None)
+        elif call == "write" and number == "1":
+            yield Step("said", data=_decoded(text).strip())
+        elif file.startswith(database) and not file.endswith("-shm"):
+            yield from _step(call, Path(file).name, text, rest)
+
+
+def _step(call: str, file: str, text: str | None, rest: str | None) -> Iterator[Step]:
+    match call:
+        case "pwrite64":
+            yield Step("write", file, _decoded(text or ""), int((rest or "").split(", ")[-1]))
+        case "ftruncate":
+            yield Step("cut", file, at=int(rest or "0"))
+        case "fsync" | "fdatasync":
+            yield Step("sync", file)
+        case "unlink":
+            yield Step("remove", file)
+
+
+def _decoded(text: str) -> bytes:
+    return bytes.fromhex(text.replace("\\x", ""))
+
+
+# --- what may be left of it ------------------------------------------------------------------------
+
+
+@dataclass
+class Disk:
+    """What is on the disk for sure, and what was written since the last sync of each file."""
+
+    sure: dict[str, bytearray] = field(default_factory=dict)
+    since: dict[str, list[Step]] = field(default_factory=dict)
+    said: dict[str, int] = field(default_factory=dict)
+
+    def take(self, step: Step) -> None:
+        """A step was done."""
+        if step.kind == "said":
+            what, _, number = step.data.decode().partition(" ")
+            self.said[what] = int(number)
+            return
+        self.sure.setdefault(step.file, bytearray())
+        waiting = self.since.setdefault(step.file, [])
+        if step.kind == "sync":
+            for one in waiting:
+                _apply(self.sure[step.file], one)
+            waiting.clear()
+        elif step.kind == "remove":
+            del self.sure[step.file], self.since[step.file]
+        else:
+            waiting.append(step)
+
+    def left(self, chance: random.Random) -> dict[str, bytearray]:
+        """The files as they may be when the power fails now."""
+        found = {name: bytearray(content) for name, content in self.sure.items()}
+        share = chance.choice((0.0, 0.2, 0.5, 0.8, 1.0))
+        for name, waiting in self.since.items():
+            for one in waiting:
+                if chance.random() < share:
+                    _apply(found[name], _torn(one, chance) if chance.random() < 0.2 else one)
+        return found
+
+
+def _apply(content: bytearray, step: Step) -> None:
+    if step.kind == "cut":
+        del content[step.at :]
+        content.extend(bytes(step.at - len(content)))
+        return
+    content.extend(bytes(max(0, step.at - len(content))))
+    content[step.at : step.at + len(step.data)] = step.data
+
+
+def _torn(step: Step, chance: random.Random) -> Step:
+    """A write of which some sectors at the beginning or the end were done."""
+    if step.kind != "write" or len(step.data) <= SECTOR:
+        return step
+    middle = SECTOR * chance.randrange(1, -(-len(step.data) // SECTOR))
+    if chance.random() < 0.5:
+        return Step("write", step.file, step.data[:middle], step.at)
+    return Step("write", step.file, step.data[middle:], step.at + middle)
+
+
+def verdict(folder: Path, left: dict[str, bytearray], said: dict[str, int]) -> str:
+    """What is wrong with a state; "" where all is well."""
+    for old in folder.iterdir():
+        old.unlink()
+    for name, content in left.items():
+        (folder / name).write_bytes(content)
+    try:
+        with closing(sqlite3.connect(folder / "digest.sqlite3")) as rows:
+            return _wrong(rows, said)
+    except sqlite3.Error as error:
+        return repr(error)
+
+
+def _wrong(rows: sqlite3.Connection, said: dict[str, int]) -> str:
+    if (sound := rows.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+        return f"damaged: {sound}"
+    cursor = rows.execute("SELECT value FROM cursor WHERE source = 'oai'").fetchone()
+    pages = int(cursor[0]) if cursor else 0
+    [count] = rows.execute("SELECT count(*) FROM paper").fetchone()
+    if pages < said.get("page", 0) or count != pages * SIZE:
+        return f"{count} papers and cursor {pages}, where {said.get('page', 0)} pages were stored"
+    states = dict(rows.execute("SELECT id, state FROM delivery"))
+    for number in range(1, said.get("sent", 0) + 1):
+        if states.get(number) != "sent":
+            return f"delivery {number} was sent and is {states.get(number)}"
+    claimed = said.get("claimed", 0)
+    if claimed and states.get(claimed) not in ("sending", "sent"):
+        return f"delivery {claimed} was claimed and is {states.get(claimed)}"
+    return ""
+
+
+def main() -> int:
+    """Try states, and tell."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--states", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--off", action="store_true", help="with synchronous=OFF")
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.off:
+        sqlite._PRAGMAS = tuple(one.replace("=FULL", "=OFF") for one in sqlite._PRAGMAS)
+    if given.write:
+        write(given.write)
+        return 0
+    if shutil.which("strace") is None:
+        print("strace is not here: nothing was tried")
+        return 1
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        tried, bad = _try(Path(name), given.states, given.seed, 60 * given.minutes, off=given.off)
+    print(f"reached {tried:,} of {given.states:,} states, seed {given.seed}")
+    print(f"{bad} bad")
+    return int(bad > 0)
+
+
+def _try(folder: Path, states: int, seed: int, seconds: float, *, off: bool) -> tuple[int, int]:
+    """How many states were tried and how many were bad: as many at each step as at any other."""
+    begun = time.monotonic()
+    steps = traced(folder, off=off)
+    chance, tried, bad = random.Random(seed), 0, 0
+    (other := folder / "left").mkdir()
+    while tried < states and time.monotonic() - begun < seconds:
+        disk = Disk({"digest.sqlite3": bytearray(new_database())})
+        share = min(1.0, (states - tried) / len(steps))
+        for step in steps:
+            disk.take(step)
+            if tried < states and chance.random() < share:
+                wrong = verdict(other, disk.left(chance), disk.said)
+                tried, bad = tried + 1, bad + bool(wrong)
+                if wrong and bad <= 3:
+                    print(f"after {disk.said}: {wrong}", flush=True)
+            if time.monotonic() - begun > seconds:
+                break
+    return tried, bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())
