@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,7 @@ class Archive:
 
     url: str
     store: Store
+    before: list[Store] = field(default_factory=list)
 
     @property
     def file(self) -> Path:
@@ -166,8 +167,14 @@ class Archive:
 
     def reopen(self) -> Store:
         self.store.close()
+        self.before.append(self.store)
         self.store = Store.open(self.url)
         return self.store
+
+    def close(self) -> None:
+        """Close all that was opened: a store that was closed opens again when it is asked."""
+        for store in (*self.before, self.store):
+            store.close()
 
 
 def filled(archive: Archive) -> Archive:

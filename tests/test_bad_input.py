@@ -471,7 +471,7 @@ CONFIGS: Mapping[str, tuple[bytes, tuple[str, ...]]] = {
     "another word": (b'approval = "yes"\n', ("digest.toml:1", "approval", "manual")),
     "no such key": (b"lookback_dasy = 3\n", ("digest.toml:1", "lookback_days")),
     "no templates": (b'[posts]\ntemplates = "mine"\n', ("digest.toml:2", "posts.templates", "folder")),
-    "another database": (b'database = "postgresql://me:pw@host/x"\n', ("digest.toml:1", "sqlite:///")),
+    "another database": (b'database = "mysql://me:pw@host/x"\n', ("digest.toml:1", "sqlite:///")),
 }
 
 

@@ -104,11 +104,6 @@ class App:
         return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @property
-    def on_server(self) -> bool:
-        """Whether the archive is PostgreSQL's."""
-        return self.settings.database.startswith("postgresql")
-
-    @property
     def reader(self) -> Reader | ServerReader:
         """The archive for searching. Raises StoreError where it is in memory."""
         from digest.store.reading import open_reader
@@ -175,7 +170,7 @@ class App:
         queries."""
         from digest.index import open_index
 
-        if self.on_server:
+        if self.settings.on_server:
             return self.store.near(self.model)
         vectors = self.vectors()
         if vectors is None:
@@ -546,7 +541,7 @@ class App:
     def alone(self, *duties: str) -> Iterator[None]:
         """Hold the lock of the digest home, and on a server that of these duties on all machines."""
         with alone_in(self.settings.home), ExitStack() as held:
-            if self.on_server:
+            if self.settings.on_server:
                 held.enter_context(self.store.held(duties))
             yield
 

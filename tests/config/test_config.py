@@ -270,7 +270,10 @@ def test_the_environment_stands_before_the_file(tmp_path: Path) -> None:
         (
             "DIGEST_DATABASE",
             "postgres://me:secret@db",
-            'DIGEST_DATABASE must be a database URL such as "sqlite:///digest.sqlite3"',
+            (
+                'DIGEST_DATABASE must be a database URL such as "sqlite:///digest.sqlite3" '
+                'or "postgresql+psycopg://host/digest"'
+            ),
         ),
     ],
 )

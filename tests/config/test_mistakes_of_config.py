@@ -25,6 +25,10 @@ TOP = (
 GENRES = "a list of roundup, review, links, essay, listing"
 DOUBLE = "channels.d would post again what c posts to the same chat; give the two other topics or languages"
 
+DATABASE = (
+    'database must be a database URL such as "sqlite:///digest.sqlite3" or "postgresql+psycopg://host/digest"'
+)
+
 
 @pytest.mark.parametrize(
     ("text", "line"),
@@ -194,10 +198,13 @@ DOUBLE = "channels.d would post again what c posts to the same chat; give the tw
             "lookback_days = 2026-01-01",
             "1: lookback_days must be a whole number of days from 1 to 3650, not 2026-01-01",
         ),
-        ("database = 3", '1: database must be a database URL such as "sqlite:///digest.sqlite3"'),
+        (
+            "database = 3",
+            f"1: {DATABASE}",
+        ),
         (
             "database = 'x://me:secret@db'",
-            '1: database must be a database URL such as "sqlite:///digest.sqlite3"',
+            f"1: {DATABASE}",
         ),
         (
             "[embed]\ndevice='gpu'",

@@ -46,7 +46,7 @@ def sqlite_archive(tmp_path: Path, empty: Path) -> Iterator[Archive]:
     shutil.copy(empty, file)
     made = Archive(f"sqlite:///{file}", Store.open(f"sqlite:///{file}"))
     yield made
-    made.store.close()
+    made.close()
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def postgresql_archive(server: Server, empty_on_server: str) -> Iterator[Archive
     url = server.url(empty_on_server)
     made = Archive(url, Store.open(url))
     yield made
-    made.store.close()
+    made.close()
 
 
 @pytest.fixture(params=ENGINES)

@@ -24,7 +24,7 @@ def backup(app: App, target: Path, config: Path | None, *, force: bool) -> Manif
     from digest import backup
     from digest.store.sqlite import database_file
 
-    if app.on_server:
+    if app.settings.on_server:
         raise UsageError(_ON_SERVER)
     if target.exists() and not force:
         raise UsageError(f"{target}: there is a file already; give --force to replace it")
@@ -56,7 +56,7 @@ def restore(file: Path, home: Path, environ: Mapping[str, str], *, force: bool) 
         copies.check(folder / backup.DATABASE)
         given = folder / backup.CONFIG
         settings = config.load(given if given.exists() else None, home, environ)
-        if settings.database.startswith("postgresql"):
+        if settings.on_server:
             raise UsageError(_ON_SERVER)
         database = database_file(settings.database)
         if database is None:

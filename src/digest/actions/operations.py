@@ -43,7 +43,7 @@ def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
         yield Check("database", "note", str(older).partition(": run")[0], advice)
         yield _model(app, None)
     except DigestError as wrong:
-        there = room.database > 0 or app.on_server
+        there = room.database > 0 or app.settings.on_server
         advice = "mend what it says, or put a backup in its place" if there else "digest run makes it"
         yield Check("database", "wrong" if there else "note", str(wrong), advice)
         yield _model(app, None)
@@ -131,7 +131,7 @@ def _archive(app: App, room: Room) -> Iterator[Check]:
 
     store = app.store
     damage = store.damage()
-    if app.on_server:
+    if app.settings.on_server:
         version, vector, size = store.server()
         yield doctor.database(damage, Room(free=room.free, database=size), store.schema)
         yield doctor.server(version, vector)
@@ -177,7 +177,7 @@ def _words(app: App) -> Check:
 def _index(app: App) -> Check:
     from digest.index import unfit
 
-    if app.on_server:  # what is wrong with it is the database's damage
+    if app.settings.on_server:  # what is wrong with it is the database's damage
         return doctor.index(app.index() is not None, None)
     vectors = app.vectors()
     if vectors is None:

@@ -210,6 +210,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     channels: Mapping[str, Channel]
 
     @property
+    def on_server(self) -> bool:
+        """Whether the archive is PostgreSQL's, which other machines may use at the same time."""
+        return self.database.startswith("postgresql")
+
+    @property
     def posts_wait(self) -> bool:
         """Whether each post waits until a person approves it."""
         public = any(channel.type == "telegram" for channel in self.channels.values())

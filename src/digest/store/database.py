@@ -98,8 +98,8 @@ class Store(
         return major, minor, patch
 
     def close(self) -> None:
-        """Give all connections back; the last one to leave a file tidies up its WAL."""
-        self._engine.dispose()
+        """Give all connections back."""
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +117,7 @@ def _server(url: str, *, readonly: bool, busy_timeout: float | None) -> Postgres
     try:
         bring_server_up_to_date(opened, readonly=readonly)
     except BaseException:
-        opened.engine.dispose()
+        opened.close()
         raise
     return opened
 

@@ -3,7 +3,7 @@ connection they reach, and the module that knows the rest of it, `sqlite` or `po
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
@@ -34,8 +34,6 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T")
-Share = Callable[[list[bytes]], list[bytes]]
-"""Of some texts, by their hashes, those that are nobody else's: they are ours from now on."""
 
 
 class Opened(Protocol):
@@ -53,8 +51,12 @@ class Opened(Protocol):
     def held(self, duties: Sequence[str]) -> AbstractContextManager[None]:
         """Do what these words name as the only one on all machines. Raises TryAgain where another does."""
 
-    def sharing(self, model: str) -> AbstractContextManager[Share]:
-        """Share the texts that wait for a model's vectors with others who embed at the same time."""
+    def share(self, model: str, texts: list[bytes]) -> list[bytes]:
+        """Of texts that wait for a model's vectors those that nobody else embeds: they are ours until this
+        is closed."""
+
+    def close(self) -> None:
+        """Give all connections back."""
 
 
 class Speaks(Protocol):

@@ -9,7 +9,7 @@ children; they are checked before the commit. The numbers of the migrations are 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ def bring_server_up_to_date(opened: Postgres, *, readonly: bool = False, folder:
                 return  # another process did it while this one waited
             with _named(opened.name):
                 postgres_tables.prepare(connection)
-            _migrate(connection, opened.name, folder, postgres.SCHEMA)
+            _migrate(connection, opened.name, folder, opened.one_line_errors(), postgres.SCHEMA)
             postgres_tables.complete(connection)
 
 
@@ -146,19 +146,25 @@ def _upgrade(engine: Engine, file: Path | None, folder: Path) -> None:
         if before is not None:
             _copy(file, before)
         connection.exec_driver_sql(f"PRAGMA application_id={sqlite.APPLICATION_ID}")
-        with sqlite.one_line_errors(file):
-            _migrate(connection, str(file), folder)
+        _migrate(connection, str(file), folder, sqlite.one_line_errors(file))
         _check_references(connection, file)
 
 
-def _migrate(connection: Connection, name: str, folder: Path, schema: str | None = None) -> None:
-    """Bring the tables to the newest version. Raises StoreError, or what the driver says."""
+def _migrate(
+    connection: Connection,
+    name: str,
+    folder: Path,
+    errors: AbstractContextManager[None],
+    schema: str | None = None,
+) -> None:
+    """Bring the tables to the newest version; ``errors`` turns those a user can mend into ours. Raises
+    StoreError for the others, too."""
     from alembic import command
-    from sqlalchemy.exc import OperationalError
 
     try:
-        command.upgrade(_config(connection, folder, schema), "head")
-    except (DigestError, OperationalError):
+        with errors:
+            command.upgrade(_config(connection, folder, schema), "head")
+    except DigestError:
         raise
     except Exception as exc:
         why = str(getattr(exc, "orig", exc)).partition("\n")[0]

@@ -10,6 +10,7 @@ so that many machines can take turns. Reads see one state (REPEATABLE READ) and 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ from sqlalchemy.pool import NullPool
 from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
 
 if TYPE_CHECKING:
-    from digest.store.dialect import Share
+    import psycopg
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,7 +72,8 @@ _CLAIM = (
     "INSERT INTO claim SELECT :model, text_hash, :worker FROM unnest(CAST(:texts AS bytea[])) AS text_hash "
     "WHERE NOT EXISTS (SELECT FROM vector JOIN model ON model.id = vector.model "
     "WHERE model.name = :model AND vector.text_hash = text_hash.text_hash) "
-    "ON CONFLICT DO NOTHING RETURNING text_hash"
+    "ON CONFLICT (model, text_hash) DO UPDATE SET worker = excluded.worker "
+    "WHERE claim.worker = excluded.worker RETURNING text_hash"
 )
 
 
@@ -84,6 +86,7 @@ class Postgres:
         self.name = name_of(url)
         self.url = url
         self._readonly = readonly
+        self._worker: tuple[Connection, int] | None = None
         engine = _new_engine(url)
         self.engine: Engine = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -113,31 +116,28 @@ class Postgres:
         finally:
             connection.close()
 
-    @contextmanager
-    def sharing(self, model: str) -> Iterator[Share]:
-        """Share the texts that wait for a model's vectors with others who embed at the same time.
+    def share(self, model: str, texts: list[bytes]) -> list[bytes]:
+        """Of texts that wait for a model's vectors those that nobody else embeds: they are ours from now on.
 
-        Whose a text is stands in the table ``claim``, by the number of a worker. A worker is alive as long as
-        its session holds the lock of its number: of one that was killed, others take the texts.
+        Whose a text is stands in the table ``claim``, by the number of a worker. A worker is alive until this
+        is closed, as its session holds the lock of its number: of one that was killed, others take the texts.
         """
         with self.one_line_errors():
-            session = _session(self.url)
-        try:
-            worker = int.from_bytes(os.urandom(4), "big") >> 1
-            session.execute(text(f"SELECT pg_advisory_lock({_WORKERS}, {worker})"))
+            if self._worker is None:
+                self._worker = _session(self.url), int.from_bytes(os.urandom(4), "big") >> 1
+                self._worker[0].execute(text(f"SELECT pg_advisory_lock({_WORKERS}, {self._worker[1]})"))
+            asked = {"model": model, "worker": self._worker[1], "texts": texts}
+            with self.writer.begin() as connection:
+                connection.execute(text(_FORGET_THE_DEAD))
+                ours = set(connection.scalars(text(_CLAIM), asked))
+        return [one for one in texts if one in ours]
 
-            def share(texts: list[bytes]) -> list[bytes]:
-                asked = {"model": model, "worker": worker, "texts": texts}
-                with self.one_line_errors(), self.writer.begin() as connection:
-                    connection.execute(text(_FORGET_THE_DEAD))
-                    ours = set(connection.scalars(text(_CLAIM), asked))
-                return [one for one in texts if one in ours]
-
-            yield share
-            with self.one_line_errors(), self.writer.begin() as connection:
-                connection.execute(text("DELETE FROM claim WHERE worker = :worker"), {"worker": worker})
-        finally:
-            session.close()
+    def close(self) -> None:
+        """Give all connections back."""
+        if self._worker is not None:
+            self._worker[0].close()
+            self._worker = None
+        self.engine.dispose()
 
 
 def name_of(url: URL) -> str:
@@ -243,16 +243,24 @@ def _explain(exc: BaseException, name: str, *, readonly: bool) -> DigestError | 
     if not isinstance(exc, psycopg.Error):
         return None
     code = exc.sqlstate
-    if code is None and isinstance(exc, psycopg.OperationalError):
-        return TryAgain(f"{name}: the server cannot be reached ({_first_line(exc)})")
     if code is None:
-        return None
+        return _unreached(exc, name) if isinstance(exc, psycopg.OperationalError) else None
     if code == "25006" and readonly:
         return StoreError(f"{name}: was opened for reading only")
     if (known := _MEANING.get(code) or _MEANING.get(code[:2])) is None:
         return None
     kind, meaning = known
     return kind(f"{name}: {meaning.format(_first_line(exc))}")
+
+
+def _unreached(exc: psycopg.Error, name: str) -> DigestError:
+    """Of a connection that never came about libpq gives no code, only what was said."""
+    said = _first_line(exc).rpartition("FATAL: ")[2].strip()
+    if said.startswith("database ") and said.endswith("does not exist"):
+        return StoreError(f"{name}: there is no such database: createdb makes it (docs/postgresql.md)")
+    if re.search(r"^(role|no pg_hba|password|Peer|Ident)|no password supplied", said):
+        return StoreError(f"{name}: the server lets nobody in ({said}): correct user and password")
+    return TryAgain(f"{name}: the server cannot be reached ({said})")
 
 
 def _first_line(exc: BaseException) -> str:

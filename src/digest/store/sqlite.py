@@ -38,7 +38,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from digest.errors import StoreError
-from digest.store.dialect import Share, is_one_of
+from digest.store.dialect import is_one_of
 from digest.store.refusals import one_line_errors
 from digest.store.tables import paper
 
@@ -86,9 +86,13 @@ class Sqlite:
         """Nothing: a file is one machine's, where the lock of the digest home does (`digest.home`)."""
         return nullcontext()
 
-    def sharing(self, _: str) -> AbstractContextManager[Share]:
+    def share(self, _: str, texts: list[bytes]) -> list[bytes]:
         """All texts are ours."""
-        return nullcontext(lambda texts: texts)
+        return texts
+
+    def close(self) -> None:
+        """Give all connections back; the last one to leave a file tidies up its WAL."""
+        self.engine.dispose()
 
 
 def database_file(url: str) -> Path | None:

@@ -63,14 +63,12 @@ class VectorStore(StoreBase):
         the whole costs one pass over the papers. What another machine is embedding now is left to it.
         """
         after: ColumnElement[bool] | None = None
-        with self._opened.sharing(name) as share:
-            while rows := self._waiting(name, size, after):
-                texts = {row.text_hash: (row.text_hash, as_paper(row).text) for row in rows}
-                ours = share(list(texts))
-                if ours:
-                    yield [texts[one] for one in ours]
-                day, number = rows[-1].announced, rows[-1].number
-                after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
+        while rows := self._waiting(name, size, after):
+            texts = {row.text_hash: (row.text_hash, as_paper(row).text) for row in rows}
+            if ours := self._opened.share(name, list(texts)):
+                yield [texts[one] for one in ours]
+            day, number = rows[-1].announced, rows[-1].number
+            after = or_(paper.c.announced < day, and_(paper.c.announced == day, paper.c.number > number))
 
     def some_texts(self, count: int) -> list[str]:
         """The texts of up to so many papers, spread over all that are stored; the same ones each time."""
