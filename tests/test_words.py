@@ -289,7 +289,7 @@ def test_an_index_that_is_found_damaged_in_use_is_left_for_the_database_and_made
 
 
 def spoil(folder: Path, ending: str) -> None:
-    """Write over the middle of files, in place: to cut short what tantivy has mapped would end the process."""
+    """Write over the middle of files, in place: to cut what tantivy has mapped would end the process."""
     for path in folder.glob(f"*{ending}"):
         third = path.stat().st_size // 3
         with path.open("r+b") as file:
