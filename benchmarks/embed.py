@@ -1,11 +1,12 @@
 """How fast are papers embedded, beside SentenceTransformer.encode?
 
-    python benchmarks/embed.py HOME [--texts 400] [--repeat 3]
+    python benchmarks/embed.py HOME [--texts 400] [--repeat 3] [--write]
 
 HOME is a digest home with papers. The ways take turns on the same texts, so that a busy machine slows all
 of them. What counts is the CPU time of the process, all threads together; one thread each. OpenVINO is
 calibrated on other texts of HOME, which counts for nothing, and left out where it is not installed. On a
-GPU what counts is the time that passes, and the share of what the card gives in matrix products.
+GPU what counts is the time that passes, and the share of what the card gives in matrix products. With
+--write the section "Embedding" of RESULTS.md is written.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import numpy as np
 import numpy.typing as npt
+import results
 
 from digest import openvino
 from digest.embed import SentenceEmbedder, load_embedder
@@ -84,7 +86,13 @@ def main() -> None:
     options.add_argument("--repeat", type=int, default=3)
     options.add_argument("--device", default="cpu")
     options.add_argument("--batch-size", type=int, default=32)
+    options.add_argument("--write", action="store_true", help="write RESULTS.md")
     given = options.parse_args()
+    with results.section("Embedding", write=given.write):
+        compare(given)
+
+
+def compare(given: argparse.Namespace) -> None:
     with Store.open(f"sqlite:///{given.home}/digest.sqlite3") as store:
         held = openvino.CALIBRATED_ON + openvino.CHECKED_ON
         drawn = store.some_texts(given.texts + held)

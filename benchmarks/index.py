@@ -1,13 +1,15 @@
 """How near, how fast, how large: the index of `digest` beside FAISS in full and other peers.
 
-    python benchmarks/index.py HOME --sizes 10000 100000 [1000000 3000000]
+    pip install -r benchmarks/requirements.txt
+    python benchmarks/index.py HOME --sizes 10000 100000 [1000000 3000000] [--write]
 
 HOME is a digest home with vectors. 500 of them are kept out as questions, and so are the queries of
 --queries FILE, which are what people type. Sizes beyond what HOME holds are filled up with made vectors:
 each is a real one plus the difference of two neighbours elsewhere, at length 1. Gaps between the first, the
 tenth and the hundredth neighbour of a question are then no larger than real ones (the line "gaps" says so),
 so that recall is not flattered. One thread, CPU time of the process (user and system), medians over the
-questions. Peers that are not installed (benchmarks/requirements.txt) are left out and named.
+questions. Peers that are not installed are left out and named. With --write the section "The index beside
+others" of RESULTS.md is written.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 import faiss
 import numpy as np
 import numpy.typing as npt
+import results
 
 from digest import index as ours
 from digest.embed import load_query_encoder
@@ -39,6 +42,7 @@ F32 = npt.NDArray[np.float32]
 Search = Callable[[F32], list[int]]
 K = 10
 BLOCK = 50_000
+REFINED = 20  # candidates for each answer that FAISS compares once more
 SLOW_UP_TO = 100_000  # beyond, graphs take tens of minutes to build
 
 
@@ -105,34 +109,57 @@ def digest(corpus: Corpus, folder: Path, *, fast: bool) -> Search:
 
 
 def in_faiss(kind: str) -> Callable[[Corpus, Path], Search]:
-    def build(corpus: Corpus, _: Path) -> Search:
+    def build(corpus: Corpus, folder: Path) -> Search:
         index = faiss.index_factory(corpus.rows.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
         index.train(corpus.rows[:BLOCK].astype(np.float32))
         for _, rows in corpus.blocks():
             index.add(rows)
+        if "Refine" in kind:
+            index.k_factor = REFINED
+        faiss.write_index(index, str(folder))
         return lambda question: index.search(question[None], K)[1][0].tolist()
 
     return build
 
 
-def hnswlib(corpus: Corpus, _: Path) -> Search:
+def hnswlib(corpus: Corpus, folder: Path) -> Search:
     import hnswlib
 
     index = hnswlib.Index("ip", corpus.rows.shape[1])
     index.init_index(len(corpus), M=16, ef_construction=200)
     for first, rows in corpus.blocks():
         index.add_items(rows, np.arange(first, first + len(rows)), num_threads=1)
+    index.save_index(str(folder))
     index.set_ef(64)
     return lambda question: index.knn_query(question, K, num_threads=1)[0][0].tolist()
 
 
-def usearch(corpus: Corpus, _: Path) -> Search:
+def usearch(corpus: Corpus, folder: Path) -> Search:
     from usearch.index import Index
 
     index = Index(ndim=corpus.rows.shape[1], metric="ip", dtype="i8")
     for first, rows in corpus.blocks():
         index.add(np.arange(first, first + len(rows)), rows, threads=1)
+    index.save(str(folder))
     return lambda question: index.search(question, K, threads=1).keys.tolist()
+
+
+def sqlite_vec(corpus: Corpus, folder: Path) -> Search:
+    import sqlite3
+
+    import sqlite_vec
+
+    database = sqlite3.connect(folder)
+    database.enable_load_extension(True)
+    sqlite_vec.load(database)
+    kind = f"embedding float[{corpus.rows.shape[1]}] distance_metric=cosine"
+    database.execute(f"CREATE VIRTUAL TABLE vectors USING vec0({kind})")
+    for first, rows in corpus.blocks():
+        numbered = ((first + at + 1, row.tobytes()) for at, row in enumerate(rows))
+        database.executemany("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", numbered)
+    database.commit()
+    ask = "SELECT rowid - 1 FROM vectors WHERE embedding MATCH ? AND k = ?"
+    return lambda question: [row for (row,) in database.execute(ask, [question.tobytes(), K])]
 
 
 def lancedb(corpus: Corpus, folder: Path) -> Search:
@@ -165,6 +192,7 @@ WAYS: dict[str, tuple[Callable[[Corpus, Path], Search], int]] = {
     "faiss PQ192x4fs,Refine(SQ8)": (in_faiss("PQ192x4fs,Refine(SQ8)"), 10**9),
     "hnswlib M16 ef 64": (hnswlib, SLOW_UP_TO),
     "usearch i8": (usearch, SLOW_UP_TO),
+    "sqlite-vec, no index": (sqlite_vec, SLOW_UP_TO),
     "lancedb, no index": (lancedb, SLOW_UP_TO),
 }
 
@@ -194,7 +222,8 @@ def measure(size: int, real: F32, pairs: npt.NDArray[np.int64], questions: dict[
                 found = [_timed(search, question, times) for question in asked]
                 right = wanted[kind][1][:, :K].tolist()
                 recalls.append(np.mean([len({*a} & {*b}) / K for a, b in zip(found, right, strict=True)]))
-            disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+            files = [folder] if folder.is_file() else folder.rglob("*")
+            disk = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
             shown = " | ".join(f"{recall:.3f}" for recall in recalls)
             print(f"| {way} | {built:.1f} | {disk:.0f} | {shown} | {median(times) * 1000:.2f} |", flush=True)
         _day(corpus, Path(place) / "ours")
@@ -238,7 +267,13 @@ def main() -> None:
     options.add_argument("--queries", type=Path, help='a file of {"query": "..."} a line')
     options.add_argument("--model", default="all-MiniLM-L6-v2@a83e28c3", help="whose vectors")
     options.add_argument("--questions", type=int, default=100, help="of each kind")
+    options.add_argument("--write", action="store_true", help="write RESULTS.md")
     given = options.parse_args()
+    with results.section("The index beside others", write=given.write):
+        compare(given)
+
+
+def compare(given: argparse.Namespace) -> None:
     with Store.open(f"sqlite:///{given.home}/digest.sqlite3") as store:
         real = np.concatenate([rows for _, _, rows in store.vectors_since(given.model, 0)])
     order = np.random.default_rng(0).permutation(len(real))

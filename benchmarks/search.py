@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import random
-import re
 import subprocess
 import sys
 import time
@@ -30,12 +29,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
+import results
+
 from digest import config
 from digest.app import App
 from digest.query import Query, as_term, plain
 from digest.search import Mode
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENCODE = (
     "from sentence_transformers import SentenceTransformer\n"
@@ -298,22 +298,15 @@ def _warm_table(spent: dict[str, list[float]], small: Path, large: Path, queries
             rows.append(f"| {says} | {papers:,} | not installed, or failed | | |")
             continue
         base = spent["fts5 keys" if keys else "fts5" if is_large else "fts5 small"]
+        times = f"{median(base) / median(spent[name]):.1f}" if base else ""
         middle, last = median(spent[name]), quantiles(spent[name], n=100)[98]
-        rows.append(f"| {says} | {papers:,} | {middle:.1f} | {last:.1f} | {median(base) / middle:.1f} |")
+        rows.append(f"| {says} | {papers:,} | {middle:.1f} | {last:.1f} | {times} |")
     return [
         *rows,
         "",
         f"{queries} queries; of those of {KEYS} keys 60 at most, the keys drawn from them.",
         "",
     ]
-
-
-def write(section: str) -> None:
-    """Put the section into RESULTS.md, in the place of the old one or at the end."""
-    text = RESULTS.read_text("utf-8")
-    old = re.compile(r"^## Search,.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
-    new = old.sub(lambda _: f"{section}\n", text) if old.search(text) else f"{text.rstrip()}\n\n{section}\n"
-    RESULTS.write_text(f"{new.rstrip()}\n", "utf-8")
 
 
 def main() -> None:
@@ -334,7 +327,7 @@ def main() -> None:
     section = report(given)
     print(section)
     if given.write:
-        write(section)
+        results.put("Search", section)
 
 
 if __name__ == "__main__":
