@@ -6,7 +6,7 @@
     python benchmarks/reliability.py --write                # only write the page anew from the last counts
 
 Each row runs tests or a soak of its own in another process and keeps what that printed, with the commit, the
-day and the seconds, in docs/reliability.json. What has a result is left alone (but for --again), so the
+day and the seconds, in docs/reliability.json. What has a good result is left alone (but for --again), so the
 command goes on where it was ended; soaks keep how far they came in build/reliability, and say what they
 reached of what was asked. Ends with exit code 1 where one of them fails.
 """
@@ -229,7 +229,9 @@ def page(results: Mapping[str, Result]) -> str:
         "# What it survives, counted\n\n"
         "Written by `python benchmarks/reliability.py`: a row is a promise, and what tries it in the size\n"
         "of every commit, then (**full**) in its full size, as far as time went: *reached* says how far.\n"
-        "What is counted stands at the other end: a server's messages, the rows of a database.\n\n"
+        "What is counted stands at the other end: a server's messages, the rows of a database. In R6 a\n"
+        "seed is 37 days of the whole program in one process, with a cheap stand-in for the model; a\n"
+        "violation is told with its seed, and `python tests/soak_simulate.py --seed N` brings it back.\n\n"
         "| | promise | tried | told | commit, day, seconds |\n|---|---|---|---|---|\n"
     )
     return head + "".join(f"{line}\n" for row in ROWS for line in _lines(row, results))
@@ -286,7 +288,7 @@ def main() -> int:
     waiting = [
         one
         for one in (() if given.write else commands(given.rows, full=given.full))
-        if given.again or one not in results or not results[one].ended
+        if given.again or one not in results or not (results[one].ended and results[one].ok)
     ]
     for at, command in enumerate(waiting):
         left = (until - time.monotonic()) / 60

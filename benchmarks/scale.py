@@ -341,7 +341,9 @@ def hours(seconds: float) -> str:
 
 
 def size_of(number: float) -> str:
-    return f"{number / 1e12:,.1f} TB" if number >= 1e12 else f"{number / 1e9:,.1f} GB"
+    if number >= 1e12:
+        return f"{number / 1e12:,.1f} TB"
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
 
 
 def moment(seconds: float) -> str:

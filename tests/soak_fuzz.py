@@ -29,6 +29,7 @@ from digest import ids, latex, query, toml
 from digest.errors import DigestError
 from digest.markup import TEXT_LIMIT, MarkupError, escape, parse, split, utf16_length
 from digest.text import readable, sentences
+from tried import commit
 
 BATCH = 1_000
 SLOW = 2.0
@@ -181,6 +182,14 @@ def _tried(kind: Callable[[random.Random], object], chance: random.Random) -> st
     return f"it took {took:.1f} s" if took > SLOW else ""
 
 
+class Came(msgspec.Struct):
+    """How far it came, over all times it was begun: batches, failures, and at which commits."""
+
+    batches: int = 0
+    failed: int = 0
+    commits: list[str] = []
+
+
 def main() -> int:
     """Try them, and tell."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -189,22 +198,22 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--folder", type=Path, help="where to keep how far it came")
     given = parser.parse_args()
-    began, failed = time.monotonic(), 0
+    began, here = time.monotonic(), commit()
     with tempfile.TemporaryDirectory() as own:
         kept = (given.folder or Path(own)) / f"fuzz-{given.seed}.json"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        done = msgspec.json.decode(kept.read_bytes(), type=int) if kept.exists() else 0
-        while done * BATCH < given.inputs and time.monotonic() - began < 60 * given.minutes:
-            for wrong in batch(given.seed + done):
-                failed += 1
+        came = msgspec.json.decode(kept.read_bytes(), type=Came) if kept.exists() else Came()
+        while came.batches * BATCH < given.inputs and time.monotonic() - began < 60 * given.minutes:
+            found = batch(given.seed + came.batches)
+            for wrong in found:
                 print(wrong[:400], flush=True)
-            done += 1
-            kept.write_bytes(msgspec.json.encode(done))
-    print(
-        f"reached {done * BATCH:,} of {given.inputs:,} inputs, seeds {given.seed} to {given.seed + done - 1}"
-    )
-    print(f"{failed} failed")
-    return int(failed > 0)
+            came.batches, came.failed = came.batches + 1, came.failed + len(found)
+            came.commits = sorted({*came.commits, here})
+            kept.write_bytes(msgspec.json.encode(came))
+    last = given.seed + came.batches - 1
+    print(f"reached {came.batches * BATCH:,} of {given.inputs:,} inputs, seeds {given.seed} to {last}")
+    print(f"{came.failed} failed; commits {', '.join(came.commits)}")
+    return int(came.failed > 0)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +29,7 @@ import msgspec
 
 from simulator.life import DAYS, Life
 from simulator.oracle import Violation
+from tried import commit
 
 _SHOWN = (
     *("papers", "papers on topic posted", "papers on topic left out for a reason"),
@@ -64,14 +63,6 @@ def lived(seed: int, days: int, commit: str, log: Path | None = None) -> Came:
             if log is not None:
                 log.write_text("\n".join(life.log) + "\n", encoding="utf-8")
         return Came(seed, days, dict(life.counts), life.trace, commit, violated)
-
-
-def commit() -> str:
-    """The commit that is tried, with a + where files were changed since."""
-    git = shutil.which("git") or "git"
-    asked = [git, "describe", "--always", "--dirty=+"]
-    found = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
 
 
 def _live_all(folder: Path, seeds: range, days: int, minutes: float) -> None:

@@ -93,6 +93,22 @@ def test_in_a_young_archive_what_only_looks_like_the_topic_needs_a_high_score() 
     assert ids(chosen(*pairs)) == [sure.id, looks.id, named.id]
 
 
+def test_what_only_looks_like_the_topic_needs_a_higher_score_than_what_holds_a_key() -> None:
+    looks, named = paper(1), paper(2, title="B", abstract="b")
+    by_key = replace(match(named, 0.5, silent=True), evidence=Evidence(other_keys=("concept erasure",)))
+    result = chosen((looks, match(looks, 0.59, silent=True)), (named, by_key))
+    assert ids(result) == [named.id]
+    assert reasons(result) == {
+        looks.id: "only looks like the topic: below the floor for a paper without a key, 0.60"
+    }
+
+
+def test_a_topic_without_keys_has_nothing_but_looks() -> None:
+    looks = paper(1)
+    of = replace(topic(), seed_keys=(), seed_papers=("2301.00001",))
+    assert ids(chosen((looks, match(looks, 0.55, silent=True)), of=of)) == [looks.id]
+
+
 @pytest.mark.parametrize(
     ("whole", "thin", "young"),
     [(0, 0, True), (1, 14, True), (9, 14, True), (10, 0, False), (10, 14, False)],

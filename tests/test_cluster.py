@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -181,7 +181,7 @@ def until(told: Callable[[], object], process: subprocess.Popen[str] | None = No
 
 
 def family(pid: int) -> dict[int, str]:
-    """The processes below one, with their names."""
+    """The processes below one, with their names, parents before children."""
     parents, names = {}, {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -189,10 +189,10 @@ def family(pid: int) -> dict[int, str]:
             parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-    below = {pid}
-    while more := {one for one, parent in parents.items() if parent in below} - below:
-        below |= more
-    return {one: names[one] for one in below - {pid}}
+    below = [pid]
+    for one in below:  # which grows meanwhile
+        below += [child for child, parent in parents.items() if parent == one]
+    return {one: names[one] for one in below[1:]}
 
 
 def at_work(pid: int) -> list[int]:
@@ -270,12 +270,20 @@ def cluster_of(tmp_path: Path) -> Iterator[tuple[str, Join]]:
     begun: list[subprocess.Popen[bytes]] = []
 
     def start(*words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words]
+        # Again where it fails: Ray gives up after 30 seconds, and a busy machine may want more.
+        again = ["sh", "-c", 'until "$@"; do sleep 1; done', "sh"]
+        command = [*again, sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words]
         with (tmp_path / f"ray-{len(begun)}.log").open("wb") as log:
-            begun.append(
-                subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command,
+                cwd=tmp_path,
+                env=environ,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
-        return begun[-1]
+        begun.append(process)
+        return process
 
     with TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         head = ("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false")
@@ -284,9 +292,16 @@ def cluster_of(tmp_path: Path) -> Iterator[tuple[str, Join]]:
         yield f"127.0.0.1:{port}", lambda cores: start(f"--address=127.0.0.1:{port}", f"--num-cpus={cores}")
         there = {pid: name for one in begun for pid, name in family(one.pid).items()}
         for one in reversed(begun):
-            one.kill()
-            one.wait(PATIENCE)
+            gone(one)
         until(lambda: not alive(there))
+
+
+def gone(machine: subprocess.Popen[bytes]) -> None:
+    """Kill all that a machine runs."""
+    for pid in [machine.pid, *family(machine.pid)]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    machine.wait(PATIENCE)
 
 
 def answers(port: int) -> bool:
@@ -305,7 +320,7 @@ def test_a_machine_that_is_lost_is_replaced_by_one_that_joins(
     first = join(1)
     process = embedding("--ray", address, **TOKEN)
     until(lambda: stored(home), process)
-    first.kill()
+    gone(first)
     assert stored(home) < TEXTS
     join(1)
     code, out, err = ended(process)

@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from digest.cli import cli
-from digest.cli.base import MODULES
+from digest.cli.base import MODULES, cli
 from digest.cli.manual import MANUAL
 
 for module in MODULES:

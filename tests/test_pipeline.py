@@ -49,7 +49,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory, embedder: Remembered) -> P
     home = tmp_path_factory.mktemp("crawled") / "home"
     with road.app(home, FRIDAY, embedder) as app:
         app.crawl("sample")
-        app.embed()
+        app.stage("embed")
         app.stage("match")
     return home
 

@@ -216,6 +216,11 @@ def test_a_hashtag_or_a_domain_ends_where_a_link_begins(before: str) -> None:
     assert [part.text for part in hold([f"{before}{link}"], limit=64)] == [before, link]
 
 
+def test_an_id_behind_an_underscore_is_whole_too() -> None:
+    text = f"<b>paper {'本' * 50} _</b>arXiv:2403.00001"
+    assert [part.text for part in hold([text], limit=64)] == [f"paper {'本' * 50}", "_arXiv:2403.00001"]
+
+
 @pytest.mark.slow
 @settings(max_examples=20_000, deadline=None)
 @given(st.lists(MARKED, max_size=6), st.sampled_from([64, 100, 300, TEXT_LIMIT]))

@@ -124,3 +124,10 @@ def test_the_trend_of_a_seed_key_has_the_silent_papers_of_its_topic(app: App) ->
 def test_the_trend_of_an_empty_archive_is_one_line(empty: App) -> None:
     with pytest.raises(InputError, match="the archive is empty"):
         trends.trend(empty, "unlearning")
+
+
+def test_a_look_for_keys_that_finds_none_says_so_and_what_to_do() -> None:
+    told = " ".join(report.proposed([]).split())
+    assert told.startswith("no new key")
+    assert "digest keys accept TOPIC KEY" in told
+    assert "looks for some" not in told

@@ -172,7 +172,7 @@ class Walk:
 
     def settled(self) -> None:
         """Wait until what is worked out behind the page is there; it renews itself."""
-        expect(self.page.locator("progress")).to_have_count(0, timeout=300_000)
+        expect(self.page.locator("progress, [data-renew]")).to_have_count(0, timeout=300_000)
 
 
 @pytest.fixture(
@@ -272,6 +272,7 @@ def test_a_new_topic_shows_what_it_would_have_found_before_it_is_saved(walk: Wal
     page.locator("#keys").fill("sparse autoencoders, circuit discovery")
     page.locator("#papers").fill(real.paper)
     page.locator("form.topic button, main form button").last.click()
+    page.wait_for_url("**term=mechanistic**")
     walk.settled()
     walk.look("new-topic")
     assert page.locator('a[href^="/papers/"]').count() > 3
@@ -288,7 +289,9 @@ def test_trends_and_maps_are_drawn_and_can_be_taken(walk: Walk, real: Desk) -> N
     walk.settled()
     walk.look("map")
     assert page.locator("svg.map a").count() > 5
-    png = page.request.get(f"/trends/map.png?topic={real.topic}&since={real.now.date() - timedelta(days=14)}")
+    png = page.request.get(
+        f"/trends/map.png?topic={real.topic}&since={real.now.date() - timedelta(days=14)}", timeout=200_000
+    )
     assert png.body()[:4] == b"\x89PNG"
 
 
@@ -314,7 +317,7 @@ def test_what_was_approved_is_delivered_and_what_may_have_been_sent_is_settled(
         expect(page.get_by_role("status").first).to_be_visible()
         page.goto("/jobs")
         page.locator('button[value="deliver"], form:has(input[value="deliver"]) button').first.click()
-        expect(page.locator('meta[http-equiv="refresh"]')).to_have_count(0, timeout=120_000)
+        expect(page.locator("[data-renew]")).to_have_count(0, timeout=120_000)
         walk.look("job")
         with opened(real) as app:
             sent = {one.channel: one.state for one in app.store.deliveries(post_id=real.draft + 1)}

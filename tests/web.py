@@ -84,7 +84,7 @@ class Browser(httpx.Client):
     """Keeps cookies, follows redirections, says where a form comes from, and sends forms with their token."""
 
     def __init__(self, address: str, **more: Any) -> None:
-        super().__init__(base_url=address, follow_redirects=True, trust_env=False, **more)
+        super().__init__(base_url=address, follow_redirects=True, trust_env=False, timeout=60, **more)
 
     def send_form(self, page: str, path: str, **fields: str) -> httpx.Response:
         """Open a page, and send the form of it that goes to ``path``, with these fields as they are."""

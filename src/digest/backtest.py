@@ -117,9 +117,7 @@ class _Stage:
             silent=sum(choice.silent for choice in chosen.choices) if is_due else 0,
             repeats=sum(number for why, number in reasons.items() if why.startswith(_REPEATS)),
             elsewhere=fitting - own,
-            unsure=sum(
-                number for why, number in reasons.items() if why.startswith("below the floor of a young")
-            ),
+            unsure=sum(number for why, number in reasons.items() if why.startswith(choose.ONLY_LOOKS)),
             crowded=sum(number for why, number in reasons.items() if why.startswith("over the limit")),
             characters={one.language: sum(utf16_length(part.text) for part in one.parts) for one in drafts},
             messages={one.language: len(one.parts) for one in drafts},

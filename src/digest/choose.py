@@ -24,10 +24,14 @@ RELEVANCE, NOVELTY, QUALITY = 0.6, 0.25, 0.15
 MMR_LAMBDA = 0.7  # Carbonell & Goldstein 1998: share of the score against likeness to what is chosen already
 SAME_COSINE = 0.92
 SAME_JACCARD = 0.6
+UNNAMED_FLOOR = 0.6
+"""A paper that only looks like the topic, without any key of it, needs so high a score: of such papers below
+it that stood among the ten best of a day most were off topic, above it few (docs/quality.md)."""
 WHOLE_DAYS, YOUNG_FLOOR = 10, 0.7
-"""Until an archive holds so many whole days, a paper that only looks like the topic needs so high a score:
-what was gathered for a topic before says nothing of how rare such looks are. Of 24 such papers over the
-floors on three of the first six days of a gathered archive 6 were on topic, 5 of them over this."""
+"""Until an archive holds so many whole days, it needs so high a score: what was gathered for a topic before
+says nothing of how rare such looks are. Of 24 such papers over the floors on three of the first six days of
+a gathered archive 6 were on topic, 5 of them over this."""
+ONLY_LOOKS = "only looks like the topic"
 
 Vector = NDArray[np.float32]
 
@@ -179,9 +183,12 @@ def is_young(days: Mapping[date, int]) -> bool:
 
 
 def _floor(topic: Topic, match: Match, young: bool) -> float:
-    """The least score a match is posted with."""
-    named = match.evidence.seed_keys or match.evidence.other_keys
-    return max(topic.floor, YOUNG_FLOOR) if young and not named else topic.floor
+    """The least score a match is posted with. A topic that has no keys has nothing but looks."""
+    if not match.silent or match.evidence.other_keys:
+        return topic.floor
+    if young:
+        return max(topic.floor, YOUNG_FLOOR)
+    return max(topic.floor, UNNAMED_FLOOR) if topic.seed_keys else topic.floor
 
 
 def _crowded(shown: Sequence[_Candidate]) -> str:
@@ -200,7 +207,7 @@ def _refusal(
     if match.score < topic.floor:
         return "below the floor"
     if match.score < (floor := _floor(topic, match, young)):
-        return f"below the floor of a young archive for a paper without a key, {floor:.2f}"
+        return f"{ONLY_LOOKS}: below the floor for a paper without a key, {floor:.2f}"
     if nearest > SAME_COSINE:
         return "near-duplicate of a paper posted before"
     return None

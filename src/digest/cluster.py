@@ -17,7 +17,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -41,6 +41,7 @@ LOCAL = "local"
 """Instead of an address: a cluster of this machine's cores, which ends with the program."""
 _TRIES = 10  # of a batch whose worker dies; a text that kills each of them must not go round for ever
 _AHEAD = 3  # batches for each worker: one computed, one on its way, one back
+_STARTS = 3  # tries to start a cluster of this machine
 _WAIT = 5.0  # seconds for a head to answer
 _A_CARD = 0.5  # of a GPU for one worker: while one cuts texts into word pieces the other one computes
 _LOCAL_STORE = 200_000_000  # bytes for batches and their vectors under way; Ray takes a third of the memory
@@ -163,15 +164,27 @@ def _connected(address: str) -> Iterator[None]:
     with ExitStack() as stack:
         given = _own_cluster(stack) if address == LOCAL else {}
         ray = _ray()
-        stopped = signal.getsignal(signal.SIGTERM)
+        stack.callback(ray.shutdown)
+        _begin(ray, address, given)
+        yield
+
+
+def _begin(ray: Any, address: str, given: Mapping[str, Any]) -> None:
+    """Join the cluster, or start this machine's: Ray gives up after 30 seconds, and a busy machine may want
+    more. Raises TryAgain."""
+    stopped = signal.getsignal(signal.SIGTERM)
+    for left in reversed(range(_STARTS if address == LOCAL else 1)):
         try:
             with _silent():
                 ray.init(address=address, log_to_driver=False, configure_logging=False, **given)
         except Exception as error:  # Ray raises whatever it likes
-            raise TryAgain(f"no Ray cluster can be joined at {address}: {_line(error)}") from error
-        stack.callback(ray.shutdown)
-        signal.signal(signal.SIGTERM, stopped)  # Ray's own ends without a word
-        yield
+            ray.shutdown()
+            if not left:
+                raise TryAgain(f"no Ray cluster can be joined at {address}: {_line(error)}") from error
+        else:
+            break
+        finally:
+            signal.signal(signal.SIGTERM, stopped)  # Ray's own ends without a word
 
 
 @contextmanager

@@ -139,10 +139,11 @@ class _LeftAlone(Daemon):
 
 
 class Life:
-    """A life in a folder; ``seed`` says all about it. ``calm``: nothing goes wrong in it."""
+    """A life in a folder; ``seed`` says all about it. ``ill``: the share of requests and of commands to which
+    something happens before the last, quiet days."""
 
-    def __init__(self, seed: int, folder: Path, days: int = DAYS, *, calm: bool = False) -> None:
-        self.seed, self.home, self.days, self.calm = seed, folder / "home", days, calm
+    def __init__(self, seed: int, folder: Path, days: int = DAYS, *, ill: float = 0.2) -> None:
+        self.seed, self.home, self.days, self.ill = seed, folder / "home", days, ill
         self.random = Random(seed)
         self.log: list[str] = []
         self.counts: Counter[str] = Counter()
@@ -202,14 +203,14 @@ class Life:
             _ = self.onlooker.store
             for number in range(self.days):
                 self._day(
-                    self.begin + timedelta(days=number), ill=not self.calm and number < self.days - QUIET
+                    self.begin + timedelta(days=number), ill=self.ill > 0 and number < self.days - QUIET
                 )
             self.witness.judge()
         self.counts["days"] += self.days
         return self.counts
 
     def _day(self, day: date, *, ill: bool) -> None:
-        self.arxiv.rate = self.telegram.rate = 0.2 if ill else 0.0
+        self.arxiv.rate = self.telegram.rate = self.ill if ill else 0.0
         if not ill:
             self.clock.wrong, self.arxiv.down, self.telegram.down = 0.0, False, False
         if ill and self.random.random() < 0.06 and self._sleep(day):
@@ -276,7 +277,7 @@ class Life:
         self.counts["commands"] += 1
         self.counts["runs and deliveries"] += name != "watch"
         if self._ill:
-            self.perils.draw(self.random, self._usual[name])
+            self.perils.draw(self.random, self._usual[name], self.ill)
         else:
             self.perils.kind = None
         try:

@@ -70,14 +70,14 @@ class Perils:
         self.struck = self.struck or what
         return True
 
-    def draw(self, random: Random, usual: int) -> None:
-        """Decide what befalls the next process, which takes about ``usual`` steps; most live."""
-        draw = random.random()
+    def draw(self, random: Random, usual: int, share: float) -> None:
+        """Decide what befalls the next process, which takes about ``usual`` steps: a ``share`` of them."""
+        draw = random.random() / share
         kinds: tuple[tuple[float, Kind], ...] = (
-            (0.15, "crash"),
-            (0.18, "disk full"),
-            (0.20, "disk full for ever"),
-            (0.22, "locked"),
+            (0.75, "crash"),
+            (0.85, "disk full"),
+            (0.95, "disk full for ever"),
+            (1.0, "locked"),
         )
         self.kind = next((kind for limit, kind in kinds if draw < limit), None)
         self.fatal, self.only, self.steps, self.struck = random.randrange(max(usual, 1)), "", 0, ""

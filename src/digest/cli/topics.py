@@ -43,7 +43,7 @@ def keys_propose(context: click.Context, topic: str, as_of: datetime | None) -> 
 
     with opened(context, as_of) as app:
         found = topics.propose(app, topic)
-        show(context, found, lambda: report.keys(found))
+        show(context, found, lambda: report.proposed(found))
 
 
 @keys.command("show")

@@ -58,7 +58,7 @@ def _held_back(days: Sequence[RehearsedDay]) -> str:
     return (
         f"{sum(one.repeats for one in days)} kept out as repeats of what was posted,"
         f" {sum(one.elsewhere for one in days)} that fit another topic better,"
-        f" {sum(one.unsure for one in days)} that only look like the topic while the archive is young,"
+        f" {sum(one.unsure for one in days)} that only look like the topic,"
         f" {sum(one.crowded for one in days)} that found no room"
     )
 

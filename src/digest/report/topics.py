@@ -24,6 +24,18 @@ def keys(found: Sequence[Key]) -> str:
     return "\n\n".join([table([heading, *map(_key_row, found)]), *_caution(found)])
 
 
+def proposed(found: Sequence[Key]) -> str:
+    """The keys that a look for some brought."""
+    if found:
+        return keys(found)
+    told = (
+        "no new key: no phrase of the topic's papers leads to two others that are surely on topic. Ask again "
+        "when the archive has grown (three weeks of arXiv are 20,000 papers), or give a key yourself: digest "
+        "keys accept TOPIC KEY"
+    )
+    return textwrap.fill(told, WIDTH)
+
+
 def _caution(found: Sequence[Key]) -> list[str]:
     """What is to be said of keys that were measured on few papers."""
     corpus = max((key.evidence.corpus for key in found if key.evidence), default=FEW_PAPERS)

@@ -16,9 +16,9 @@ class RehearsedDay(Struct, frozen=True, kw_only=True):
     ``announced``: papers the archive holds of it, 0 where it holds no announcement. ``fitting``: how many of
     those that waited reach the topic's floor. ``papers`` are posted, ``silent`` of them without a key of the
     topic. Left out are ``repeats``, since they or ones like them were posted before, ``elsewhere``, which fit
-    another topic better, ``unsure``, which only look like the topic while the archive is young, and
-    ``crowded``, for which there was no room. ``characters`` (UTF-16 units, as Telegram counts) and
-    ``messages`` are by language; ``why_none`` says why there is no post.
+    another topic better, ``unsure``, which only look like the topic, and ``crowded``, for which there was no
+    room. ``characters`` (UTF-16 units, as Telegram counts) and ``messages`` are by language; ``why_none``
+    says why there is no post.
     """
 
     day: date

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
 from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -23,6 +26,7 @@ from digest.types import Delivery, Part, Post
 from digest.web.bubbles import bubbles, called
 from digest.web.public import TYPES
 from digest.web.visit import Visit, get, post
+from digest.web.words import Words
 
 MENU = "/posts"
 
@@ -275,10 +279,33 @@ def history(visit: Visit) -> Response:
         title=called(visit.app),
         post=found,
         changes=posts.history(visit.app, number),
+        told=partial(told, visit.t),
         lines=[(kinds.get(line[:1], ""), line[1:] if line[:1] in "+- " else "") for line in lines],
         before=before,
         after=after,
     )
+
+
+_NOTED = (
+    (re.compile(r"dropped (?P<papers>.+)"), "dropped"),
+    (re.compile(r"added (?P<papers>.+)"), "added"),
+    (re.compile(r"part (?P<number>\d+) changed"), "part"),
+    (re.compile(r"not before (?P<moment>.+)"), "not_before"),
+)
+"""What the archive notes of a change, beside single words."""
+
+
+def told(t: Words, what: str) -> Markup:
+    """What was done to a post, which the archive notes in English, in the visitor's language."""
+    return Markup("; ").join(_told(t, one) for one in what.split("; "))
+
+
+def _told(t: Words, what: str) -> str:
+    for pattern, name in _NOTED:
+        if found := pattern.fullmatch(what):
+            return t(f"posts.change_{name}", **found.groupdict())
+    word = f"posts.change_{what.replace(' ', '_')}"
+    return t(word) if t.has(word) else what
 
 
 def picture(visit: Visit) -> Response:

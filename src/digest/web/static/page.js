@@ -35,3 +35,15 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = button.dataset.done;
   });
 }
+
+// What is at work behind a page is asked for again, and the page opened anew once it is done.
+const atWork = document.querySelector("[data-renew]");
+const ask = async () => {
+  const answer = await fetch(location.href).catch(() => null);
+  const page = answer && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const now = page && page.querySelector("[data-renew]");
+  if (page && !now) return location.reload();
+  if (now) atWork.replaceChildren(...now.childNodes);
+  setTimeout(ask, 1000 * atWork.dataset.renew);
+};
+if (atWork) setTimeout(ask, 1000 * atWork.dataset.renew);
