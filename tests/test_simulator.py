@@ -111,8 +111,8 @@ def the_posts_of_a_day_are_not_written_at_once(patch: pytest.MonkeyPatch) -> Non
 PLANTED: list[tuple[Plant, int, float, str]] = [
     (what_was_posted_before_is_forgotten, 1, 0.0, "papers in two posts"),
     (a_run_looks_back_for_a_day_only, 1, 0.0, "was lost"),
-    (a_harvest_begins_where_the_last_one_ended, 1, 0.0, "the archive differs"),
-    (an_unclear_answer_is_taken_for_a_failure, 1, 0.5, "posted twice"),
+    (a_harvest_begins_where_the_last_one_ended, 3, 0.0, "the archive differs"),
+    (an_unclear_answer_is_taken_for_a_failure, 2, 0.5, "posted twice"),
     (nothing_is_marked_before_it_is_sent, 1, 0.5, "posted twice"),
     (a_rest_that_telegram_asks_for_is_not_kept, 1, 0.5, "while told to wait"),
     (a_part_that_is_held_is_told_to_nobody, 1, 0.5, "nobody was told"),
