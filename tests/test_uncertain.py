@@ -214,3 +214,17 @@ def test_while_telegram_asks_for_a_rest_editors_are_told_nothing_either(desk: Of
     desk.wait(seconds=302)
     desk.deliver()
     assert desk.posted() == ["first ever", "one", "two"]
+
+
+def test_a_rest_that_is_asked_for_when_a_copy_is_deleted_is_kept(desk: Office, api: BotApi) -> None:
+    desk.sent("first ever", day=-1)
+    desk.write(*THREE)
+    api.fault("drop_after", methods=["sendMessage"])
+    desk.deliver()
+    desk.wait(minutes=3)
+    api.fault("429:300", methods=["deleteMessage"])
+    desk.deliver()
+    assert api.early() == []
+    desk.wait(seconds=302)
+    desk.deliver()
+    assert desk.posted() == ["first ever", *TEXTS]

@@ -331,7 +331,7 @@ class TelegramChannel:
             if _NO_MESSAGE in str(error).lower():
                 return None
             raise
-        with suppress(DeliveryError):  # a copy that stays does no harm
+        with suppress(Uncertain, Refused):  # a copy that stays does no harm; a rest is to be kept
             self.sender.call("delete_message", chat_id=chat, message_id=copy.message_id)
         origin = copy.forward_origin
         if origin is None:
