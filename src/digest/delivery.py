@@ -480,7 +480,8 @@ class _Round:
             try:
                 self._sender.tell("\n\n".join(lines))
             except NotSent as error:
-                self._rest(error, 1)
+                if error.wait is not None:
+                    self._rest(error, 1, told=True)
                 return
             except Uncertain:
                 return

@@ -235,7 +235,7 @@ def outcome(bot: Client, channel: int, timeout: float = 0.3) -> str:
         ("reset_after", "reset", 1),
         ("hang_before", "timeout", 0),
         ("hang_after:5", "timeout", 1),
-        ("slow:3", "timeout", 1),
+        ("slow:9", "timeout", 1),
         ("cut", "cut", 1),
         ("429:7", "429", 0),
         ("500", "500", 0),

@@ -167,6 +167,12 @@ MANUAL: dict[str, Entry] = {
         "Needs matplotlib (pip install 'digest[pictures]').",
     ),
     "match": Entry(("digest match", "digest match --since 2026-01-01")),
+    "migrate-store": Entry(
+        (
+            "digest migrate-store digest.sqlite3 postgresql+psycopg://digest@db/digest",
+            "digest migrate-store postgresql+psycopg://digest@db/digest back.sqlite3",
+        )
+    ),
     "outbox correct": Entry(("digest outbox correct 12", "digest outbox correct 12 fixed.html --part 2")),
     "outbox list": Entry(
         ("digest outbox list", "digest outbox list --all"),

@@ -14,8 +14,7 @@ from digest.cli.base import cli, show
 def migrate_store(context: click.Context, source: str, target: str) -> None:
     """Copy an archive from database SRC to DST, and show that they are equal.
 
-    Each is a file of SQLite or a database URL: digest migrate-store ~/.local/share/digest/digest.sqlite3
-    postgresql+psycopg://digest@db/digest. DST must hold no archive yet. All tables are copied in one
+    Each is a file of SQLite or a database URL. DST must hold no archive yet. All tables are copied in one
     transaction, read back and compared, so that a copy is whole or not there; SRC is not changed, and nobody
     can write to it meanwhile. A password is better not written here: PostgreSQL reads ~/.pgpass.
     """

@@ -55,7 +55,7 @@ _NAMES = tuple(  # links, domains and addresses, hashtags, arXiv ids
             rf"(?<![A-Za-z0-9_.-]|://)(?:[A-Za-z0-9_-]++[.@])++(?:{_NO_LINK}[A-Za-z]){{2,}}+(?:[/?#][!-~]*)?",
             rf"[#@$](?:{_NO_LINK}[\p{{L}}\p{{N}}_])+",
             rf"[#@$](?:{_NO_LINK}(?![{_SPACELESS}])[\p{{L}}\p{{N}}_])+",  # before letters that want no space
-            r"(?<![A-Za-z0-9.-])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
+            r"(?<![A-Za-z0-9])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
         ),
     )
 )
