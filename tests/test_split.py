@@ -31,7 +31,7 @@ from digest.types import Part, TextEntity
 
 GRAPHEME = regex.compile(r"\X")
 TOKEN = regex.compile(
-    r"https?://[!-~]+|#(?:(?!https?://)\w)+|(?<![a-zа-яё\d])(?:arXiv:)?\d{4}\.\d{4,5}(?:v\d+)?"
+    r"https?://(?:(?!https?://)[!-~])+|#(?:(?!https?://)\w)+|(?<![a-zа-яё\d])(?:arXiv:)?\d{4}\.\d{4,5}(?:v\d+)?"
     r"|(?:(?!https?://)[a-zа-яё])+",  # a word ends where a link begins
     regex.IGNORECASE,
 )
@@ -220,6 +220,18 @@ def test_a_hashtag_or_a_domain_ends_where_a_link_begins(before: str) -> None:
 def test_an_id_behind_a_sign_is_whole_too(before: str) -> None:
     parts = hold([f"<b>paper {'本' * 50}{before}</b>arXiv:2403.00001"], limit=64)
     assert parts[-1].text.endswith("arXiv:2403.00001")
+
+
+def test_names_that_overlap_are_cut_where_one_of_them_ends() -> None:
+    link = "https://arxiv.org/abs/2403.00001v2"
+    assert [part.text for part in hold([f"{link}#тема{'l' * 30}"], limit=64)] == [
+        f"{link}#",
+        f"тема{'l' * 30}",
+    ]
+    assert [part.text for part in hold([f"arxiv.org/abs/1234567890/{link}Концепция!"], limit=64)] == [
+        f"arxiv.org/abs/1234567890/{link}",
+        "Концепция!",
+    ]
 
 
 @pytest.mark.slow

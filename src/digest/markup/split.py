@@ -46,20 +46,22 @@ _LEVELS = tuple(
 _GRAPHEME = _LEVELS[-1]
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _NO_LINK = r"(?!https?://)"  # what a link hangs on ends where the link begins
-_NAMES = tuple(  # links, domains and addresses, hashtags, arXiv ids
-    map(
-        regex.compile,
-        (
-            r"https?://[!-~\p{Latin}\p{Cyrillic}]+",
-            rf"https?://(?:{_NO_LINK}[!-~\p{{Latin}}\p{{Cyrillic}}])+",  # of several that hang together
-            rf"(?<![A-Za-z0-9_.-]|://)(?:[A-Za-z0-9_-]++[.@])++(?:{_NO_LINK}[A-Za-z]){{2,}}+(?:[/?#][!-~]*)?",
-            rf"[#@$](?:{_NO_LINK}[\p{{L}}\p{{N}}_])+",
-            rf"[#@$](?:{_NO_LINK}(?![{_SPACELESS}])[\p{{L}}\p{{N}}_])+",  # before letters that want no space
-            r"(?<![A-Za-z0-9])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
-        ),
-    )
+_DOMAIN = rf"(?<![A-Za-z0-9_.-]|://)(?:[A-Za-z0-9_-]++[.@])++(?:{_NO_LINK}[A-Za-z]){{2,}}+"
+_ID = r"(?<![A-Za-z0-9])(?:arXiv:\s?)?(?:\d{4}\.\d{4,5}|[a-z-]++(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?"
+_WORD = rf"(?:{_NO_LINK}(?![{_SPACELESS}])[\p{{L}}\p{{M}}\p{{N}}_'’-])+(?:[.,]\d+)*"
+_NAMES = (  # links, domains and addresses, hashtags, arXiv ids and words, as long as they may be
+    r"https?://[!-~\p{Latin}\p{Cyrillic}]+",
+    rf"https?://(?:{_NO_LINK}[!-~\p{{Latin}}\p{{Cyrillic}}])+",
+    rf"{_DOMAIN}(?:[/?#][!-~]*)?",
+    rf"[#@$](?:{_NO_LINK}[\p{{L}}\p{{N}}_])+",
+    _ID,
+    _WORD,
 )
-_WORD = regex.compile(rf"(?:(?![{_SPACELESS}])[\p{{L}}\p{{M}}\p{{N}}_'’-])+(?:[.,]\d+)*")
+_TOKENS = (  # the same, one after the other, for where those overlap and are too long together
+    rf"https?://(?:{_NO_LINK}[!-~])+|{_DOMAIN}(?:[/?#](?:{_NO_LINK}[!-~])*)?"
+    rf"|[#@$](?:{_NO_LINK}(?![{_SPACELESS}])[\p{{L}}\p{{N}}_])+|{_ID}|{_WORD}"
+)
+_KEPT = tuple(tuple(map(regex.compile, layer)) for layer in ((_TOKENS,), _NAMES))
 
 
 def split(blocks: Sequence[str], *, limit: int = TEXT_LIMIT, numbered: bool = False) -> tuple[Part, ...]:
@@ -150,7 +152,7 @@ class _Packer:
 
     def _boundaries(self, start: int, end: int, level: int) -> Iterator[int]:
         """Where the stretch may be cut: first at all levels with formatting kept whole, then with
-        words, then with names, then with graphemes, then anywhere."""
+        names, then with tokens, then with graphemes, then anywhere."""
         kept, pattern = divmod(level, len(_LEVELS))
         if kept >= len(self._protected):
             yield from range(start + 1, end + 1)
@@ -163,14 +165,13 @@ class _Packer:
 
     @cached_property
     def _protected(self) -> list[bytearray]:
-        """For each position whether it is inside a formatted stretch, a word, a name, a grapheme;
-        each with those after it. Only a grapheme counts where it would not fit a part whole."""
+        """For each position whether it is inside a formatted stretch, a name, a token, a grapheme; each
+        with those after it. Only a grapheme counts where it would not fit a part whole."""
         text, fits = self.measure.text, self.measure.fits
         layers = [bytearray(len(text) + 1)]
         _mark(layers[0], (found.span() for found in _GRAPHEME.finditer(text)))
-        names = (found.span() for name in _NAMES for found in name.finditer(text))
-        words = (found.span() for found in _WORD.finditer(text))
-        for spans in (names, words, self.measure.spans):
+        found = ([one.span() for each in kept for one in each.finditer(text)] for kept in _KEPT)
+        for spans in (*found, self.measure.spans):
             layers.append(bytearray(layers[-1]))
             _mark(layers[-1], (span for span in spans if fits(*span)))
         return layers[::-1]
