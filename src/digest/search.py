@@ -74,6 +74,21 @@ class Ranked(NamedTuple):
     near: Mapping[int, float]
 
 
+class Look:
+    """How deep one must look for the ``wanted`` best papers that pass a query's filters; what one side of a
+    search has learned of that the next one begins with."""
+
+    def __init__(self, query: Query, wanted: int) -> None:
+        self.query, self.wanted = query, wanted
+        # A few are withdrawn.
+        self.depth = wanted + wanted // 10 if query.window == Window() else 4 * wanted
+
+    def deeper(self, passed: int) -> None:
+        """Look where a little more than enough would be, were all like those of which so many passed."""
+        enough = 5 * self.depth * self.wanted // (4 * max(1, passed))
+        self.depth = min(10 * self.depth, max(2 * self.depth, enough))
+
+
 class Searcher:
     """What answers queries: the database, the indexes beside it, and what encodes a query.
 
@@ -128,16 +143,17 @@ class Searcher:
 
     def rank(self, query: Query, mode: Mode, depth: int = DEPTH) -> Ranked:
         """The best ``depth`` papers of each side, fused."""
-        words = self._by_words(query, depth) if mode != "vectors" else {}
+        look = Look(query, depth)
+        words = self._by_words(look) if mode != "vectors" else {}
         if self._vectors is None or mode == "words" or not query.meaning:
             return Ranked(fuse(words, {}), frozenset(words), {})
         vector = self._encode(query.meaning)
-        near = self._by_meaning(vector, query, depth)
+        near = self._by_meaning(vector, look)
         cosines = self._with_cosines(near, words, vector)
         fused = fuse(words, cosines)
         if mode == "both" and self._words and words and len(query.terms) <= MOST_TERMS:
             best = self._archive.papers([number for number, _ in fused[:FEEDBACK]])
-            wider = self._by_words(query, depth, best)
+            wider = self._by_words(look, best)
             cosines = self._with_cosines(cosines, wider, vector)
             fused = fuse(wider, cosines)
         return Ranked(fused, frozenset(words), cosines)
@@ -147,7 +163,7 @@ class Searcher:
         _, vectors = self._archive.vectors(self._model, [number])
         if not len(vectors):
             return []
-        near = self._by_meaning(vectors[0], query, k + SPARE)
+        near = self._by_meaning(vectors[0], Look(query, k + SPARE))
         near.pop(number, None)
         best = list(near.items())[:k]
         papers = self._archive.papers([found for found, _ in best])
@@ -156,7 +172,7 @@ class Searcher:
             for (_, cosine), paper in zip(best, papers, strict=True)
         ]
 
-    def _by_words(self, query: Query, depth: int, like: Sequence[Paper] = ()) -> dict[int, float]:
+    def _by_words(self, look: Look, like: Sequence[Paper] = ()) -> dict[int, float]:
         """The best papers by words, with their scores; what papers ``like`` it say ranks too."""
         from digest.inverted import Damaged
 
@@ -164,12 +180,12 @@ class Searcher:
         if words is not None:
             try:
                 feedback = words.relevance_model(like) if like else None
-                return self._passing(partial(_best_by_words, words, query, feedback), query, depth)
+                return self._passing(partial(_best_by_words, words, look.query, feedback), look)
             except Damaged:
                 self._words = None
-        return dict(self._archive.words(query, depth))
+        return dict(self._archive.words(look.query, look.wanted))
 
-    def _by_meaning(self, vector: FloatVector, query: Query, depth: int) -> dict[int, float]:
+    def _by_meaning(self, vector: FloatVector, look: Look) -> dict[int, float]:
         index = self._vectors
         assert index is not None
 
@@ -178,25 +194,21 @@ class Searcher:
             numbers = self._archive.papers_with_texts(list(cosines))
             return {number: cosines[text] for number, text in numbers}, k >= len(index)
 
-        return self._passing(nearest, query, depth)
+        return self._passing(nearest, look)
 
-    def _passing(
-        self, find: Callable[[int], tuple[dict[int, float], bool]], query: Query, wanted: int
-    ) -> dict[int, float]:
+    def _passing(self, find: Callable[[int], tuple[dict[int, float], bool]], look: Look) -> dict[int, float]:
         """The best that pass a query's filters: looks deeper until enough have, or these are all.
 
         ``find`` gives so many with their scores, best first, and whether there are no more.
         """
-        depth = wanted + wanted // 10 if query.window == Window() else 4 * wanted  # a few are withdrawn
         while True:
-            found, all_there = find(depth)
-            passed = self._archive.passing(list(found), query)
+            found, all_there = find(look.depth)
+            passed = self._archive.passing(list(found), look.query)
             if self._among is not None:
                 passed = [number for number in passed if number in self._among]
-            if len(passed) >= wanted or all_there:
-                return {number: found[number] for number in passed[:wanted]}
-            # A little more than so many would hold enough, were the others like these.
-            depth = min(10 * depth, max(2 * depth, 5 * depth * wanted // (4 * max(1, len(passed)))))
+            if len(passed) >= look.wanted or all_there:
+                return {number: found[number] for number in passed[: look.wanted]}
+            look.deeper(len(passed))
 
     def _with_cosines(
         self, near: Mapping[int, float], others: Mapping[int, float], vector: FloatVector

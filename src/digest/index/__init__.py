@@ -89,7 +89,7 @@ class VectorIndex:
         """How many candidates the k nearest are among."""
         if self._files.label.kind == "exact":
             return k
-        return max(500, 5 * k) if self._fast else max(2000, 10 * k, len(self) // 200)
+        return max(500, min(5 * k, 2 * k + 700)) if self._fast else max(2000, 10 * k, len(self) // 200)
 
     def _finder(self, files: Files) -> Candidates | None:
         """What finds candidates; None where all are compared."""
