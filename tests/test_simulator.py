@@ -6,18 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from digest import delivery
 from digest.app import App
-from digest.errors import Refused
 from digest.sources.oai import Oai
 from digest.store import Store
+from planted import an_unclear_answer_is_taken_for_a_failure, nothing_is_marked_before_it_is_sent
 from simulator.life import Life
 from simulator.oracle import Violation
 from soak_simulate import lived
@@ -47,26 +45,6 @@ def test_a_seed_brings_a_life_back_to_the_letter_in_another_process() -> None:
 
 
 # Planted mistakes: each is found within a few lives.
-
-
-def nothing_is_marked_before_it_is_sent(patch: pytest.MonkeyPatch) -> None:
-    real = Store.claim_delivery
-
-    def claim(store: Store, channel: str, now: datetime, *more: Any, **named: Any) -> Any:
-        claimed = real(store, channel, now, *more, **named)
-        if claimed is not None:
-            store.set_delivery_state(claimed.id, ("sending",), "queued", now)
-        return claimed
-
-    def record(store: Store, id_: int, state: Any, now: datetime, **_: Any) -> None:
-        store.set_delivery_state(id_, ("queued",), state, now)
-
-    patch.setattr(Store, "claim_delivery", claim)
-    patch.setattr(Store, "record_delivery", record)
-
-
-def an_unclear_answer_is_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(delivery, "state_after", lambda error: "failed" if isinstance(error, Refused) else "queued")
 
 
 def a_harvest_begins_where_the_last_one_ended(patch: pytest.MonkeyPatch) -> None:

@@ -27,30 +27,10 @@ from digest.errors import DeliveryError, Paused, Refused, Uncertain
 from digest.store import Store, outbox
 from digest.types import Part
 from outbox import EDITOR, office, png
+from planted import an_unclear_answer_is_taken_for_a_failure, nothing_is_marked_before_it_is_sent
 from reviewing import SECOND, STRANGER
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-
-
-def an_unclear_answer_is_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
-    """As most bots do: time-out, try again."""
-    patch.setattr(delivery, "state_after", lambda error: "failed" if isinstance(error, Refused) else "queued")
-
-
-def nothing_is_marked_before_it_is_sent(patch: pytest.MonkeyPatch) -> None:
-    real = Store.claim_delivery
-
-    def claim(store: Store, channel: str, now: datetime, *more: Any, **named: Any) -> Any:
-        claimed = real(store, channel, now, *more, **named)
-        if claimed is not None:
-            store.set_delivery_state(claimed.id, ("sending",), "queued", now)
-        return claimed
-
-    def record(store: Store, id_: int, state: Any, now: datetime, **_: Any) -> None:
-        store.set_delivery_state(id_, ("queued",), state, now)
-
-    patch.setattr(Store, "claim_delivery", claim)
-    patch.setattr(Store, "record_delivery", record)
 
 
 def what_was_being_sent_is_queued_at_start(patch: pytest.MonkeyPatch) -> None:
