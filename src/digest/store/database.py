@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from digest.errors import StoreError
 from digest.store import sqlite
+from digest.store.closing import Closing
 from digest.store.feedback import FeedbackStore
 from digest.store.followups import FollowUpStore
 from digest.store.health import HealthStore
@@ -38,6 +38,7 @@ class Store(
     FollowUpStore,
     RunStore,
     HealthStore,
+    Closing,
 ):
     """An open database, to be used as a context manager or closed."""
 
@@ -100,14 +101,6 @@ class Store(
     def close(self) -> None:
         """Give all connections back."""
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _server(url: str, *, readonly: bool, busy_timeout: float | None) -> Postgres:

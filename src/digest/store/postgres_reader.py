@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import log
-from types import TracebackType
 from typing import Any, Self
 
 import msgspec
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from sqlalchemy import text
 
 from digest.query import Query, Term
+from digest.store.closing import Closing
 from digest.store.database import Store
 from digest.types import Paper, Window, WordChange
 
@@ -30,7 +30,7 @@ _LABELS = {"title": "A", "abstract": "B", "authors": "C"}
 _PAGE = 4096
 
 
-class ServerReader:
+class ServerReader(Closing):
     """The archive of a server, read; a context manager. Threads may share it."""
 
     def __init__(self, store: Store) -> None:
@@ -44,14 +44,6 @@ class ServerReader:
     def close(self) -> None:
         """Give all connections back."""
         self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Words.
 

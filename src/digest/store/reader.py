@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from digest.data import data_dir
 from digest.query import Query, Term
+from digest.store.closing import Closing
 from digest.store.refusals import one_line_errors
 from digest.types import Paper, Window, WordChange
 
@@ -32,7 +32,7 @@ queries made of expert lists' headings, those from 5 did best."""
 _PRAGMAS = ("query_only=ON", "cache_size=-65536", "mmap_size=0")
 
 
-class Reader:
+class Reader(Closing):
     """An open database, read; a context manager. Threads may share it: they ask in turn."""
 
     def __init__(self, connection: sqlite3.Connection, file: Path | None) -> None:
@@ -78,14 +78,6 @@ class Reader:
     def close(self) -> None:
         """Give the file back."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Words.
 
