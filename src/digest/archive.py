@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -214,10 +214,3 @@ def unit_rows(matrix: csr_matrix) -> csr_matrix:
 
     length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return (diags(1 / np.where(length == 0, 1, length)) @ matrix).tocsr().astype(np.float32)
-
-
-def rank_share(values: Any) -> NDArray[np.float64]:
-    """Per value the share of the values that are at least as high, ties shared: 1/n to 1."""
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(-np.asarray(values), method="average") / len(values))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import log
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -35,11 +35,6 @@ class ServerReader(Closing):
 
     def __init__(self, store: Store) -> None:
         self._store = store
-
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """The archive of a URL, not changed. Raises as `Store.open` does."""
-        return cls(Store.open(url, readonly=True))
 
     def close(self) -> None:
         """Give all connections back."""
