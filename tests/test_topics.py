@@ -134,7 +134,7 @@ def test_a_person_judges_a_paper_by_any_form_of_its_id_and_takes_it_back(app: Ap
     assert app.store.opinions("unlearning") == {paper: "like"}
     topics.judge(app, "unlearning", paper, None)
     assert app.store.opinions("unlearning") == {}
-    assert [each.opinion for each in topics.feedback(app, "unlearning")] == ["like", None]
+    assert [each.opinion for each in topics.feedback(app, "unlearning")[-2:]] == ["like", None]
     assert "taken back" in report.feedback(topics.feedback(app, "unlearning"))
 
 
