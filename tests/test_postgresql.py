@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from digest.actions import stores
+from digest import config
+from digest.actions import operations, stores
+from digest.app import App
 from digest.errors import DigestError, StoreError, TryAgain, UsageError
 from digest.query import read
 from digest.store import Store
@@ -452,11 +454,18 @@ def test_the_commands_speak_of_the_server_without_its_password(
         assert "hunter2" not in one.stdout + one.stderr
 
 
+def test_the_database_of_a_server_has_its_size_in_the_figures_and_takes_no_disk_here(
+    there: Archive, tmp_path: Path
+) -> None:
+    with App(config.load(None, tmp_path, {"DIGEST_DATABASE": there.url}), NOW, quiet=True) as app:
+        health = operations.health(app)
+    assert health.database == there.store.size() > 1 << 20
+    assert health.room.database == 0
+
+
 def test_the_variable_of_another_programs_database_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from digest import config
-
     for url in ("postgres://me@db/x", "postgresql://me@db/x"):
         assert config.load(None, tmp_path, {"DATABASE_URL": url}).database.startswith("sqlite")
     ours_ = {"DATABASE_URL": "postgresql+psycopg://me@db/x", "DIGEST_DATABASE": "postgresql://me@other/x"}
