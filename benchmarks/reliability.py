@@ -34,6 +34,8 @@ DAYS = f"{SHARED}/days-2026-05-01_2026-07-05.json"
 FOLDER = ROOT / "build/reliability"
 GRACE = 90.0
 """Seconds for what a soak has begun; tests that know no time are cut off after them."""
+WEEK = 7 * 24 * 60.0
+"""Minutes; no wait of Python's may be longer than 24 days."""
 TWO_THOUSAND = "--days 30 --kills 2000 --posts 45 --rate 0.01 --shards 10"
 PYTEST = "-m pytest -q --no-header -p no:cacheprovider"
 
@@ -279,7 +281,7 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", metavar="ROW")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--again", action="store_true", help="also what has a result")
-    parser.add_argument("--minutes", type=float, default=1e6, help="for all of it")
+    parser.add_argument("--minutes", type=float, default=WEEK, help="for all of it")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     results = msgspec.json.decode(RESULTS.read_bytes(), type=dict[str, Result]) if RESULTS.exists() else {}
