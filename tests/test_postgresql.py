@@ -22,8 +22,10 @@ from digest.actions import operations, stores
 from digest.app import App
 from digest.errors import DigestError, StoreError, TryAgain, UsageError
 from digest.query import read
+from digest.search import FEW, Searcher
 from digest.store import Store
 from digest.store import tables as ours
+from digest.store.near import ServerIndex
 from digest.store.papers import text_hash
 from digest.types import Turn
 from newsroom import Command
@@ -234,6 +236,26 @@ def test_the_nearest_by_the_index_are_those_by_comparing_all(there: Archive) -> 
     assert "ix_near_" in plan
 
 
+def test_where_few_pass_the_filters_these_alone_are_compared(there: Archive) -> None:
+    """Else all vectors of a large archive would come over the network."""
+
+    class Shallow(ServerIndex):
+        def nearest(self, vector: Any, k: int) -> dict[bytes, float]:
+            assert k <= FEW
+            return super().nearest(vector, k)
+
+    papers = [paper(n, categories=("cs.LG",) if n % 500 else ("math.CO",)) for n in range(1, FEW + 600)]
+    there.store.add_papers("oai", page(*papers), NOW)
+    there.store.ensure_model(MODEL, 2)
+    there.store.add_vectors(MODEL, rows(*range(1, FEW + 600)))
+    asked = np.array([1, 0], np.float32)
+    searcher = Searcher(reading(there.store), None, Shallow(there.store, MODEL), MODEL, lambda _: asked)
+    hits = searcher.search(read("paper cat:math.CO"), 9, "vectors").hits
+    wanted = {paper(n).id for n in range(500, FEW + 600, 500)}
+    assert {hit.id for hit in hits} == wanted
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
 def test_a_damaged_index_of_vectors_is_found_and_made_anew(there: Archive) -> None:
     fill(there.store)
     there.by_hand("DELETE FROM near WHERE number < 10")
@@ -358,6 +380,9 @@ def test_an_archive_moved_there_and_back_is_the_same_and_goes_on(
     index = there.store.near(MODEL)
     assert index is not None
     assert len(index) == 29
+    with there.store._reading() as connection:  # the planner knows the tables
+        known = text("SELECT reltuples FROM pg_class WHERE oid = 'digest.paper'::regclass")
+        assert connection.scalar(known) > 0
 
 
 def test_an_archive_that_is_there_is_never_written_over(here: Archive, there: Archive) -> None:

@@ -29,6 +29,7 @@ FloatVector = npt.NDArray[np.float32]
 
 DEPTH = 200  # answers taken from each side before they are fused
 SPARE = 10  # neighbours more than asked for: the paper itself, and what is withdrawn
+FEW = 2_000  # papers that pass a query's filters; so few are compared one by one, and the index is left alone
 MEANING = 0.4  # the share of the cosine
 FEEDBACK = 10  # papers of the first answer whose abstracts are looked at
 MOST_TERMS = 8  # of a query that is still widened by feedback
@@ -190,11 +191,19 @@ class Searcher:
         assert index is not None
 
         def nearest(k: int) -> tuple[dict[int, float], bool]:
+            if k > FEW and len(few := self._archive.newest(look.query, FEW + 1)) <= FEW:
+                return self._compared(few, vector), True
             cosines = index.nearest(vector, min(k, len(index)))
             numbers = self._archive.papers_with_texts(list(cosines))
             return {number: cosines[text] for number, text in numbers}, k >= len(index)
 
         return self._passing(nearest, look)
+
+    def _compared(self, numbers: Sequence[int], vector: FloatVector) -> dict[int, float]:
+        """The cosines of those of these papers that have a vector, nearest first."""
+        there, vectors = self._archive.vectors(self._model, numbers)
+        cosines = (vectors @ vector).tolist() if there else []
+        return dict(sorted(zip(there, cosines, strict=True), key=lambda item: -item[1]))
 
     def _passing(self, find: Callable[[int], tuple[dict[int, float], bool]], look: Look) -> dict[int, float]:
         """The best that pass a query's filters: looks deeper until enough have, or these are all.
@@ -215,9 +224,7 @@ class Searcher:
     ) -> dict[int, float]:
         """The cosines of the nearest and of others that have a vector."""
         numbers = [number for number in others if number not in near]
-        there, vectors = self._archive.vectors(self._model, numbers)
-        cosines = (vectors @ vector).tolist() if there else []
-        return {**near, **dict(zip(there, cosines, strict=True))}
+        return {**near, **self._compared(numbers, vector)}
 
 
 def _best_by_words(
