@@ -35,7 +35,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
     kind: Literal["uncertain", "failed", "paused", "run", "unembedded", "alarm"]
     count: int = 1
     where: str = ""
-    said: str = ""
+    said: tuple[str, ...] = ()
     posts: tuple[int, ...] = ()
 
 
@@ -122,7 +122,7 @@ def _of_deliveries(undone: Sequence[Delivery]) -> list[Trouble]:
             kind=state,
             count=len(those),
             where=", ".join(dict.fromkeys(one.channel for one in those)),
-            said=next((one.error for one in those if one.error), ""),
+            said=tuple(one.error for one in those if one.error)[:1],
             posts=tuple(dict.fromkeys(one.post for one in those)),
         )
         for state in states
@@ -133,7 +133,7 @@ def _of_deliveries(undone: Sequence[Delivery]) -> list[Trouble]:
 def _of_channels(app: App) -> list[Trouble]:
     chats = {name: one.chat for name, one in app.settings.channels.items() if one.chat}
     pauses: list[Pause | None] = [app.store.pause(name, chat) for name, chat in chats.items()]
-    return [Trouble(kind="paused", where=one.channel, said=one.reason) for one in pauses if one]
+    return [Trouble(kind="paused", where=one.channel, said=(one.reason,)) for one in pauses if one]
 
 
 def _of_runs(runs: Sequence[Run]) -> list[Trouble]:
@@ -142,9 +142,7 @@ def _of_runs(runs: Sequence[Run]) -> list[Trouble]:
         Trouble(
             kind="run",
             where=run.command,
-            said=" ".join(
-                note for stage in (run.report.stages if run.report else ()) for note in stage.notes
-            ),
+            said=tuple(note for stage in (run.report.stages if run.report else ()) for note in stage.notes),
         )
         for run in failed
     ]
