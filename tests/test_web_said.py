@@ -139,7 +139,14 @@ def test_a_line_is_known_again_with_what_was_put_in() -> None:
     assert said("no such sentence", "ru") is None
     assert said(
         "post 3: “Привет”: Bad Request: can't parse entities: Unexpected end tag at byte offset 7", "zh"
-    ) == ("帖子 3：“Привет”：Telegram 无法解析标记：结束标签没有对应的开始标签（第 7 字节）")
+    ) == ("推文 3：“Привет”：Telegram 无法解析标记：结束标签没有对应的开始标签（第 7 字节）")
+
+
+def test_a_sentence_is_read_by_those_that_account_for_most_of_it() -> None:
+    told = (
+        "post 9 was changed meanwhile: it is version 2 now, not 1; digest posts diff 9 shows what has changed"
+    )
+    assert said(told, "zh") == "推文 9 已被他人修改：现在是第 2 版，而不是第 1 版。改动见历史记录"
 
 
 def test_days_and_counted_things_within_a_line_are_said_too() -> None:

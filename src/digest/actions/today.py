@@ -66,6 +66,8 @@ def today(app: App, day: date | None = None) -> Today:
     why_empty = gap(now, newest)
     runs = app.store.runs(1)
     undone = app.store.deliveries(states=("queued", "sending", "uncertain", "failed"))
+    drafts = tuple(app.store.posts(state="draft", bare=True))
+    undecided = {one.id for one in drafts}
     return Today(
         today=now,
         day=shown,
@@ -73,8 +75,8 @@ def today(app: App, day: date | None = None) -> Today:
         why_empty=why_empty,
         counts=_counts(app, shown),
         found=tuple(_found(app, shown)),
-        drafts=tuple(app.store.posts(state="draft", bare=True)),
-        queued=sum(one.state == "queued" for one in undone),
+        drafts=drafts,
+        queued=sum(one.state == "queued" and one.post not in undecided for one in undone),
         proposed=_proposed(app),
         trouble=(*_of_deliveries(undone), *_of_channels(app), *_of_runs(runs), *_of_archive(app, why_empty)),
         last_run=runs[0] if runs else None,

@@ -136,6 +136,8 @@ def edit(visit: Visit) -> Response:
     except (InputError, UsageError) as error:
         draft = Draft(given.papers, given.text, str(error).splitlines())
         return _page(visit, posts.find(visit.app, number), draft, status=422)
+    if done.post.version != given.version:
+        visit.site.notes.add(visit.session, visit.t("posts.told_saved", n=done.post.version))
     for note in done.notes:
         visit.site.notes.add(visit.session, visit.said(note))
     return visit.to(f"/posts/{number}")

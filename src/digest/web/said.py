@@ -32,33 +32,43 @@ def sentences() -> tuple[Mapping[str, str], ...]:
     return tuple(tomllib.loads(FILE.read_text("utf-8"))["said"])
 
 
-def said(text: str, language: Language, depth: int = _DEPTH) -> str | None:
+def said(text: str, language: Language) -> str | None:
     """A line in a language; None where only its English is known."""
-    if language == "en" or len(text) > LONGEST or not depth:
+    if language == "en" or len(text) > LONGEST:
         return None
-    for pattern, sentence in _patterns(language):
+    return _read(text, language, _DEPTH)[1]
+
+
+def _read(text: str, language: Language, depth: int) -> tuple[int, str | None]:
+    """A line in a language by the sentences that account for most of it, and for how many characters."""
+    best: tuple[int, str | None] = 0, None
+    for pattern, own, sentence in _patterns(language) if depth else ():
         if found := pattern.fullmatch(text):
             held = {name: _held(value, language, depth - 1) for name, value in found.groupdict().items()}
-            return sentence.format(**held)
-    return None
+            known = own + sum(number for number, _ in held.values())
+            if known > best[0]:
+                best = known, sentence.format(**{name: value for name, (_, value) in held.items()})
+    return best
 
 
-def _held(value: str, language: Language, depth: int) -> str:
+def _held(value: str, language: Language, depth: int) -> tuple[int, str]:
     """What a sentence holds: a day, another sentence, counted things, or what is the same everywhere."""
     if day := _DAY.fullmatch(value):
         with suppress(ValueError):
-            return words(language).day(date.fromisoformat(day[1]))
-    if whole := said(value, language, depth):
-        return whole
-    counted = _COUNTED.sub(lambda found: said(found[0], language, depth) or found[0], value)
-    return counted.replace(", ", "，") if language == "zh" and counted != value else counted
+            return 0, words(language).day(date.fromisoformat(day[1]))
+    known, whole = _read(value, language, depth)
+    if whole:
+        return known, whole
+    counted = _COUNTED.sub(lambda found: _read(found[0], language, depth)[1] or found[0], value)
+    return 0, counted.replace(", ", "，") if language == "zh" and counted != value else counted
 
 
 @cache
-def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """What each sentence looks like in English, and the sentence; those that say most themselves first."""
-    known = sorted(sentences(), key=lambda one: -len(re.sub(r"\{\w+\}", "", one["en"])))
-    return tuple((_pattern(one["en"]), one[language]) for one in known)
+def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], int, str], ...]:
+    """What each sentence looks like in English, how many characters it says itself, and the sentence."""
+    return tuple(
+        (_pattern(one["en"]), len(re.sub(r"\{\w+\}", "", one["en"])), one[language]) for one in sentences()
+    )
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
