@@ -191,7 +191,7 @@ def _wants(app: App) -> Iterator[str]:
         doctor.last_run(app.now, store.last_runs().get("run")),
     ]
     for one in checks:
-        if one.level == "wrong" or (one.level == "note" and one.name == "backlog"):
+        if one.level == "wrong" or (one.level == "note" and one.name in ("backlog", "last batch")):
             yield f"{one.name}: {one.text} → {one.advice.removeprefix('then: ')}"
 
 

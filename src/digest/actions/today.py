@@ -35,7 +35,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
     kind: Literal["uncertain", "failed", "paused", "run", "unembedded", "alarm"]
     count: int = 1
     where: str = ""
-    said: str = ""
+    said: tuple[str, ...] = ()
     posts: tuple[int, ...] = ()
 
 
@@ -66,6 +66,8 @@ def today(app: App, day: date | None = None) -> Today:
     why_empty = gap(now, newest)
     runs = app.store.runs(1)
     undone = app.store.deliveries(states=("queued", "sending", "uncertain", "failed"))
+    drafts = tuple(app.store.posts(state="draft", bare=True))
+    undecided = {one.id for one in drafts}
     return Today(
         today=now,
         day=shown,
@@ -73,8 +75,8 @@ def today(app: App, day: date | None = None) -> Today:
         why_empty=why_empty,
         counts=_counts(app, shown),
         found=tuple(_found(app, shown)),
-        drafts=tuple(app.store.posts(state="draft", bare=True)),
-        queued=sum(one.state == "queued" for one in undone),
+        drafts=drafts,
+        queued=sum(one.state == "queued" and one.post not in undecided for one in undone),
         proposed=_proposed(app),
         trouble=(*_of_deliveries(undone), *_of_channels(app), *_of_runs(runs), *_of_archive(app, why_empty)),
         last_run=runs[0] if runs else None,
@@ -122,7 +124,7 @@ def _of_deliveries(undone: Sequence[Delivery]) -> list[Trouble]:
             kind=state,
             count=len(those),
             where=", ".join(dict.fromkeys(one.channel for one in those)),
-            said=next((one.error for one in those if one.error), ""),
+            said=tuple(one.error for one in those if one.error)[:1],
             posts=tuple(dict.fromkeys(one.post for one in those)),
         )
         for state in states
@@ -133,7 +135,7 @@ def _of_deliveries(undone: Sequence[Delivery]) -> list[Trouble]:
 def _of_channels(app: App) -> list[Trouble]:
     chats = {name: one.chat for name, one in app.settings.channels.items() if one.chat}
     pauses: list[Pause | None] = [app.store.pause(name, chat) for name, chat in chats.items()]
-    return [Trouble(kind="paused", where=one.channel, said=one.reason) for one in pauses if one]
+    return [Trouble(kind="paused", where=one.channel, said=(one.reason,)) for one in pauses if one]
 
 
 def _of_runs(runs: Sequence[Run]) -> list[Trouble]:
@@ -142,9 +144,7 @@ def _of_runs(runs: Sequence[Run]) -> list[Trouble]:
         Trouble(
             kind="run",
             where=run.command,
-            said=" ".join(
-                note for stage in (run.report.stages if run.report else ()) for note in stage.notes
-            ),
+            said=tuple(note for stage in (run.report.stages if run.report else ()) for note in stage.notes),
         )
         for run in failed
     ]
