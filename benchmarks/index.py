@@ -145,9 +145,8 @@ def usearch(corpus: Corpus, folder: Path) -> Search:
 
 
 def sqlite_vec(corpus: Corpus, folder: Path) -> Search:
-    import sqlite3
-
     import sqlite_vec
+    from pysqlite3 import dbapi2 as sqlite3  # many a Python's own is built without extensions
 
     database = sqlite3.connect(folder)
     database.enable_load_extension(True)
