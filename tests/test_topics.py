@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import road
 from digest.actions import topics, trends
@@ -48,11 +49,34 @@ def test_a_key_of_the_configuration_is_shown_with_what_it_brings(app: App) -> No
 
 @pytest.mark.parametrize(("corpus", "told"), [(13_400, True), (78_496, False)])
 def test_keys_that_were_measured_on_few_papers_say_so(corpus: int, told: bool) -> None:
-    evidence = KeyEvidence(matches=9, adds=8, verified=7, lower_bound=0.6, contrast=3.0, corpus=corpus)
-    key = Key(
-        topic="xai", text="saliency", normal="saliency", state="proposed", origin="auto", evidence=evidence
-    )
+    key = _proposal("saliency", 0.6, corpus=corpus)
     assert ("Measured on 13,400 papers only" in report.keys([key])) == told
+
+
+def test_of_the_keys_those_in_use_come_first_and_of_the_proposals_the_surest(empty: App) -> None:
+    empty.stage("match")
+    empty.store.propose_keys(
+        [_proposal("saliency", 0.4), _proposal("probing", 0.7), _proposal("lens", 0.4, adds=9)], FRIDAY
+    )
+    topics.decide(empty, "xai", "steering", "active", "")
+    found = topics.keys(empty, "xai", everything=False)
+    assert [key.text for key in found[-4:]] == ["steering", "probing", "lens", "saliency"]
+    assert {key.origin for key in found[:-4]} == {"seed", "adjacent"}
+
+
+def test_a_decision_about_a_key_says_what_it_means() -> None:
+    known = _proposal("saliency", 0.4, adds=7)
+    assert "stands in 9 papers, 7 of them without another key" in report.decided(
+        replace(known, state="active")
+    )
+    assert "digest keys show xai" in report.decided(replace(known, state="active", evidence=None))
+    assert "is not proposed for xai again" in report.decided(replace(known, state="rejected"))
+    assert "no key of xai any more" in report.decided(replace(known, state="retired"))
+
+
+def _proposal(text: str, bound: float, *, adds: int = 8, corpus: int = 99_000) -> Key:
+    told = KeyEvidence(matches=9, adds=adds, verified=7, lower_bound=bound, contrast=3.0, corpus=corpus)
+    return Key(topic="xai", text=text, normal=text, state="proposed", origin="auto", evidence=told)
 
 
 def test_a_key_that_is_not_there_names_the_nearest(app: App) -> None:

@@ -31,6 +31,7 @@ FloatVector = npt.NDArray[np.float32]
 
 DEPTH = 200  # answers taken from each side before they are fused
 ENOUGH = 0.75  # of what is wanted, where filters hold some back: the rest can cost as much again
+FEW = 2_000  # papers that pass a query's filters; so few are compared one by one, and the index is left alone
 MEANING = 0.45  # the share of the cosine
 BEST = 10  # papers of the first answer that the query's vector moves towards,
 MOVED = 0.4  # by this share
@@ -196,11 +197,19 @@ class Searcher:
         assert index is not None
 
         def nearest(k: int) -> tuple[dict[int, float], bool]:
+            if k > FEW and len(few := self._archive.newest(look.query, FEW + 1)) <= FEW:
+                return self._compared(few, vector), True
             cosines = index.nearest(vector, min(k, len(index)))
             numbers = self._archive.passing_texts(list(cosines), look.query)
             return {number: cosines[text] for number, text in numbers}, k >= len(index)
 
         return self._passing(nearest, look)
+
+    def _compared(self, numbers: Sequence[int], vector: FloatVector) -> dict[int, float]:
+        """The cosines of those of these papers that have a vector, nearest first."""
+        there, vectors = self._archive.vectors(self._model, numbers)
+        cosines = (vectors @ vector).tolist() if there else []
+        return dict(sorted(zip(there, cosines, strict=True), key=lambda item: -item[1]))
 
     def _passing(self, find: Callable[[int], tuple[dict[int, float], bool]], look: Look) -> dict[int, float]:
         """The best that pass a query's filters: looks deeper until enough have, or these are all.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from msgspec import Struct
 
@@ -15,7 +15,19 @@ from digest.corpus import configured_keys, known_keys
 from digest.days import new_york_day
 from digest.errors import InputError, UsageError
 from digest.phrases import normalise
-from digest.types import Feedback, Key, KeyState, Language, Match, Opinion, Paper, Post, Recall, Topic
+from digest.types import (
+    Feedback,
+    Key,
+    KeyState,
+    Language,
+    Match,
+    Opinion,
+    Origin,
+    Paper,
+    Post,
+    Recall,
+    Topic,
+)
 from digest.why import Posted, Record, Why
 from digest.yields import KeyStory, Overview, Yield
 
@@ -31,9 +43,15 @@ FLOOR = 0.5
 
 
 def keys(app: App, topic: str, *, everything: bool) -> list[Key]:
-    """The keys of a topic: active and proposed, or all."""
+    """The keys of a topic: active and proposed, or all; in use first, and of proposals the surest."""
     states: tuple[KeyState, ...] | None = None if everything else ("active", "proposed")
-    return app.store.keys(app.topic(topic).name, states=states)
+    return sorted(app.store.keys(app.topic(topic).name, states=states), key=_place)
+
+
+def _place(key: Key) -> tuple[int, int, float, int, str]:
+    told = key.evidence
+    sure = (-told.lower_bound, -told.adds) if told else (-1.0, 0)
+    return get_args(KeyState).index(key.state), get_args(Origin).index(key.origin), *sure, key.text
 
 
 def propose(app: App, topic: str) -> list[Key]:

@@ -36,6 +36,25 @@ def proposed(found: Sequence[Key]) -> str:
     return textwrap.fill(told, WIDTH)
 
 
+def decided(key: Key) -> str:
+    """What a person's decision about a key means from now on."""
+    told = key.evidence
+    brings = (
+        f"It stands in {told.matches:,} papers, {told.adds:,} of them without another key of the topic"
+        if told
+        else f"What it brings: digest keys show {key.topic} {key.text}"
+    )
+    means = {
+        "active": f'"{key.text}" is a key of {key.topic} now. {brings}. The next run counts it; digest keys '
+        f"retire {key.topic} {key.text} ends that.",
+        "rejected": f'"{key.text}" is not proposed for {key.topic} again, nor is a key that finds the same '
+        f"papers; digest keys accept {key.topic} {key.text} takes that back.",
+        "retired": f'"{key.text}" is no key of {key.topic} any more, nor proposed again; digest keys '
+        f"accept {key.topic} {key.text} takes that back.",
+    }
+    return textwrap.fill(means[key.state], WIDTH)
+
+
 def _caution(found: Sequence[Key]) -> list[str]:
     """What is to be said of keys that were measured on few papers."""
     corpus = max((key.evidence.corpus for key in found if key.evidence), default=FEW_PAPERS)
