@@ -68,6 +68,7 @@ def test_days_and_moments_are_written_as_the_language_does() -> None:
     assert words("zh").day(date(2026, 7, 3), "full") == "2026年7月3日星期五"
     late = datetime(2026, 7, 3, 21, 5, tzinfo=UTC)
     assert words("en").moment(late) == "3 Jul 2026, 21:05 UTC"
+    assert words("zh").moment(late) == "2026年7月3日 21:05 UTC"
     assert words("en").moment(late, "Europe/Moscow") == "4 Jul 2026, 00:05 Europe/Moscow"
 
 

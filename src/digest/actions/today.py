@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from digest.actions import sending
 from digest.days import Gap, gap, new_york_day
 from digest.types import Delivery, Match, Paper, Pause, Post, Run, Topic
 
@@ -65,9 +66,7 @@ def today(app: App, day: date | None = None) -> Today:
     shown = day or (min(newest, now) if newest else now)
     why_empty = gap(now, newest)
     runs = app.store.runs(1)
-    undone = app.store.deliveries(states=("queued", "sending", "uncertain", "failed"))
-    drafts = tuple(app.store.posts(state="draft", bare=True))
-    undecided = {one.id for one in drafts}
+    undone = sending.outbox(app, everything=False)
     return Today(
         today=now,
         day=shown,
@@ -75,8 +74,8 @@ def today(app: App, day: date | None = None) -> Today:
         why_empty=why_empty,
         counts=_counts(app, shown),
         found=tuple(_found(app, shown)),
-        drafts=drafts,
-        queued=sum(one.state == "queued" and one.post not in undecided for one in undone),
+        drafts=tuple(app.store.posts(state="draft", bare=True)),
+        queued=sum(one.state == "queued" for one in undone),
         proposed=_proposed(app),
         trouble=(*_of_deliveries(undone), *_of_channels(app), *_of_runs(runs), *_of_archive(app, why_empty)),
         last_run=runs[0] if runs else None,

@@ -125,9 +125,9 @@ def _shown(t: Words, name: str, value: object) -> object:
         return t.day(value)
     if isinstance(value, float):
         return t.share(value) if name == "share" else t.decimal(value)
-    word = f"paper.{name}_{value}"
-    if t.has(word):
-        return t(word)
+    for word in (f"paper.{name}_{value}", f"posts.{name}_{value}"):
+        if t.has(word):
+            return t(word)
     return said(value, t.language) or readable(value) if isinstance(value, str) else value
 
 

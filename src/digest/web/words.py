@@ -99,7 +99,8 @@ class Words:
     def moment(self, value: datetime, zone: str = "UTC") -> str:
         """A moment in a time zone, to the minute."""
         local = value.astimezone(ZoneInfo(zone))
-        return f"{self.day(local.date())}, {local:%H:%M} {zone}"
+        between = " " if self.language == "zh" else ", "
+        return f"{self.day(local.date())}{between}{local:%H:%M} {zone}"
 
 
 # Babel takes 0.1 ms for each, and a page has hundreds.
