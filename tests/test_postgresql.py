@@ -198,6 +198,10 @@ def test_a_querys_filters_are_those_of_a_file(there: Archive) -> None:
             query = read(asked)
             numbers = list(range(1, 40))
             assert reading(there.store).passing(numbers, query) == reading(file).passing(numbers, query)
+            texts = [text_hash(one.text) for one in reading(file).papers(numbers)]
+            passing = reading(file).passing_texts(texts, query)
+            assert reading(there.store).passing_texts(texts, query) == passing
+            assert {number for number, _ in passing} == set(reading(file).passing(numbers, query))
             assert reading(there.store).newest(query, 5) == reading(file).newest(query, 5)
 
 
