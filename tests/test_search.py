@@ -115,6 +115,8 @@ MODEL = "model"
 class Same:
     """An index of the vectors that stand in a database, compared one by one."""
 
+    far = False
+
     def __init__(self, vectors: dict[bytes, FloatVector]) -> None:
         self.vectors, self.asked = vectors, list[int]()
 

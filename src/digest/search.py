@@ -31,7 +31,7 @@ FloatVector = npt.NDArray[np.float32]
 
 DEPTH = 200  # answers taken from each side before they are fused
 ENOUGH = 0.75  # of what is wanted, where filters hold some back: the rest can cost as much again
-FEW = 2_000  # papers that pass a query's filters; so few are compared one by one, and the index is left alone
+FEW = 2_000  # papers that pass a query's filters: so few are compared one by one, where vectors come from far
 MEANING = 0.45  # the share of the cosine
 BEST = 10  # papers of the first answer that the query's vector moves towards,
 MOVED = 0.4  # by this share
@@ -60,7 +60,10 @@ class Archive(Protocol):
 
 
 class Nearest(Protocol):
-    """An index of vectors (`digest.index.VectorIndex`, or a server's)."""
+    """An index of vectors (`digest.index.VectorIndex`, or a server's). ``far``: what it finds comes over a
+    network."""
+
+    far: bool
 
     def __len__(self) -> int:
         """How many vectors there are."""
@@ -197,7 +200,7 @@ class Searcher:
         assert index is not None
 
         def nearest(k: int) -> tuple[dict[int, float], bool]:
-            if k > FEW and len(few := self._archive.newest(look.query, FEW + 1)) <= FEW:
+            if index.far and k > FEW and len(few := self._archive.newest(look.query, FEW + 1)) <= FEW:
                 return self._compared(few, vector), True
             cosines = index.nearest(vector, min(k, len(index)))
             numbers = self._archive.passing_texts(list(cosines), look.query)
