@@ -69,6 +69,8 @@ class Soak:
         self.posts = posts
         self.wanted: dict[int, list[str]] = {}
         self.killed = 0
+        self.row = 0  # so many senders were killed one after the other over the same part
+        self.again = Counter[str]()
         self.senders = 0
         self.faulty = 0  # messages that stood there when the faults ended
 
@@ -87,6 +89,7 @@ class Soak:
     def deliver(self, after: float | None = None) -> None:
         """A sender, killed so many seconds after it began."""
         self.senders += 1
+        before = self._in_doubt()
         child = os.fork()
         if not child:
             telegram.READ_TIMEOUT = 0.4
@@ -99,6 +102,19 @@ class Soak:
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         self.killed += os.WIFSIGNALED(status)
+        self._count(before, killed=os.WIFSIGNALED(status))
+
+    def _count(self, before: set[int], *, killed: bool) -> None:
+        """Whether it was killed again, before what an earlier kill had left in doubt was settled."""
+        after = self._in_doubt()
+        self.row = (self.row + 1 if before & after else int(bool(after))) if killed else 0
+        if self.row > 1:
+            self.again["twice" if self.row == 2 else "three times or more"] += 1
+
+    def _in_doubt(self) -> set[int]:
+        """The parts that were being sent when a sender was killed, and that nobody knows of yet."""
+        with Store.open(self.database, readonly=True) as store:
+            return {one.id for one in store.deliveries(states=("sending", "uncertain"))}
 
     def day(self, number: int, kills: int) -> None:
         """Write a day's posts, and more while senders are to be killed: one that has nothing to do ends
@@ -168,6 +184,7 @@ class Came(msgspec.Struct):
     parts: dict[str, int]
     seconds: float
     commit: str = ""
+    again: dict[str, int] = {}
 
 
 def shard(days: int, kills: int, posts: int, rate: float, seed: int) -> Came:
@@ -196,7 +213,8 @@ def shard(days: int, kills: int, posts: int, rate: float, seed: int) -> Came:
         finally:
             server.terminate()
     return Came(
-        days, soak.senders, soak.killed, dict(faults), dict(found), time.monotonic() - began, commit()
+        *(days, soak.senders, soak.killed, dict(faults), dict(found), time.monotonic() - began, commit()),
+        again=dict(soak.again),
     )
 
 
@@ -234,6 +252,7 @@ def main() -> int:
             name: sum(one.parts.get(name, 0) for one in done) for name in (done[-1].parts if done else ())
         },
         seconds=sum(one.seconds for one in done),
+        again=dict(sum((Counter(one.again) for one in done), Counter[str]())),
     )
     print(f"{len(done)} of {given.shards} shards: {_in_words(every)}")
     return int(any(every.parts[name] for name in WRONG) or len(done) < given.shards)
@@ -241,8 +260,9 @@ def main() -> int:
 
 def _in_words(came: Came) -> str:
     parts = ", ".join(f"{number} {name}" for name, number in came.parts.items())
+    again = ", ".join(f"{count} {often}" for often, count in came.again.items()) or "none twice"
     return (
-        f"{came.days} days, {came.killed} of {came.senders} senders killed, "
+        f"{came.days} days, {came.killed} of {came.senders} senders killed (over one part {again}), "
         f"{sum(came.faults.values())} faults {came.faults}: {parts}; {came.seconds:.0f} s"
     )
 

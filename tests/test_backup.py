@@ -134,6 +134,8 @@ def test_an_older_backup_is_replaced_only_when_told_and_by_a_whole_one(home: Pat
     target = tmp_path / "kept.zip"
     save(home, target)
     before = target.read_bytes()
+    with pytest.raises(UsageError, match="/dev/null: is no file; name one"):
+        save(home, Path("/dev/null"), force=True)
     with pytest.raises(UsageError, match="kept.zip: there is a file already; give --force"):
         save(home, target)
     raw = bytearray((home / "digest.sqlite3").read_bytes())

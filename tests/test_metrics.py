@@ -21,6 +21,7 @@ WELL = Health(
     deliveries={"sent": 93},
     backlog=Backlog(unembedded=2),
     room=Room(free=50 << 30, database=66_000_000),
+    database=66_000_000,
     runs={"run": Run(id=1, command="run", as_of=NOW, started=NOW, finished=NOW, report=DONE, exit_code=0)},
     newest_batch=date(2026, 5, 12),
 )
@@ -44,8 +45,15 @@ def test_figures_arrive_as_they_are() -> None:
     assert found["digest_last_run_duration_seconds", "run"] == 3.5
     assert found["digest_newest_batch_timestamp_seconds", ""] == datetime(2026, 5, 12, tzinfo=UTC).timestamp()
     assert found["digest_disk_free_bytes", ""] == 50 << 30
+    assert found["digest_database_bytes", ""] == 66_000_000
     assert found["digest_arxiv_gate_closed", ""] == 0
     assert not [name for name, _ in found if "queued_since" in name or "paused" in name]
+
+
+def test_a_database_on_a_server_has_a_size_and_takes_none_of_the_disk_here() -> None:
+    there = replace(WELL, room=Room(free=2 << 30), database=100 << 30)
+    assert read(there)["digest_database_bytes", ""] == 100 << 30
+    assert metrics.probe(there).ok
 
 
 names = st.text(

@@ -29,6 +29,14 @@ def test_a_trend_is_drawn_a_phone_wide(tmp_path: Path, language: Language) -> No
     assert size(file) == (1080, 1080)
 
 
+def test_a_term_that_fell_out_of_use_is_drawn_from_its_height() -> None:
+    from matplotlib.figure import Figure
+
+    axes, falling = Figure().subplots(), of_counts([80, 84, 82, 3, 2]).said
+    pictures._draw_curve(axes, falling, "red", "said", pictures.HEADROOM * pictures._top(falling))
+    assert list(axes.lines[0].get_xdata()) == [each.year for each in falling.years]
+
+
 def test_dark_is_another_ground(tmp_path: Path) -> None:
     from matplotlib.image import imread
 

@@ -17,11 +17,15 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from digest.actions import stores
+from digest import config
+from digest.actions import operations, stores
+from digest.app import App
 from digest.errors import DigestError, StoreError, TryAgain, UsageError
 from digest.query import read
+from digest.search import FEW, Searcher
 from digest.store import Store
 from digest.store import tables as ours
+from digest.store.near import ServerIndex
 from digest.store.papers import text_hash
 from digest.types import Turn
 from newsroom import Command
@@ -194,6 +198,10 @@ def test_a_querys_filters_are_those_of_a_file(there: Archive) -> None:
             query = read(asked)
             numbers = list(range(1, 40))
             assert reading(there.store).passing(numbers, query) == reading(file).passing(numbers, query)
+            texts = [text_hash(one.text) for one in reading(file).papers(numbers)]
+            passing = reading(file).passing_texts(texts, query)
+            assert reading(there.store).passing_texts(texts, query) == passing
+            assert {number for number, _ in passing} == set(reading(file).passing(numbers, query))
             assert reading(there.store).newest(query, 5) == reading(file).newest(query, 5)
 
 
@@ -230,6 +238,26 @@ def test_the_nearest_by_the_index_are_those_by_comparing_all(there: Archive) -> 
             )
         )
     assert "ix_near_" in plan
+
+
+def test_where_few_pass_the_filters_these_alone_are_compared(there: Archive) -> None:
+    """Else all vectors of a large archive would come over the network."""
+
+    class Shallow(ServerIndex):
+        def nearest(self, vector: Any, k: int) -> dict[bytes, float]:
+            assert k <= FEW
+            return super().nearest(vector, k)
+
+    papers = [paper(n, categories=("cs.LG",) if n % 500 else ("math.CO",)) for n in range(1, FEW + 600)]
+    there.store.add_papers("oai", page(*papers), NOW)
+    there.store.ensure_model(MODEL, 2)
+    there.store.add_vectors(MODEL, rows(*range(1, FEW + 600)))
+    asked = np.array([1, 0], np.float32)
+    searcher = Searcher(reading(there.store), None, Shallow(there.store, MODEL), MODEL, lambda _: asked)
+    hits = searcher.search(read("paper cat:math.CO"), 9, "vectors").hits
+    wanted = {paper(n).id for n in range(500, FEW + 600, 500)}
+    assert {hit.id for hit in hits} == wanted
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
 def test_a_damaged_index_of_vectors_is_found_and_made_anew(there: Archive) -> None:
@@ -356,6 +384,9 @@ def test_an_archive_moved_there_and_back_is_the_same_and_goes_on(
     index = there.store.near(MODEL)
     assert index is not None
     assert len(index) == 29
+    with there.store._reading() as connection:  # the planner knows the tables
+        known = text("SELECT reltuples FROM pg_class WHERE oid = 'digest.paper'::regclass")
+        assert connection.scalar(known) > 0
 
 
 def test_an_archive_that_is_there_is_never_written_over(here: Archive, there: Archive) -> None:
@@ -452,11 +483,18 @@ def test_the_commands_speak_of_the_server_without_its_password(
         assert "hunter2" not in one.stdout + one.stderr
 
 
+def test_the_database_of_a_server_has_its_size_in_the_figures_and_takes_no_disk_here(
+    there: Archive, tmp_path: Path
+) -> None:
+    with App(config.load(None, tmp_path, {"DIGEST_DATABASE": there.url}), NOW, quiet=True) as app:
+        health = operations.health(app)
+    assert health.database == there.store.size() > 1 << 20
+    assert health.room.database == 0
+
+
 def test_the_variable_of_another_programs_database_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from digest import config
-
     for url in ("postgres://me@db/x", "postgresql://me@db/x"):
         assert config.load(None, tmp_path, {"DATABASE_URL": url}).database.startswith("sqlite")
     ours_ = {"DATABASE_URL": "postgresql+psycopg://me@db/x", "DIGEST_DATABASE": "postgresql://me@other/x"}

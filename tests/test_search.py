@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.inverted import open_words
 from digest.query import read
-from digest.search import MEANING, Searcher, fuse
+from digest.search import MEANING, FloatVector, Mode, Searcher, fuse, towards
 from digest.store import Reader, Store
+from digest.store.papers import text_hash
 from digest.types import Page, Paper
 
 HOSTILE = [
@@ -95,3 +99,86 @@ def test_a_paper_without_a_vector_counts_as_the_least_near() -> None:
 
 def test_equal_scores_stand_in_the_order_of_numbers() -> None:
     assert [number for number, _ in fuse({5: 2.0, 2: 2.0}, {})] == [2, 5]
+
+
+def test_a_query_moves_towards_the_best_of_its_first_answer() -> None:
+    query = np.array([1, 0], np.float32)
+    moved = towards(query, np.array([[0, 1], [0, 1]], np.float32))
+    assert np.linalg.norm(moved) == pytest.approx(1)
+    assert 0 < moved[1] < moved[0]
+    assert towards(query, np.empty((0, 2), np.float32)) is query
+
+
+MODEL = "model"
+
+
+class Same:
+    """An index of the vectors that stand in a database, compared one by one."""
+
+    far = False
+
+    def __init__(self, vectors: dict[bytes, FloatVector]) -> None:
+        self.vectors, self.asked = vectors, list[int]()
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def nearest(self, vector: FloatVector, k: int) -> dict[bytes, float]:
+        self.asked.append(k)
+        cosines = {text: float(each @ vector) for text, each in self.vectors.items()}
+        return dict(sorted(cosines.items(), key=lambda one: -one[1])[:k])
+
+
+@contextmanager
+def searching(
+    folder: Path, papers: Sequence[Paper], angles: Sequence[float]
+) -> Iterator[tuple[Searcher, Same]]:
+    """What answers queries over papers whose vectors stand at some angles to the query's."""
+    url = f"sqlite:///{folder}/d.db"
+    vectors = {
+        text_hash(one.text): np.array([np.cos(angle), np.sin(angle)], np.float32)
+        for one, angle in zip(papers, angles, strict=True)
+    }
+    with Store.open(url) as store:
+        store.add_papers("test", Page(tuple(papers), None), datetime(2026, 5, 1, tzinfo=UTC))
+        store.ensure_model(MODEL, 2)
+        store.add_vectors(MODEL, list(vectors.items()))
+    with Reader.open(url) or pytest.fail("not ours") as reader:
+        index = Same(vectors)
+        words = open_words(folder / "index", reader)
+        yield Searcher(reader, words, index, MODEL, lambda _: np.array([1, 0], np.float32)), index
+
+
+def paper(number: int, abstract: str, day: date = date(2026, 5, 1)) -> Paper:
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Paper(
+        id=f"{day:%y%m}.{number:05}", version=1, title=f"Paper {number}", abstract=abstract, authors=("Ann",),
+        categories=("cs.LG",), submitted=moment, updated=moment, announced=day, announce_type="new",
+    )  # fmt: skip
+
+
+def test_of_two_that_are_as_near_the_one_beside_what_holds_the_words_comes_first(tmp_path: Path) -> None:
+    held = [paper(number, "a concept bottleneck") for number in range(1, 6)]
+    others = [paper(6, "on this side"), paper(7, "on that side")]
+    with searching(tmp_path, [*held, *others], [0.5] * 5 + [-0.6, 0.6]) as (searcher, _):
+        answer = searcher.search(read("concept bottleneck"))
+    assert [hit.title for hit in answer.hits[5:]] == ["Paper 7", "Paper 6"]
+    near = [hit.cosine for hit in answer.hits[5:]]
+    assert near == pytest.approx([np.cos(0.6)] * 2, abs=1e-6), "the cosine that is told is the query's own"
+
+
+@pytest.mark.parametrize("mode", ["words", "vectors", "both"])
+def test_as_many_are_found_as_pass_the_filters_however_deep_they_lie(tmp_path: Path, mode: Mode) -> None:
+    new = [paper(number, "a cat and a cat") for number in range(300)]
+    old = [paper(number, "a cat sleeps by the door", date(2020, 5, 1)) for number in range(260)]
+    with searching(tmp_path, [*new, *old], [0.1] * 300 + [0.2] * 260) as (searcher, _):
+        for k in (10, 150, 200, 259):
+            assert len(searcher.search(read("cat year:2020"), k, mode).hits) == k
+        assert len(searcher.search(read("cat year:2020"), 400, mode).hits) == 260
+
+
+def test_one_does_not_look_again_for_the_last_few(tmp_path: Path) -> None:
+    papers = [paper(number, "a cat", date(2026 - number % 5, 5, 1)) for number in range(2000)]
+    with searching(tmp_path, papers, [number / 10_000 for number in range(2000)]) as (searcher, index):
+        assert len(searcher.search(read("cat year:2026"), 10).hits) == 10
+    assert index.asked == [800]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,16 @@ def test_two_writers_at_once_are_each_whole(tmp_path: Path) -> None:
         other.write(b"other")
     assert path.read_bytes() in (b"one", b"other")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_or_a_device_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    """As root, a rename would put a file in the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"words")
+    assert os.read(reader, 9) == b"words"
+    os.close(reader)
+    assert pipe.is_fifo()
+    write_whole(Path(os.devnull), b"words")
+    assert Path(os.devnull).is_char_device()

@@ -168,17 +168,6 @@ def test_no_text_is_an_error(reader: Reader, index: WordIndex, text: str) -> Non
     index.search(read(text), 1)
 
 
-def test_the_best_papers_say_which_words_go_with_a_query(index: WordIndex, reader: Reader) -> None:
-    model = index.relevance_model(reader.papers([1, 2]))
-    assert sum(model.values()) == pytest.approx(1)
-    assert {"unlearn", "forget"} <= model.keys()
-    assert "that" not in model
-    query = read("deleting")
-    assert [number for number, _ in index.search(query, 9)] == [2]
-    assert [number for number, _ in index.search(query, 9, {"unlearn": 1.0})][:2] == [2, 4]
-    assert index.relevance_model([]) == {}
-
-
 # The index beside the database follows it.
 
 

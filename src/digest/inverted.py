@@ -14,28 +14,22 @@ import shutil
 import struct
 import time
 import zlib
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cached_property, lru_cache
-from math import log
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from digest.phrases import STOP_WORDS
 from digest.query import Field, Query, Term
-from digest.types import Paper, WordChange
+from digest.types import WordChange
 
 if TYPE_CHECKING:
     import tantivy
 
 FIELDS: Mapping[Field, float] = {"title": 2.0, "abstract": 1.0, "authors": 0.5}
 """What a word counts in each field. Of 1 to 4 for the title on 131 queries, 2 found most."""
-
-FEEDBACK_TERMS = 16
-OWN_SHARE = 0.6
 
 _LABEL = "meta.json"  # tantivy's: which files make up the index
 _MAGIC = 1337
@@ -70,9 +64,10 @@ class WordIndex:
     def __init__(self, index: tantivy.Index, folder: Path) -> None:
         self._index = index
         self._folder = folder
+        files = [file for file in folder.glob("*.*") if file.name != _LABEL]  # never changed once written
+        self._sizes = [(file, _size(file, gone=0)) for file in files]
         self._searcher = index.searcher()
         self._analyzer = _analyzer()
-        self._idf = lru_cache(100_000)(self._idf_of)  # the same few thousand stems, whatever is asked
 
     @cached_property
     def state(self) -> str:
@@ -82,19 +77,13 @@ class WordIndex:
         form, _, state = str(said).partition(":")
         return state if form == _FORM else ""
 
-    def search(
-        self, query: Query, k: int, feedback: Mapping[str, float] | None = None
-    ) -> list[tuple[int, float]]:
+    def search(self, query: Query, k: int) -> list[tuple[int, float]]:
         """The ``k`` best papers for a query's terms by BM25, that hold what must be there and none of the
-        rest: (row number, score), best first. Its window and ids are not looked at. ``feedback``: stems
-        with weights, which rank beside the terms (see `relevance_model`). Raises Damaged."""
+        rest: (row number, score), best first. Its window and ids are not looked at. Raises Damaged."""
         import tantivy
 
         occur = tantivy.Occur
-        weight = OWN_SHARE / len(query.terms) if feedback else 1.0
-        parts = [(occur.Should, clause) for term in query.terms for clause in self._anywhere(term, weight)]
-        for stem, share in (feedback or {}).items():
-            parts.append((occur.Should, _boosted(self._exactly("abstract", stem), share * (1 - OWN_SHARE))))
+        parts = [(occur.Should, clause) for term in query.terms for clause in self._anywhere(term)]
         if not parts:
             return []
         wanted = tantivy.Query.boolean_query(parts)
@@ -107,23 +96,6 @@ class WordIndex:
             numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
         return [(int(number or 0), score) for number, (score, _) in zip(numbers, hits, strict=True)]
 
-    def relevance_model(self, papers: Sequence[Paper]) -> dict[str, float]:
-        """What the best papers for a query say, stem by stem: weights that sum to 1.
-
-        The relevance model of Lavrenko and Croft (SIGIR 2001) over the papers in the order of their rank,
-        cut to the stems that tell most (probability times idf). Raises Damaged.
-        """
-        model: defaultdict[str, float] = defaultdict(float)
-        for rank, paper in enumerate(papers):
-            stems = self.stems(paper.text)
-            for stem in stems:
-                model[stem] += (1 - rank / (2 * len(papers))) / len(stems)
-        with self._given_up_where_damaged():
-            telling = {stem: share * self._idf(stem) for stem, share in model.items() if _tells(stem)}
-        best = sorted(telling, key=lambda stem: (-telling[stem], stem))[:FEEDBACK_TERMS]
-        total = sum(model[stem] for stem in best) or 1.0
-        return {stem: model[stem] / total for stem in best}
-
     def stems(self, text: str) -> list[str]:
         """A text as the index holds it: small letters, no accents, Porter's stems of English words."""
         return self._analyzer.analyze(text)
@@ -131,8 +103,11 @@ class WordIndex:
     @contextmanager
     def _given_up_where_damaged(self) -> Iterator[None]:
         """tantivy reads without a look at its checksums, and says what it stumbles over as a ValueError or
-        as the panic of its Rust, which is no Exception. What is damaged is made anew by the next crawl."""
+        as the panic of its Rust, which is no Exception. What is damaged is made anew by the next crawl. To
+        read where a mapped file was cut off ends the process (mmap(2), SIGBUS): sizes are looked at first."""
         try:
+            if any(_size(file, gone=size) < size for file, size in self._sizes):
+                raise ValueError("a file was cut short")
             yield
         except BaseException as error:
             if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
@@ -142,20 +117,18 @@ class WordIndex:
                 (self._folder / _LABEL).unlink()
             raise Damaged(str(error)) from error
 
-    def _idf_of(self, stem: str) -> float:
-        there = self._searcher.doc_freq("abstract", stem)
-        return log(1 + (self._searcher.num_docs - there + 0.5) / (there + 0.5))
+    def _anywhere(self, term: Term) -> Iterator[tantivy.Query]:
+        import tantivy
 
-    def _anywhere(self, term: Term, weight: float) -> Iterator[tantivy.Query]:
         for field in FIELDS if term.where == "any" else (term.where,):
             if clause := self._in_field(term, field):
-                yield _boosted(clause, weight * FIELDS[field])
+                yield tantivy.Query.boost_query(clause, FIELDS[field])
 
     def _holding(self, term: Term) -> tantivy.Query:
         """What holds a term, whatever it counts; nothing does where the term has no word."""
         import tantivy
 
-        clauses = list(self._anywhere(term, 1.0))
+        clauses = list(self._anywhere(term))
         any_of = tantivy.Query.boolean_query([(tantivy.Occur.Should, clause) for clause in clauses])
         return tantivy.Query.const_score_query(any_of, 0.0) if clauses else tantivy.Query.empty_query()
 
@@ -243,6 +216,14 @@ def _opened(folder: Path) -> WordIndex | None:
     return found
 
 
+def _size(file: Path, gone: int) -> int:
+    """The size of a file; ``gone`` for one that was removed, of which what was opened stays."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return gone
+
+
 def _clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -293,13 +274,3 @@ def _analyzer() -> tantivy.TextAnalyzer:
 
     builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.lowercase()).filter(Filter.ascii_fold())
     return builder.filter(Filter.stemmer("english")).build()
-
-
-def _boosted(query: tantivy.Query, weight: float) -> tantivy.Query:
-    import tantivy
-
-    return tantivy.Query.boost_query(query, weight)
-
-
-def _tells(stem: str) -> bool:
-    return len(stem) > 1 and stem not in STOP_WORDS

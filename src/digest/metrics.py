@@ -60,7 +60,7 @@ def _families(health: Health) -> Iterator[Iterator[str]]:
     taken = {one.command: one.report.seconds for one in runs if one.report is not None}
     yield _gauge("last_run_duration_seconds", "How long its stages took.", taken, "command")
     yield _gauge("arxiv_gate_closed", "Whether arXiv is not to be asked.", health.gate_closed is not None)
-    yield _gauge("database_bytes", "Size of the database.", health.room.database)
+    yield _gauge("database_bytes", "Size of the database, on its server where it has one.", health.database)
     yield _gauge("disk_free_bytes", "Room where the digest home lies.", health.room.free)
 
 

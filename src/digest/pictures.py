@@ -206,7 +206,7 @@ def _top(curve: Curve) -> float:
 
 def _draw_curve(axes: Axes, curve: Curve, colour: str, label: str, top: float) -> None:
     """A line with its 90 % band, from the year on of which enough is held to tell anything."""
-    told = [each.held >= FEW and each.high <= top / 2 for each in curve.years]
+    told = [each.held >= FEW and each.high - each.low <= top / 2 for each in curve.years]
     start = next((at for at, one in enumerate(told) if one), 0)
     years = [each for each in curve.years[start:] if each.held >= FEW]
     at = [each.year for each in years]

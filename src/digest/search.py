@@ -1,9 +1,9 @@
 """Search of the archive: words (BM25) and vectors (cosine), fused by their scores.
 
 A paper's score is (1 - w) times its BM25 score, divided by that of the best, plus w times its cosine,
-for the best of both sides; the cosine of a paper that only the words found is looked up. So a query whose
-words single out few papers goes by its words, and one whose words tell little by its meaning. What the best
-of this first answer say in their abstracts then ranks beside the query's own words, once.
+for the best of both sides. So a query whose words single out few papers goes by its words, and one whose
+words tell little by its meaning. Then the query's vector moves towards the best of this first answer
+(Rocchio, in The SMART Retrieval System, 1971), and the same papers are ranked by it once more.
 On 131 queries reciprocal ranks (Cormack, Clarke, Buettcher, SIGIR 2009) did worse: docs/quality.md.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
+from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -28,10 +30,11 @@ Mode = Literal["words", "vectors", "both"]
 FloatVector = npt.NDArray[np.float32]
 
 DEPTH = 200  # answers taken from each side before they are fused
-SPARE = 10  # neighbours more than asked for: the paper itself, and what is withdrawn
-MEANING = 0.4  # the share of the cosine
-FEEDBACK = 10  # papers of the first answer whose abstracts are looked at
-MOST_TERMS = 8  # of a query that is still widened by feedback
+ENOUGH = 0.75  # of what is wanted, where filters hold some back: the rest can cost as much again
+FEW = 2_000  # papers that pass a query's filters: so few are compared one by one, where vectors come from far
+MEANING = 0.45  # the share of the cosine
+BEST = 10  # papers of the first answer that the query's vector moves towards,
+MOVED = 0.4  # by this share
 
 
 class Archive(Protocol):
@@ -52,12 +55,15 @@ class Archive(Protocol):
     def vectors(self, name: str, numbers: Sequence[int]) -> tuple[list[int], npt.NDArray[np.float32]]:
         """Vectors by row number."""
 
-    def papers_with_texts(self, texts: Sequence[bytes]) -> list[tuple[int, bytes]]:
-        """Row numbers of papers by the hash of their text."""
+    def passing_texts(self, texts: Sequence[bytes], query: Query) -> list[tuple[int, bytes]]:
+        """Row numbers of the papers with these texts that pass a query's filters, by the texts' hashes."""
 
 
 class Nearest(Protocol):
-    """An index of vectors (`digest.index.VectorIndex`, or a server's)."""
+    """An index of vectors (`digest.index.VectorIndex`, or a server's). ``far``: what it finds comes over a
+    network."""
+
+    far: bool
 
     def __len__(self) -> int:
         """How many vectors there are."""
@@ -120,7 +126,7 @@ class Searcher:
     def search(self, query: Query, k: int = 10, mode: Mode = "both") -> Answer:
         """The ``k`` best papers for a query, best first. A query of filters alone lists what they let
         through, newest first."""
-        return self.answer(query, self.found(query, mode, max(DEPTH, k)), 0, k, mode)
+        return self.answer(query, self.found(query, mode, max(DEPTH, ceil(k / ENOUGH))), 0, k, mode)
 
     def found(self, query: Query, mode: Mode, depth: int = DEPTH) -> Ranked:
         """All that a search finds."""
@@ -149,13 +155,14 @@ class Searcher:
             return Ranked(fuse(words, {}), frozenset(words), {})
         vector = self._encode(query.meaning)
         near = self._by_meaning(vector, look)
-        cosines = self._with_cosines(near, words, vector)
-        fused = fuse(words, cosines)
-        if mode == "both" and self._words and words and len(query.terms) <= MOST_TERMS:
-            best = self._archive.papers([number for number, _ in fused[:FEEDBACK]])
-            wider = self._by_words(look, best)
-            cosines = self._with_cosines(cosines, wider, vector)
-            fused = fuse(wider, cosines)
+        there, vectors = self._archive.vectors(self._model, [*{**words, **near}] if words else [])
+        if not there:
+            return Ranked(fuse(words, near), frozenset(words), near)
+        cosines = dict(zip(there, (vectors @ vector).tolist(), strict=True))
+        place = {number: at for at, number in enumerate(there)}
+        best = [number for number, _ in fuse(words, cosines)[:BEST] if number in place]
+        moved = towards(vector, vectors[[place[number] for number in best]])
+        fused = fuse(words, dict(zip(there, (vectors @ moved).tolist(), strict=True)))
         return Ranked(fused, frozenset(words), cosines)
 
     def similar(self, number: int, k: int, query: Query) -> list[Hit]:
@@ -163,7 +170,7 @@ class Searcher:
         _, vectors = self._archive.vectors(self._model, [number])
         if not len(vectors):
             return []
-        near = self._by_meaning(vectors[0], Look(query, k + SPARE))
+        near = self._by_meaning(vectors[0], Look(query, ceil((k + 1) / ENOUGH)))
         near.pop(number, None)
         best = list(near.items())[:k]
         papers = self._archive.papers([found for found, _ in best])
@@ -172,59 +179,62 @@ class Searcher:
             for (_, cosine), paper in zip(best, papers, strict=True)
         ]
 
-    def _by_words(self, look: Look, like: Sequence[Paper] = ()) -> dict[int, float]:
-        """The best papers by words, with their scores; what papers ``like`` it say ranks too."""
+    def _by_words(self, look: Look) -> dict[int, float]:
+        """The best papers by words, with their scores."""
         from digest.inverted import Damaged
 
-        words = self._words
-        if words is not None:
+        if self._words is not None:
             try:
-                feedback = words.relevance_model(like) if like else None
-                return self._passing(partial(_best_by_words, words, look.query, feedback), look)
+                return self._passing(partial(self._holding, self._words, look.query), look)
             except Damaged:
                 self._words = None
         return dict(self._archive.words(look.query, look.wanted))
+
+    def _holding(self, words: WordIndex, query: Query, k: int) -> tuple[dict[int, float], bool]:
+        found = dict(words.search(query, k))
+        passed = self._archive.passing(list(found), query)
+        return {number: found[number] for number in passed}, len(found) < k
 
     def _by_meaning(self, vector: FloatVector, look: Look) -> dict[int, float]:
         index = self._vectors
         assert index is not None
 
         def nearest(k: int) -> tuple[dict[int, float], bool]:
+            if index.far and k > FEW and len(few := self._archive.newest(look.query, FEW + 1)) <= FEW:
+                return self._compared(few, vector), True
             cosines = index.nearest(vector, min(k, len(index)))
-            numbers = self._archive.papers_with_texts(list(cosines))
+            numbers = self._archive.passing_texts(list(cosines), look.query)
             return {number: cosines[text] for number, text in numbers}, k >= len(index)
 
         return self._passing(nearest, look)
 
+    def _compared(self, numbers: Sequence[int], vector: FloatVector) -> dict[int, float]:
+        """The cosines of those of these papers that have a vector, nearest first."""
+        there, vectors = self._archive.vectors(self._model, numbers)
+        cosines = (vectors @ vector).tolist() if there else []
+        return dict(sorted(zip(there, cosines, strict=True), key=lambda item: -item[1]))
+
     def _passing(self, find: Callable[[int], tuple[dict[int, float], bool]], look: Look) -> dict[int, float]:
         """The best that pass a query's filters: looks deeper until enough have, or these are all.
 
-        ``find`` gives so many with their scores, best first, and whether there are no more.
+        ``find`` gives those of so many that pass, best first, with their scores; and whether there are no
+        more.
         """
         while True:
             found, all_there = find(look.depth)
-            passed = self._archive.passing(list(found), look.query)
             if self._among is not None:
-                passed = [number for number in passed if number in self._among]
-            if len(passed) >= look.wanted or all_there:
-                return {number: found[number] for number in passed[: look.wanted]}
-            look.deeper(len(passed))
-
-    def _with_cosines(
-        self, near: Mapping[int, float], others: Mapping[int, float], vector: FloatVector
-    ) -> dict[int, float]:
-        """The cosines of the nearest and of others that have a vector."""
-        numbers = [number for number in others if number not in near]
-        there, vectors = self._archive.vectors(self._model, numbers)
-        cosines = (vectors @ vector).tolist() if there else []
-        return {**near, **dict(zip(there, cosines, strict=True))}
+                found = {number: score for number, score in found.items() if number in self._among}
+            if len(found) >= ENOUGH * look.wanted or all_there:
+                return dict(islice(found.items(), look.wanted))
+            look.deeper(len(found))
 
 
-def _best_by_words(
-    words: WordIndex, query: Query, feedback: Mapping[str, float] | None, k: int
-) -> tuple[dict[int, float], bool]:
-    found = dict(words.search(query, k, feedback))
-    return found, len(found) < k
+def towards(vector: FloatVector, best: npt.NDArray[np.float32]) -> FloatVector:
+    """float32 [dimension], moved towards the mean of float32 [n, dimension], normalised."""
+    if not len(best):
+        return vector
+    moved: FloatVector = (1 - MOVED) * vector + MOVED * best.mean(axis=0)
+    return moved / np.linalg.norm(moved)
 
 
 def fuse(words: Mapping[int, float], cosines: Mapping[int, float]) -> list[tuple[int, float]]:

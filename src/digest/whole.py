@@ -15,8 +15,13 @@ def written_whole(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
     """A file to write to, which takes its name when the block ends well, and is then on the disk.
 
     What a killed process has left of it is written over by the next try; ``shared``: several processes may
-    write at once, each under a name of its own, ``.NAME-*.tmp``.
+    write at once, each under a name of its own, ``.NAME-*.tmp``. What is no file, such as /dev/null or a
+    pipe, is written to as it is: to take its name would be to remove it from the machine.
     """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as other:
+            yield other
+        return
     temporary = path.with_name(f".{path.name}-{uuid4().hex[:8]}.tmp" if shared else f".{path.name}.part")
     try:
         with temporary.open("wb") as file:

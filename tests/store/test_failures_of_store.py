@@ -175,6 +175,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "runs_since": lambda store: store.runs_since("run", NOW),
     "last_runs": lambda store: store.last_runs(),
     "damage": lambda store: store.damage(),
+    "size": lambda store: store.size(),
     "journal": lambda store: store.journal(),
     "backlog": lambda store: store.backlog(MODEL),
     "paused": lambda store: store.paused(),

@@ -26,6 +26,8 @@ def backup(app: App, target: Path, config: Path | None, *, force: bool) -> Manif
 
     if app.settings.on_server:
         raise UsageError(_ON_SERVER)
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target}: is no file; name one")
     if target.exists() and not force:
         raise UsageError(f"{target}: there is a file already; give --force to replace it")
     database = database_file(app.settings.database)

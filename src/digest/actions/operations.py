@@ -37,7 +37,7 @@ def check(app: App, file: Path | None, *, online: bool) -> Iterator[Check]:
     latest = None
     try:
         latest = max((run.as_of for run in app.store.last_runs().values()), default=None)
-        yield from _archive(app, room)
+        yield from _archive(app)
     except OlderDatabase as older:
         advice = "any other command upgrades it, and keeps a copy"
         yield Check("database", "note", str(older).partition(": run")[0], advice)
@@ -81,6 +81,7 @@ def health(app: App) -> Health:
         deliveries=status.deliveries,
         backlog=store.backlog(app.model),
         room=_room(app),
+        database=store.size(),
         runs=store.last_runs(),
         newest_batch=newest_batch(store, app.now),
         paused=store.paused(),
@@ -125,18 +126,15 @@ def _configuration(app: App, file: Path | None) -> Iterator[Check]:
     )
 
 
-def _archive(app: App, room: Room) -> Iterator[Check]:
+def _archive(app: App) -> Iterator[Check]:
     """What the database tells of itself and of the work."""
     from digest.crawling import newest_batch
 
     store = app.store
-    damage = store.damage()
+    yield doctor.database(store.damage(), store.size(), store.schema)
     if app.settings.on_server:
-        version, vector, size = store.server()
-        yield doctor.database(damage, Room(free=room.free, database=size), store.schema)
-        yield doctor.server(version, vector)
+        yield doctor.server(*store.server())
     else:
-        yield doctor.database(damage, room, store.schema)
         yield doctor.sqlite(store.sqlite_version, store.journal())
     yield _model(app, store.model_dimension(app.model))
     yield _words(app)

@@ -85,12 +85,21 @@ class Store(
 
         return ServerIndex(self, name) if self.newest_vector(name) else None
 
-    def server(self) -> tuple[str, str, int]:
-        """The versions of PostgreSQL and of pgvector, and the bytes of the database."""
+    def server(self) -> tuple[str, str]:
+        """The versions of PostgreSQL and of pgvector."""
         from digest.store import postgres_tables
 
         with self._reading() as connection:
             return postgres_tables.described(connection)
+
+    def size(self) -> int:
+        """Bytes of the database, wherever it is."""
+        if not self.is_on_server:
+            return sqlite.size(self._opened.file)
+        from digest.store import postgres_tables
+
+        with self._reading() as connection:
+            return postgres_tables.size(connection)
 
     @property
     def sqlite_version(self) -> tuple[int, int, int]:
@@ -116,11 +125,5 @@ def _server(url: str, *, readonly: bool, busy_timeout: float | None) -> Postgres
 
 
 def size_of(url: str) -> int:
-    """Bytes of a database's files here; 0 where there are none."""
-    if url.startswith("postgresql"):
-        return 0
-    file = sqlite.database_file(url)
-    if file is None:
-        return 0
-    beside = (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm")))
-    return sum(one.stat().st_size for one in beside if one.exists())
+    """Bytes of a database's files on this machine; 0 where there are none, as for a server's."""
+    return 0 if url.startswith("postgresql") else sqlite.size(sqlite.database_file(url))

@@ -155,9 +155,17 @@ class ServerReader(Closing):
         """As `Store.newest_vector`."""
         return self._store.newest_vector(name)
 
-    def papers_with_texts(self, texts: Sequence[bytes]) -> list[tuple[int, bytes]]:
-        """As `Store.papers_with_texts`."""
-        return self._store.papers_with_texts(texts)
+    def passing_texts(self, texts: Sequence[bytes], query: Query) -> list[tuple[int, bytes]]:
+        """As `digest.store.reader.Reader.passing_texts`."""
+        condition, values = _filters(query)
+        rows = self._rows(
+            f"SELECT text_hash, number FROM paper WHERE text_hash = ANY(:texts) AND {condition}",
+            values | {"texts": list(texts)},
+        )
+        found: dict[bytes, list[int]] = {}
+        for each, number in rows:
+            found.setdefault(bytes(each), []).append(number)
+        return [(number, one) for one in texts for number in sorted(found.get(one, ()))]
 
     def vectors(self, name: str, numbers: Sequence[int]) -> tuple[list[int], FloatMatrix]:
         """Those of these row numbers that have a vector, in the order given, and float32 [n, dimension]."""

@@ -49,11 +49,15 @@ def vector_version(connection: Connection) -> str | None:
     return found
 
 
-def described(connection: Connection) -> tuple[str, str, int]:
-    """The versions of PostgreSQL and of pgvector, and the bytes of the database."""
+def described(connection: Connection) -> tuple[str, str]:
+    """The versions of PostgreSQL and of pgvector."""
     version = str(connection.scalar(text("SHOW server_version"))).split(" ")[0]
-    size = connection.scalar(text("SELECT pg_database_size(current_database())")) or 0
-    return version, vector_version(connection) or "", int(size)
+    return version, vector_version(connection) or ""
+
+
+def size(connection: Connection) -> int:
+    """Bytes of the database, with its indexes."""
+    return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
 def _make_vector(connection: Connection) -> None:

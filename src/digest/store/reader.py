@@ -198,14 +198,18 @@ class Reader(Closing):
         )
         return rows[0] if rows else None
 
-    def papers_with_texts(self, texts: Sequence[bytes]) -> list[tuple[int, bytes]]:
-        """Row numbers of the papers that have one of these texts now, in the order of the texts, each with
-        its text's hash."""
+    def passing_texts(self, texts: Sequence[bytes], query: Query) -> list[tuple[int, bytes]]:
+        """Row numbers of the papers that have one of these texts now, pass a query's filters and stand, in
+        the order of the texts, each with its text's hash."""
+        condition, values = _filters(query)
         found: dict[bytes, list[int]] = {}
         for start in range(0, len(texts), _PARAMETERS):
             some = texts[start : start + _PARAMETERS]
             marks = ", ".join("?" * len(some))
-            rows = self._rows(f"SELECT text_hash, number FROM paper WHERE text_hash IN ({marks})", some)
+            rows = self._rows(
+                f"SELECT text_hash, number FROM paper WHERE text_hash IN ({marks}) AND {condition}",
+                [*some, *values],
+            )
             for text, number in rows:
                 found.setdefault(text, []).append(number)
         return [(number, text) for text in texts for number in sorted(found.get(text, ()))]

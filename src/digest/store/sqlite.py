@@ -51,6 +51,7 @@ __all__ = [
     "insert",
     "new_engine",
     "one_line_errors",
+    "size",
     "use_wal",
 ]
 
@@ -105,6 +106,14 @@ def database_file(url: str) -> Path | None:
         name = parsed.get_backend_name()
         raise StoreError(f"the database is {name}, where SQLite is needed: sqlite:///path/to/digest.db")
     return None if parsed.database in (None, "", ":memory:") else Path(str(parsed.database))
+
+
+def size(file: Path | None) -> int:
+    """Bytes of a file and of what SQLite keeps beside it; 0 where it is not there, or in memory."""
+    if file is None:
+        return 0
+    beside = (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm")))
+    return sum(one.stat().st_size for one in beside if one.exists())
 
 
 def new_engine(file: Path | None, *, readonly: bool, busy_timeout: float) -> Engine:

@@ -110,13 +110,15 @@ def _checksum(rows: Iterator[Sequence[Any]]) -> tuple[int, str]:
 
 
 def _complete(connection: Connection) -> None:
-    """Make what the new database has beside the rows: indexes of words and vectors, the next numbers."""
+    """Make what the new database has beside the rows: indexes of words and vectors, the next numbers, and
+    what the planner must know of them before autovacuum comes round."""
     if connection.dialect.name == "sqlite":
         dialect.of(connection).index_words(connection, paper.c.number > 0)
         return
     from digest.store import postgres
 
     postgres.complete_near(connection)
+    connection.execute(text(f"ANALYZE near, {', '.join(table.name for table in metadata.sorted_tables)}"))
     for table in metadata.sorted_tables:
         for column in table.primary_key.columns:
             sequence = connection.scalar(

@@ -47,7 +47,8 @@ class CopiedTable(Struct, frozen=True, kw_only=True):
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """Bytes: free where the digest home lies, and of the database with what SQLite keeps beside it."""
+    """Bytes where the digest home lies: free, and of the database that lies there, with what SQLite keeps
+    beside it; a server's takes none."""
 
     free: int
     database: int = 0
@@ -55,8 +56,8 @@ class Room(Struct, frozen=True, kw_only=True):
 
 class Health(Struct, frozen=True, kw_only=True):
     """What can be told without asking anybody outside: counts by name, posts and deliveries by state, the
-    day of the newest batch, the last run of each command, channels that take nothing, and until when
-    the gate to arXiv is closed."""
+    day of the newest batch, the last run of each command, channels that take nothing, until when the gate to
+    arXiv is closed, and the bytes of the database, here or on a server."""
 
     now: datetime
     counts: Mapping[str, int]
@@ -68,6 +69,7 @@ class Health(Struct, frozen=True, kw_only=True):
     newest_batch: date | None = None
     paused: tuple[Pause, ...] = ()
     gate_closed: str | None = None
+    database: int = 0
 
 
 class Alarm(Struct, frozen=True):
