@@ -339,4 +339,4 @@ def _matched(topics: Sequence[str], *, silent: bool) -> tuple[str, list[object]]
     """The paper belongs to any of these topics (any at all where none is named)."""
     named = f' AND "match".topic IN ({", ".join("?" * len(topics))})' if topics else ""
     only = ' AND "match".silent' if silent else ""
-    return f'EXISTS (SELECT 1 FROM "match" WHERE "match".paper = paper.number{named}{only})', list(topics)
+    return f'paper.number IN (SELECT paper FROM "match" WHERE true{named}{only})', list(topics)
