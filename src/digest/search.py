@@ -226,16 +226,22 @@ class Searcher:
         ``find`` gives those of so many that pass, best first, with their scores; and whether there are no
         more.
         """
+        if look.query.must or look.query.ids:  # rarely many hold a phrase
+            self._count(look)
         while True:
             found, all_there = find(look.depth)
             if self._among is not None:
                 found = {number: score for number, score in found.items() if number in self._among}
             if len(found) >= ENOUGH * look.wanted or all_there:
                 return dict(islice(found.items(), look.wanted))
-            if look.passing is None:
-                look.passing = self._archive.newest(look.query, FEW + 1)
+            self._count(look)
             if look.few is None:
                 look.deeper(len(found))
+
+    def _count(self, look: Look) -> None:
+        """Learn which papers pass, where these are few."""
+        if look.passing is None:
+            look.passing = self._archive.newest(look.query, FEW + 1)
 
 
 def towards(vector: FloatVector, best: npt.NDArray[np.float32]) -> FloatVector:
