@@ -12,7 +12,7 @@ import pytest
 from digest import config
 from digest.app import App
 from digest.cli.asking import plain
-from digest.types import Page, Paper
+from digest.types import Page, Paper, Window
 
 NOW = datetime(2026, 7, 3, 12, tzinfo=UTC)
 
@@ -78,3 +78,14 @@ def test_output_that_nobody_reads_is_told_as_by_any_command(home: Path) -> None:
     assert done.returncode != 0
     assert "standard output" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_one_query_of_a_file_that_cannot_be_answered_leaves_the_others(home: Path, tmp_path: Path) -> None:
+    from digest.actions import archive
+
+    file = tmp_path / "queries.jsonl"
+    file.write_text("".join(f'{{"query": "{text}"}}\n' for text in ("bottleneck", "topic:zz", "concept")))
+    with App(config.load(None, home, {}), NOW, quiet=True) as app:
+        answers = [answer for _, answer in archive.search_file(app, file, 10, Window(), "words")]
+    assert [bool(answer.hits) for answer in answers] == [True, False, True]
+    assert answers[1].notes == ("no topic 'zz'; there are xai, unlearning, diffusion",)

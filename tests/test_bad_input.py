@@ -284,6 +284,17 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, as_other: list[str], home: 
     one_line(digest("import", "secret.jsonl", before=as_other), 65, "secret.jsonl", "Permission denied")
 
 
+def test_an_archive_in_a_folder_that_may_not_be_written(
+    as_other: list[str], home: Path, digest: Digest
+) -> None:
+    home.chmod(0o500)
+    try:
+        done = digest("search", "diffusion", before=as_other)
+    finally:
+        home.chmod(0o700)
+    one_line(done, 1, "may not be written: check who owns the file and its folder")
+
+
 @pytest.mark.parametrize("name", ["", "digest.sqlite3", "digest.lock"])
 def test_a_home_that_may_not_be_written(
     name: str, as_other: list[str], archive: Path, home: Path, digest: Digest
@@ -384,6 +395,8 @@ BROKEN: Mapping[str, tuple[Callable[[bytes], bytes], str]] = {
     "its first half": (lambda whole: whole[: len(whole) // 2], "is damaged"),
     "its first page torn": (lambda whole: whole[:1000], "is damaged"),
     "its first bytes": (lambda whole: whole[:50], "is damaged"),
+    "its first byte": (lambda whole: whole[:1], "has lost all that it held: put a backup in its place"),
+    "nothing": (lambda _: b"", "to begin anew remove it and the folder index"),
     "zeros from the second page on": (lambda whole: whole[:4096] + bytes(len(whole) - 4096), "is damaged"),
 }
 

@@ -89,6 +89,9 @@ def test_common_options_stand_before_or_after_the_command(tmp_path: Path) -> Non
         (("search", "--queries", "none.jsonl"), 65, "none.jsonl: cannot be read"),
         (("search", "x", "--category", "cs.LGG"), 2, "did you mean cs.LG?"),
         (("run", "--as-of", "yesterday"), 2, "is not a time such as"),
+        (("run", "--as-of", "0001-01-01"), 2, "is not of the years 1991, when arXiv began, to 9000"),
+        (("run", "--as-of", "9999-12-31T23:59-12:00"), 2, "is not of the years"),
+        (("backtest", "--days", "few"), 2, "'few' is not a whole number"),
         (("import", "no-such-file"), 65, "no-such-file"),
         (("posts", "show", "7"), 65, "no post 7"),
         (("similar", "hello"), 65, "hello"),
@@ -121,7 +124,28 @@ def test_init_writes_a_file_that_is_accepted(tmp_path: Path) -> None:
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_one_that_nobody_reads(closed: str) -> None:
+    command = f"{sys.executable} -m digest status {closed}; echo $? > code"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    assert Path("code").read_text() == "0\n"
+    assert done.stderr == ""
+
+
+def test_status_of_an_empty_home_says_where_to_begin() -> None:
+    assert "last batch: none was seen yet → digest run" in digest("status").stdout
+
+
 def test_status_of_an_empty_home_is_no_error() -> None:
     done = digest("status", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["archive"]["papers"] == 0
+
+
+def test_an_export_for_machines_is_json_unless_a_form_is_named() -> None:
+    digest("run", "--source", "sample", "--as-of", "2026-07-03", "--quiet")
+    assert json.loads(digest("--json", "export", "search", "unlearning").stdout)[0]["id"]
+    assert digest("--json", "export", "search", "unlearning", "--format", "csv").stdout.startswith("id,")
+    assert json.loads(digest("--json", "export", "search", "x", "-o", "found.json").stdout) == {
+        "path": "found.json"
+    }

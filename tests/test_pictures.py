@@ -29,6 +29,14 @@ def test_a_trend_is_drawn_a_phone_wide(tmp_path: Path, language: Language) -> No
     assert size(file) == (1080, 1080)
 
 
+def test_a_term_that_fell_out_of_use_is_drawn_from_its_height() -> None:
+    from matplotlib.figure import Figure
+
+    axes, falling = Figure().subplots(), of_counts([80, 84, 82, 3, 2]).said
+    pictures._draw_curve(axes, falling, "red", "said", pictures.HEADROOM * pictures._top(falling))
+    assert list(axes.lines[0].get_xdata()) == [each.year for each in falling.years]
+
+
 def test_dark_is_another_ground(tmp_path: Path) -> None:
     from matplotlib.image import imread
 
@@ -61,6 +69,17 @@ def test_without_matplotlib_one_line_says_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r'pip install "digest\[pictures\]"'):
         term_over_years(TREND, tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("counts", [[2, 20, 22, 21, 23, 22, 20, 19, 21], [2, 3, 2, 3, 2, 3, 2, 21, 22]])
+def test_the_year_of_a_jump_stands_within_the_plot_wherever_it_is(counts: list[int]) -> None:
+    with pictures.drawing((), dark=False) as colours:
+        figure = pictures._figure(of_counts(counts), "en", colours)
+        axes = figure.axes[0]
+        [label] = [text for text in axes.texts if "×" in text.get_text()]
+        figure.canvas.draw()
+        inside, box = label.get_window_extent(), axes.get_window_extent()
+    assert box.x0 < inside.x0 < inside.x1 < box.x1
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import road
 from digest.actions import topics, trends
@@ -48,11 +49,34 @@ def test_a_key_of_the_configuration_is_shown_with_what_it_brings(app: App) -> No
 
 @pytest.mark.parametrize(("corpus", "told"), [(13_400, True), (78_496, False)])
 def test_keys_that_were_measured_on_few_papers_say_so(corpus: int, told: bool) -> None:
-    evidence = KeyEvidence(matches=9, adds=8, verified=7, lower_bound=0.6, contrast=3.0, corpus=corpus)
-    key = Key(
-        topic="xai", text="saliency", normal="saliency", state="proposed", origin="auto", evidence=evidence
-    )
+    key = _proposal("saliency", 0.6, corpus=corpus)
     assert ("Measured on 13,400 papers only" in report.keys([key])) == told
+
+
+def test_of_the_keys_those_in_use_come_first_and_of_the_proposals_the_surest(empty: App) -> None:
+    empty.stage("match")
+    empty.store.propose_keys(
+        [_proposal("saliency", 0.4), _proposal("probing", 0.7), _proposal("lens", 0.4, adds=9)], FRIDAY
+    )
+    topics.decide(empty, "xai", "steering", "active", "")
+    found = topics.keys(empty, "xai", everything=False)
+    assert [key.text for key in found[-4:]] == ["steering", "probing", "lens", "saliency"]
+    assert {key.origin for key in found[:-4]} == {"seed", "adjacent"}
+
+
+def test_a_decision_about_a_key_says_what_it_means() -> None:
+    known = _proposal("saliency", 0.4, adds=7)
+    assert "stands in 9 papers, 7 of them without another key" in report.decided(
+        replace(known, state="active")
+    )
+    assert "digest keys show xai" in report.decided(replace(known, state="active", evidence=None))
+    assert "is not proposed for xai again" in report.decided(replace(known, state="rejected"))
+    assert "no key of xai any more" in report.decided(replace(known, state="retired"))
+
+
+def _proposal(text: str, bound: float, *, adds: int = 8, corpus: int = 99_000) -> Key:
+    told = KeyEvidence(matches=9, adds=adds, verified=7, lower_bound=bound, contrast=3.0, corpus=corpus)
+    return Key(topic="xai", text=text, normal=text, state="proposed", origin="auto", evidence=told)
 
 
 def test_a_key_that_is_not_there_names_the_nearest(app: App) -> None:
@@ -66,7 +90,18 @@ def test_a_topic_is_shown_with_all_active_keys_and_its_recall(app: App) -> None:
     assert active == {each.key.text for each in found.keys if each.key.state == "active"}
     assert found.recall is not None
     assert found.recall.by_keys > 0
-    assert "recall in the last 30 days" in report.overview(found)
+    told = report.overview(found)
+    assert "missed in the last 30 days: about" in told
+    assert "the floor of 0.3 keeps out of posts" in " ".join(told.split())
+
+
+def test_a_topic_shows_what_is_nearest_below_its_floor_and_not_judged(app: App) -> None:
+    [best, second, *_] = topics.overview(app, "unlearning").below
+    assert 0.3 > best.score >= second.score
+    assert f"{best.paper}  {best.title[:20]}" in report.overview(topics.overview(app, "unlearning"))
+    topics.judge(app, "unlearning", best.paper, "dislike")
+    assert topics.overview(app, "unlearning").below[0] == second
+    topics.judge(app, "unlearning", best.paper, None)
 
 
 def test_why_tells_the_same_score_as_the_match_and_the_post(app: App) -> None:
@@ -99,7 +134,7 @@ def test_a_person_judges_a_paper_by_any_form_of_its_id_and_takes_it_back(app: Ap
     assert app.store.opinions("unlearning") == {paper: "like"}
     topics.judge(app, "unlearning", paper, None)
     assert app.store.opinions("unlearning") == {}
-    assert [each.opinion for each in topics.feedback(app, "unlearning")] == ["like", None]
+    assert [each.opinion for each in topics.feedback(app, "unlearning")[-2:]] == ["like", None]
     assert "taken back" in report.feedback(topics.feedback(app, "unlearning"))
 
 

@@ -196,7 +196,9 @@ def test_a_job_runs_the_command_and_says_what_it_said(browser: web.Browser) -> N
     begun = browser.send_form("/jobs", "/jobs", kind="deliver")
     done = wait_until(browser, begun.url.path, "done")
     assert "digest deliver" in text_of(done)
-    assert "deliver" in text_of(done)
+    assert "What it says" in text_of(done)
+    browser.get("/language/ru")
+    assert "Отправка отправлено 0" in text_of(browser.get(begun.url.path))
 
 
 def wait_until(browser: web.Browser, path: str, word: str) -> httpx.Response:
@@ -220,6 +222,15 @@ def test_the_language_is_the_browsers_until_another_one_is_chosen(page: str) -> 
         assert '<html lang="zh">' in chosen.text
         assert browser.get("/language/tlh").status_code == 404
         assert browser.get("/language/en?next=//evil.example/").url.host == "127.0.0.1"
+
+
+def test_errors_are_told_in_the_language_of_the_page(page: str) -> None:
+    with web.Browser(page, headers={"Accept-Language": "ru"}) as browser:
+        unknown = browser.get("/papers/2605.00001")
+        assert "Статьи 2605.00001 нет в архиве" in text_of(unknown)
+        assert 'lang="en">' not in unknown.text.partition("<main")[2]
+        browser.get("/language/zh")
+        assert "没有主题 'nothing'" in text_of(browser.get("/topics/nothing"))
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -66,7 +66,10 @@ def test_days_and_moments_are_written_as_the_language_does() -> None:
     assert words("en").day(date(2026, 7, 3), "full") == "Friday, 3 July 2026"
     assert words("ru").day(date(2026, 7, 3), "long") == "3 июля 2026\u202fг."
     assert words("zh").day(date(2026, 7, 3), "full") == "2026年7月3日星期五"
-    assert words("en").moment(datetime(2026, 7, 3, 9, 5, tzinfo=UTC)) == "3 Jul 2026, 09:05 UTC"
+    late = datetime(2026, 7, 3, 21, 5, tzinfo=UTC)
+    assert words("en").moment(late) == "3 Jul 2026, 21:05 UTC"
+    assert words("zh").moment(late) == "2026年7月3日 21:05 UTC"
+    assert words("en").moment(late, "Europe/Moscow") == "4 Jul 2026, 00:05 Europe/Moscow"
 
 
 def test_an_unknown_word_is_an_error_and_no_blank() -> None:

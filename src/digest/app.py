@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from digest.clock import Clock
 from digest.days import new_york_day
 from digest.errors import DeliveryError, InputError, TryAgain, UsageError
-from digest.home import alone_in, make_home
+from digest.home import alone_in, make_home, refuse_emptied
 from digest.kept import Kept
 from digest.types import (
     Language,
@@ -101,6 +101,7 @@ class App:
 
         if not self.readonly:
             make_home(self.settings.home)
+        refuse_emptied(self.settings.home, Path(self.settings.database.removeprefix("sqlite:///")))
         return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @property

@@ -135,7 +135,7 @@ class Daemon:
             if code not in (0, 1) and all(one.began < now for one in self._tries(now)):
                 self._failed.append(Try(now, code))  # it ended before it could be recorded
             due = schedule.next_run(rule(self._settings), self._tries(now), self._clock.now())
-        if due != self._next_run:
+        if due != self._next_run and not self._over.is_set():
             self._next_run = due
             self._told(
                 f"next run: {due:%A %Y-%m-%d %H:%M} UTC ({due.astimezone(NEW_YORK):%H:%M} in New York)"

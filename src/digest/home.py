@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from digest.errors import TryAgain, refused
+from digest.errors import StoreError, TryAgain, refused
 
 
 def make_home(home: Path) -> None:
@@ -15,6 +15,18 @@ def make_home(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refused(error, "choose another --home") from error
+
+
+def refuse_emptied(home: Path, database: Path) -> None:
+    """Raises StoreError for a database that has lost all it held, as files do on a disk that was full: what
+    was posted would be posted again. Where one was only begun, there is no index beside it yet."""
+    try:
+        size = database.stat().st_size
+    except OSError:
+        return
+    if size < 2 and (home / "index").is_dir():  # SQLite takes one byte for a new database too
+        mend = "put a backup in its place; to begin anew remove it and the folder index"
+        raise StoreError(f"{database}: has lost all that it held: {mend}")
 
 
 @contextmanager

@@ -64,6 +64,8 @@ class WordIndex:
     def __init__(self, index: tantivy.Index, folder: Path) -> None:
         self._index = index
         self._folder = folder
+        files = [file for file in folder.glob("*.*") if file.name != _LABEL]  # never changed once written
+        self._sizes = [(file, _size(file, gone=0)) for file in files]
         self._searcher = index.searcher()
         self._analyzer = _analyzer()
 
@@ -101,8 +103,11 @@ class WordIndex:
     @contextmanager
     def _given_up_where_damaged(self) -> Iterator[None]:
         """tantivy reads without a look at its checksums, and says what it stumbles over as a ValueError or
-        as the panic of its Rust, which is no Exception. What is damaged is made anew by the next crawl."""
+        as the panic of its Rust, which is no Exception. What is damaged is made anew by the next crawl. To
+        read where a mapped file was cut off ends the process (mmap(2), SIGBUS): sizes are looked at first."""
         try:
+            if any(_size(file, gone=size) < size for file, size in self._sizes):
+                raise ValueError("a file was cut short")
             yield
         except BaseException as error:
             if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
@@ -209,6 +214,14 @@ def _opened(folder: Path) -> WordIndex | None:
     except (ValueError, Damaged):
         return None
     return found
+
+
+def _size(file: Path, gone: int) -> int:
+    """The size of a file; ``gone`` for one that was removed, of which what was opened stays."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return gone
 
 
 def _clear(folder: Path) -> None:

@@ -224,7 +224,7 @@ class _Bench:
 
     def _known(self) -> list[Rows]:
         """The papers of each key that has been decided on: neither it nor a sibling is proposed again."""
-        decided = [key.text for key in self.keys if key.state != "proposed"]
+        decided = [key.text for key in self.keys if key.state not in ("proposed", "lapsed")]
         topic = self.topic
         texts = (*decided, *seed_keys(topic, self.keys), *topic.exclude_keys, *topic.off_keys)
         return [rows for rows in postings(texts, self.archive).values() if len(rows)]

@@ -265,7 +265,7 @@ def _propose(store: Store, plan: Plan, topics: Sequence[Topic], now: datetime) -
     retired = [each for topic in topics for each in archive.exhausted(topic, store.keys(topic.name, ACTIVE))]
     found = [key for topic in topics for key in archive.propose(topic, store.keys(topic.name))]
     cursors = {_keys_cursor(topic): day.isoformat() for topic in topics}
-    return store.propose_keys(found, now, cursors, retired)
+    return store.propose_keys(found, now, cursors, retired, looked=[topic.name for topic in topics])
 
 
 def _key_notes(topic: Topic, new: Sequence[Key]) -> list[str]:

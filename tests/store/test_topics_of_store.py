@@ -51,6 +51,20 @@ def test_a_proposed_key_gets_new_evidence_and_a_decided_one_is_left_alone(store:
     assert len(store.key_history("unlearning", "retain set")) == 2
 
 
+def test_a_proposal_that_a_later_look_does_not_find_again_lapses_and_may_come_back(store: Store) -> None:
+    found = [key("forget set"), key("retain set"), key("relearning"), key("saliency", topic="xai")]
+    store.propose_keys(found, NOW, looked=["unlearning", "xai"])
+    store.decide_key("unlearning", "relearning", "relearning", "active", by="ada", reason="", now=NOW)
+    assert store.propose_keys([key("forget set")], NOW, looked=["unlearning"]) == []
+    states = {one.text: one.state for topic in ("unlearning", "xai") for one in store.keys(topic)}
+    told = {"forget set": "proposed", "retain set": "lapsed", "relearning": "active", "saliency": "proposed"}
+    assert states == told
+    store.propose_keys([key("retain set")], NOW, looked=["unlearning"])
+    assert store.count_keys("proposed") == {"unlearning": 1, "xai": 1}
+    history = store.key_history("unlearning", "retain set")
+    assert [one.state for one in history] == ["proposed", "lapsed", "proposed"]
+
+
 def test_the_cursor_of_a_proposal_is_stored_with_its_keys(store: Store) -> None:
     store.propose_keys([], NOW, {"keys:unlearning": "2026-05-05"})
     assert store.cursor("keys:unlearning") == "2026-05-05"

@@ -35,7 +35,10 @@ def search_file(
     Raises InputError that names the line that is none."""
     ask = searcher(app, mode, expand=expand, fast=True)
     for text in _queries(file):
-        yield text, ask(text, count, window)
+        try:
+            yield text, ask(text, count, window)
+        except UsageError as error:  # an unknown topic: the others are still to be answered
+            yield text, Answer((), (str(error),))
 
 
 def searcher(
@@ -191,7 +194,7 @@ def _wants(app: App) -> Iterator[str]:
         doctor.last_run(app.now, store.last_runs().get("run")),
     ]
     for one in checks:
-        if one.level == "wrong" or (one.level == "note" and one.name == "backlog"):
+        if one.level == "wrong" or (one.level == "note" and one.name in ("backlog", "last batch")):
             yield f"{one.name}: {one.text} → {one.advice.removeprefix('then: ')}"
 
 

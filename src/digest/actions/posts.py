@@ -392,8 +392,10 @@ def _told(app: App, post: Post, papers: Sequence[str]) -> Iterator[str]:
     still = app.store.posted_papers(post.genre)
     for paper in post.papers:
         if paper not in papers:
-            yield f"{paper} is dropped " + (
-                "here and stays in the post's other languages" if paper in still else "and free again"
+            yield (
+                f"{paper} is dropped here and stays in the post's other languages"
+                if paper in still
+                else f"{paper} is dropped and free again"
             )
     for paper in papers:
         if paper not in post.papers:

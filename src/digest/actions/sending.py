@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
 
 def outbox(app: App, *, everything: bool) -> list[Delivery]:
-    """The deliveries that are not done, or all."""
-    undone: tuple[DeliveryState, ...] = ("queued", "sending", "uncertain", "failed")
-    return app.store.deliveries(states=None if everything else undone)
+    """The deliveries that are not done, or all. What waits for a decision, or was rejected, waits for no
+    channel."""
+    if everything:
+        return app.store.deliveries()
+    found = app.store.deliveries(states=("queued", "sending", "uncertain", "failed"))
+    posts = [app.store.post(number) for number in {one.post for one in found if one.state == "queued"}]
+    approved = {post.id for post in posts if post and post.state == "approved"}
+    return [one for one in found if one.state != "queued" or one.post in approved]
 
 
 def followups(app: App, *, everything: bool) -> list[FollowUp]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from digest.actions import sending
 from digest.days import Gap, gap, new_york_day
 from digest.types import Delivery, Match, Paper, Pause, Post, Run, Topic
 
@@ -35,7 +36,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
     kind: Literal["uncertain", "failed", "paused", "run", "unembedded", "alarm"]
     count: int = 1
     where: str = ""
-    said: str = ""
+    said: tuple[str, ...] = ()
     posts: tuple[int, ...] = ()
 
 
@@ -65,7 +66,7 @@ def today(app: App, day: date | None = None) -> Today:
     shown = day or (min(newest, now) if newest else now)
     why_empty = gap(now, newest)
     runs = app.store.runs(1)
-    undone = app.store.deliveries(states=("queued", "sending", "uncertain", "failed"))
+    undone = sending.outbox(app, everything=False)
     return Today(
         today=now,
         day=shown,
@@ -122,7 +123,7 @@ def _of_deliveries(undone: Sequence[Delivery]) -> list[Trouble]:
             kind=state,
             count=len(those),
             where=", ".join(dict.fromkeys(one.channel for one in those)),
-            said=next((one.error for one in those if one.error), ""),
+            said=tuple(one.error for one in those if one.error)[:1],
             posts=tuple(dict.fromkeys(one.post for one in those)),
         )
         for state in states
@@ -133,7 +134,7 @@ def _of_deliveries(undone: Sequence[Delivery]) -> list[Trouble]:
 def _of_channels(app: App) -> list[Trouble]:
     chats = {name: one.chat for name, one in app.settings.channels.items() if one.chat}
     pauses: list[Pause | None] = [app.store.pause(name, chat) for name, chat in chats.items()]
-    return [Trouble(kind="paused", where=one.channel, said=one.reason) for one in pauses if one]
+    return [Trouble(kind="paused", where=one.channel, said=(one.reason,)) for one in pauses if one]
 
 
 def _of_runs(runs: Sequence[Run]) -> list[Trouble]:
@@ -142,9 +143,7 @@ def _of_runs(runs: Sequence[Run]) -> list[Trouble]:
         Trouble(
             kind="run",
             where=run.command,
-            said=" ".join(
-                note for stage in (run.report.stages if run.report else ()) for note in stage.notes
-            ),
+            said=tuple(note for stage in (run.report.stages if run.report else ()) for note in stage.notes),
         )
         for run in failed
     ]

@@ -395,10 +395,11 @@ def _refusal(error: TelegramError, chat: str) -> DeliveryError:
     mend = next((what for text, what in _MEND.items() if text in said), None)
     if mend is None and isinstance(error, Forbidden):
         mend = "the bot may not do this here: see its rights in the chat"
+    told = f'Telegram says "{text}"'
     if mend is not None:
-        return Paused(f'Telegram says{f" of {chat}" if chat else ""} "{text}": {mend}')
-    help_ = next((what for text, what in _MEND_TEXT.items() if text in said), "")
-    return Refused(f'Telegram says "{text}"{": " * bool(help_)}{help_}')
+        return Paused(f'Telegram says of {chat} "{text}": {mend}' if chat else f"{told}: {mend}")
+    help_ = next((what for text, what in _MEND_TEXT.items() if text in said), None)
+    return Refused(f"{told}: {help_}" if help_ else told)
 
 
 def _unclear(error: TelegramError) -> DeliveryError:

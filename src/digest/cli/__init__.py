@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the command line; every error a user can mend is one line and an exit code."""
     STOP.listen()
+    _replace_closed()
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -69,8 +70,22 @@ def _as_line(error: click.ClickException) -> str:
     import click
 
     message = " ".join(error.format_message().split()).rstrip(".")
+    message = message.replace("is not a valid integer range", "is not a whole number")
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"{message}; see {context.command_path} --help" if context else message
+
+
+def _replace_closed() -> None:
+    """What is said on a stream that was closed before we began goes nowhere; without this the next file that
+    is opened would have its number."""
+    import os
+
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def _forget_output() -> None:

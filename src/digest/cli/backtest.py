@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--key", "keys", multiple=True, metavar="PHRASE", help="A seed key of it (again for more).")
 @click.option("--paper", "papers", multiple=True, metavar="ID", help="A paper on it (again for more).")
 @click.option(
+    "--language",
     "--lang",
     "languages",
     multiple=True,

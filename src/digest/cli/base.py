@@ -138,6 +138,10 @@ class Root(Group):
         return super().get_command(ctx, cmd_name)
 
 
+FIRST_YEAR, LAST_YEAR = 1991, 9000
+"""Of a moment to act as of: the days before and after it, too, are days."""
+
+
 class Moment(click.ParamType[datetime]):
     """An ISO time (UTC unless it says otherwise), or a day, which means noon in New York."""
 
@@ -148,14 +152,21 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            if len(value) == len("2026-05-12"):
-                from digest.days import NEW_YORK
-
-                return datetime.fromisoformat(f"{value}T12:00").replace(tzinfo=NEW_YORK).astimezone(UTC)
-            moment = datetime.fromisoformat(value)
+            moment = _moment(value)
         except ValueError:
             self.fail(f"{value!r} is not a time such as 2026-05-12T06:00Z or a day such as 2026-05-12")
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            self.fail(f"{value!r} is not of the years {FIRST_YEAR}, when arXiv began, to {LAST_YEAR}")
+        return moment.astimezone(UTC)
+
+
+def _moment(text: str) -> datetime:
+    if len(text) != len("2026-05-12"):
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    from digest.days import NEW_YORK
+
+    return datetime.fromisoformat(f"{text}T12:00").replace(tzinfo=NEW_YORK)
 
 
 class Day(click.ParamType[date]):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
 from digest.cli.archive import window
-from digest.cli.base import TOPIC, Day, Group, cli, opened, search_options
+from digest.cli.base import TOPIC, Day, Group, cli, opened, search_options, show
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +25,7 @@ def _options(command: F) -> F:
     path = click.Path(path_type=Path, dir_okay=False)
     for option in (
         click.option("-o", "--output", "file", type=path, metavar="FILE", help="Write it there."),
-        click.option("--format", "form", type=forms, default="markdown", show_default=True, help="As what."),
+        click.option("--format", "form", type=forms, help="As what; markdown, or with --json json."),
     ):
         command = option(command)
     return command
@@ -35,7 +35,9 @@ def _options(command: F) -> F:
 @click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
 @_options
 @click.option("--topic", type=TOPIC, metavar="NAME", help="Only posts of this topic.")
-@click.option("--language", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language.")
+@click.option(
+    "--language", "--lang", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language."
+)
 @click.option("--since", type=Day(), metavar="DAY", help="For this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="For this day or earlier.")
 @click.pass_context
@@ -46,7 +48,8 @@ def export_posts(
     from digest.actions import export
 
     with opened(context) as app:
-        _put(export.posts(app, form, ids, **limits), form, file)
+        form = form or _usual(context)
+        _put(context, export.posts(app, form, ids, **limits), form, file)
 
 
 @export.command("topic")
@@ -60,7 +63,8 @@ def export_topic(context: click.Context, /, name: str, form: Any, file: Path | N
     from digest.actions import export
 
     with opened(context) as app:
-        _put(export.topic(app, form, name, **limits), form, file)
+        form = form or _usual(context)
+        _put(context, export.topic(app, form, name, **limits), form, file)
 
 
 @export.command("search")
@@ -75,14 +79,21 @@ def export_search(
     from digest.actions import export
 
     with opened(context) as app:
-        _put(export.search(app, form, " ".join(query), count, window(app, **limits)), form, file)
+        form = form or _usual(context)
+        found = export.search(app, form, " ".join(query), count, window(app, **limits))
+        _put(context, found, form, file)
 
 
-def _put(text: str, form: Any, file: Path | None) -> None:
+def _usual(context: click.Context) -> Literal["json", "markdown"]:
+    """The form where none was named."""
+    return "json" if context.obj.get("json") else "markdown"
+
+
+def _put(context: click.Context, text: str, form: Any, file: Path | None) -> None:
     if file is None:
         sys.stdout.write(text)
         return
     from digest.actions import export
 
     export.write(text, file, form)
-    click.echo(f"wrote {file}")
+    show(context, {"path": str(file)}, lambda: f"wrote {file}")

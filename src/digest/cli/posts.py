@@ -26,7 +26,9 @@ def posts() -> None:
 
 @posts.command("list")
 @click.option("--topic", type=TOPIC, metavar="NAME", help="Only posts of this topic.")
-@click.option("--language", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language.")
+@click.option(
+    "--language", "--lang", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language."
+)
 @click.option("--since", type=Day(), metavar="DAY", help="For this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="For this day or earlier.")
 @click.pass_context

@@ -100,7 +100,12 @@ GENRES = ("roundup", "links", "review", "essay", "listing")
 @click.option("--since", type=Day(), metavar="DAY", help="About papers announced on this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
 @click.option(
-    "--lang", "languages", multiple=True, type=click.Choice(["en", "ru", "zh"]), help="In this language."
+    "--language",
+    "--lang",
+    "languages",
+    multiple=True,
+    type=click.Choice(["en", "ru", "zh"]),
+    help="In this language.",
 )
 @as_of
 @click.pass_context

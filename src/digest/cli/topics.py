@@ -20,7 +20,7 @@ def keys() -> None:
 
 @keys.command("list")
 @click.argument("topic", type=TOPIC)
-@click.option("--all", "everything", is_flag=True, help="Rejected and retired keys too.")
+@click.option("--all", "everything", is_flag=True, help="Rejected, retired and lapsed keys too.")
 @click.pass_context
 def keys_list(context: click.Context, topic: str, everything: bool) -> None:
     """List the keys of a topic."""
@@ -76,7 +76,7 @@ def _decide_key(name: str, state: KeyState, text: str) -> None:
 
         with opened(context, as_of) as app:
             found = topics.decide(app, topic, " ".join(key), state, reason)
-            show(context, found, lambda: report.keys([found]))
+            show(context, found, lambda: report.decided(found))
 
 
 _decide_key("accept", "active", "Use a key from now on.")

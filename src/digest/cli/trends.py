@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 @click.option("--since", type=click.IntRange(1986, 2100), metavar="YEAR", help="From this year on.")
 @click.option("--png", type=click.Path(path_type=Path), metavar="FILE", help="Draw it into this file.")
 @click.option(
-    "--language", type=click.Choice(["en", "ru", "zh"]), default="en", help="Language of the picture."
+    "--language",
+    "--lang",
+    type=click.Choice(["en", "ru", "zh"]),
+    default="en",
+    help="Language of the picture.",
 )
 @click.option("--dark", is_flag=True, help="A picture for a dark background.")
 @as_of
@@ -53,7 +57,9 @@ def trend(
 @click.option("--since", type=Day(), required=True, metavar="DAY", help="Announced on this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
 @click.option("--png", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Draw it there.")
-@click.option("--language", type=click.Choice(["en", "ru", "zh"]), default="en", help="Language of the map.")
+@click.option(
+    "--language", "--lang", type=click.Choice(["en", "ru", "zh"]), default="en", help="Language of the map."
+)
 @click.option("--dark", is_flag=True, help="For a dark background.")
 @as_of
 @click.pass_context

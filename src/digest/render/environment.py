@@ -66,9 +66,7 @@ def load(environment: Environment, name: str) -> Template:
     try:
         return environment.get_template(name)
     except TemplateSyntaxError as error:
-        raise UsageError(
-            f"{error.filename or name}, line {error.lineno}: {error.message}; correct the template"
-        ) from error
+        raise _misspelt(error, name) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"template {name}: not UTF-8; save the file in this encoding") from error
     except TemplateNotFound as error:
@@ -81,14 +79,17 @@ def fill(environment: Environment, name: str, **values: object) -> str:
     try:
         return template.render(**values)
     except TemplateSyntaxError as error:  # of a template that it imports
-        raise UsageError(
-            f"{error.filename or name}, line {error.lineno}: {error.message}; correct the template"
-        ) from error
+        raise _misspelt(error, name) from error
     except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         place = _place(error.__traceback__)
         if place is None:
             raise
         raise UsageError(f"{place}: {_line(error)}; correct the template") from error
+
+
+def _misspelt(error: TemplateSyntaxError, name: str) -> UsageError:
+    said = (error.message or "").rstrip(".")
+    return UsageError(f"{error.filename or name}, line {error.lineno}: {said}; correct the template")
 
 
 def _line(error: Exception) -> str:

@@ -170,7 +170,7 @@ class _Site:
             "post",
             entry.post.language,
             entry.path,
-            title=f"{entry.title}, {entry.day}",
+            title=f"{entry.title}{words.WORDS[entry.post.language]['comma']}{entry.day}",
             entry=entry,
             parts=[(self._picture(one.picture), _blocks(one.html)) for one in entry.post.parts],
             telegram=self._archive.messages.get(entry.post.id),

@@ -52,7 +52,7 @@
     const row = document.createElement("li");
     const link = document.createElement("a");
     link.href = `${form.dataset.root}/${post.path}`;
-    link.textContent = `${post.title}, ${post.day}`;
+    link.textContent = `${post.title}${form.dataset.comma}${post.day}`;
     row.append(link);
     for (const paper of papers) {
       const line = document.createElement("p");

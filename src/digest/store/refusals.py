@@ -32,7 +32,7 @@ def _explain(exc: sqlite3.Error, file: Path | None, readonly: bool) -> DigestErr
     """The error of ours for one of SQLite's; None for a bug."""
     code = getattr(exc, "sqlite_errorcode", 0)
     primary = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
-    if primary == sqlite3.SQLITE_READONLY and readonly:
+    if code == sqlite3.SQLITE_READONLY and readonly:  # else its folder may not be written, which WAL needs
         return StoreError(f"{file}: was opened for reading only")
     if primary not in _MEANING:
         return None

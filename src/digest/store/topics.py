@@ -22,6 +22,8 @@ _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}
 CONFIGURATION = "configuration"
 CONFIGURED: tuple[Origin, ...] = ("seed", "adjacent")
 PROGRAM = "digest"
+OPEN: tuple[KeyState, ...] = ("proposed", "lapsed")
+"""Nobody has decided on these keys."""
 
 
 class TopicStore(StoreBase):
@@ -62,21 +64,26 @@ class TopicStore(StoreBase):
         now: datetime,
         cursors: Mapping[str, str] | None = None,
         retired: Sequence[tuple[Key, str]] = (),
+        looked: Collection[str] = (),
     ) -> list[Key]:
         """Store keys the program has found, and cursors by name with them; gives those that are new.
 
         One that is still proposed gets the new evidence and state; what was once decided stays.
-        ``retired`` are active keys that are active no more, each with the reason.
+        ``retired`` are active keys that are active no more, each with the reason; ``looked`` are topics
+        of which all found keys are given: what else was proposed lapses.
         """
         with self._writing() as connection:
-            known = {name: _keys(connection, name) for name in {key.topic for key in keys}}
-            found = {(key.topic, key.normal): key for key in keys}.values()
-            new = [key for key in found if key.normal not in known[key.topic]]
-            for key in found:
+            known = {name: _keys(connection, name) for name in {*looked, *(key.topic for key in keys)}}
+            found = {(key.topic, key.normal): key for key in keys}
+            new = [key for key in found.values() if key.normal not in known[key.topic]]
+            for key in found.values():
                 ensure_topic(connection, key.topic)
                 old = known[key.topic].get(key.normal)
-                if old is None or old.state == "proposed":
+                if old is None or old.state in OPEN:
                     _put(connection, old, key, PROGRAM, "found in the archive", now)
+            for key in (key for name in looked for key in known[name].values()):
+                if key.state == "proposed" and (key.topic, key.normal) not in found:
+                    _put(connection, key, replace(key, state="lapsed"), PROGRAM, "not found again", now)
             for key, reason in retired:
                 _put(connection, key, replace(key, state="retired"), PROGRAM, reason, now)
             for name, value in (cursors or {}).items():

@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 WindowGenre = Literal["links", "review", "essay", "listing"]
 Genre = Literal["roundup", "links", "review", "essay", "listing"]
 Language = Literal["en", "ru", "zh"]
-Origin = Literal["seed", "adjacent", "auto", "human"]
-KeyState = Literal["proposed", "active", "rejected", "retired"]
+Origin = Literal["seed", "adjacent", "human", "auto"]
+KeyState = Literal["active", "proposed", "rejected", "retired", "lapsed"]
 Opinion = Literal["like", "dislike"]
 # What a setting may be; the description is what a person reads when it is something else.
 Phrase = Annotated[str, Meta(pattern=r"\S", description="a text in quotes")]
@@ -109,7 +109,8 @@ class KeyEvidence(Struct, frozen=True, kw_only=True):
 
 class Key(Struct, frozen=True, kw_only=True):
     """A phrase that points to a topic. ``text`` is the form for display and queries, ``normal`` the
-    normalised form that is matched and that is unique within a topic."""
+    normalised form that is matched and that is unique within a topic. A proposal that a later look for keys
+    does not find again has ``lapsed``; it may be proposed anew."""
 
     topic: str
     text: str

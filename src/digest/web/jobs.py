@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from digest.errors import InputError, UsageError
+from digest.types import RunReport
 from digest.web.visit import Visit, get, post
 from digest.web.work import Job
 
@@ -49,7 +50,17 @@ def job(visit: Visit) -> Response:
     """How a piece of work goes. While it is at work the page renews itself, unless it is asked not to."""
     found = _find(visit)
     renews = found.code is None and "still" not in visit.query
-    return visit.page("job.html.j2", job=found, seconds=SECONDS if renews else None)
+    seconds = SECONDS if renews else None
+    return visit.page("job.html.j2", job=found, seconds=seconds, report=_report(visit, found))
+
+
+def _report(visit: Visit, job: Job) -> RunReport | None:
+    """What a piece of work did; None while it is at work, or where it was ended before it could say."""
+    if job.code is None:
+        return None
+    runs = visit.app.store.runs(RUNS)
+    ours = (one for one in runs if one.started >= job.started and (one.command,) == job.arguments)
+    return next((one.report for one in ours), None)
 
 
 def stop(visit: Visit) -> Response:

@@ -18,8 +18,6 @@ def outbox(visit: Visit) -> Response:
     """What is not done, what needs a person first."""
     found = sending.outbox(visit.app, everything=False)
     posts = {number: visit.app.store.post(number) for number in {one.post for one in found}}
-    drafts = {number for number, post in posts.items() if post and post.state != "approved"}
-    found = [one for one in found if one.state != "queued" or one.post not in drafts]
     visit.section = "posts"
     return visit.page(
         "outbox.html.j2",
@@ -45,7 +43,7 @@ def resolve(visit: Visit) -> Response:
         raise HTTPException(400, "there is no such decision")
     message = visit.form.get("message", "").strip()
     if what == "sent" and not (message.isascii() and message.isdecimal() and 0 < len(message) < 10):
-        raise UsageError(visit.t("outbox.no_message"))
+        raise UsageError("give the message's number: it is the last one in its link")
     sent = int(message) if what == "sent" else None
     done = sending.resolve(visit.app, number, sent=sent, retry=what == "retry")
     told = visit.t(f"outbox.told_{what}", channel=done.channel, post=done.post, part=done.part + 1)

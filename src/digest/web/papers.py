@@ -18,6 +18,7 @@ from digest.errors import DigestError, InputError, UsageError
 from digest.links import links
 from digest.text import readable
 from digest.types import Evidence, Hit, Match, Opinion, Paper, Post, Topic, Window
+from digest.web.said import said
 from digest.web.visit import Visit, get, post
 from digest.web.words import Words
 from digest.why import Said, Why
@@ -124,8 +125,10 @@ def _shown(t: Words, name: str, value: object) -> object:
         return t.day(value)
     if isinstance(value, float):
         return t.share(value) if name == "share" else t.decimal(value)
-    word = f"paper.{name}_{value}"
-    return t(word) if t.has(word) else readable(value) if isinstance(value, str) else value
+    for word in (f"paper.{name}_{value}", f"posts.{name}_{value}"):
+        if t.has(word):
+            return t(word)
+    return said(value, t.language) or readable(value) if isinstance(value, str) else value
 
 
 def _posts(posts: Sequence[Post]) -> list[tuple[date, str, list[Post]]]:

@@ -136,8 +136,10 @@ def edit(visit: Visit) -> Response:
     except (InputError, UsageError) as error:
         draft = Draft(given.papers, given.text, str(error).splitlines())
         return _page(visit, posts.find(visit.app, number), draft, status=422)
+    if done.post.version != given.version:
+        visit.site.notes.add(visit.session, visit.t("posts.told_saved", n=done.post.version))
     for note in done.notes:
-        visit.site.notes.add(visit.session, note)
+        visit.site.notes.add(visit.session, visit.said(note))
     return visit.to(f"/posts/{number}")
 
 
@@ -231,10 +233,10 @@ def _moment(visit: Visit, post: Post) -> datetime:
     try:
         local = datetime.fromisoformat(visit.form.get("at", ""))
     except ValueError:
-        raise InputError(visit.t("posts.no_time")) from None
+        raise InputError("give a day and a time") from None
     at = local.replace(tzinfo=_zone(visit, post)).astimezone(UTC)
     if at <= visit.app.now:
-        raise InputError(visit.t("posts.past_time"))
+        raise InputError("this time is over: give a later one")
     return at
 
 
@@ -254,7 +256,7 @@ def correct(visit: Visit) -> Response:
     if old.sha256 != visit.form.get("seen"):
         found = posts.find(visit.app, number)
         given = Source(number, found.version, found.papers, text)
-        return _conflict(visit, given, str(visit.t("posts.changed")))
+        return _conflict(visit, given, "somebody has changed this message meanwhile")
     try:
         sending.correct(visit.app, number, part, text)
     except InputError as error:

@@ -18,7 +18,7 @@ from digest.actions.topics import DAYS, Backtest
 from digest.days import new_york_day
 from digest.errors import DigestError
 from digest.text import readable
-from digest.types import Key, KeyState, Topic
+from digest.types import KeyState, Topic
 from digest.web import charts
 from digest.web.visit import Visit, get, post
 
@@ -47,11 +47,11 @@ def index(visit: Visit) -> Response:
 def show(visit: Visit) -> Response:
     """The keys of a topic in one state, those that wait first, the surest on top."""
     topic = visit.app.topic(visit.path["name"])
-    keys = visit.app.store.keys(topic.name)
+    keys = topics.keys(visit.app, topic.name, everything=True)
     counts = Counter(key.state for key in keys)
     wanted = visit.query.get("state")
     state: KeyState = next((one for one in STATES if one == wanted), "proposed")
-    found = sorted((key for key in keys if key.state == state), key=_rank)
+    found = [key for key in keys if key.state == state]
     return visit.page(
         "topic.html.j2",
         topic=topic,
@@ -61,10 +61,6 @@ def show(visit: Visit) -> Response:
         counts=counts,
         shown=found[:CARDS],
     )
-
-
-def _rank(key: Key) -> tuple[float, str]:
-    return (-key.evidence.lower_bound if key.evidence else 1.0, key.text)
 
 
 def decide(visit: Visit) -> Response:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from anyio import CapacityLimiter, to_thread
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -25,6 +25,7 @@ from digest.types import Language
 from digest.web.access import COOKIE, LASTS, PROGRAM, Access, Session, new_session
 from digest.web.guard import SAFE, local_path
 from digest.web.pieces import Works
+from digest.web.said import said
 from digest.web.words import LANGUAGES, Words, words
 from digest.web.work import Jobs
 
@@ -137,6 +138,12 @@ class Visit:
         except ValueError:
             return None
         return day if FIRST <= day <= date(9000, 1, 1) else None
+
+    def said(self, line: str) -> Markup:
+        """A line that the program says in English, in the visitor's language as far as it is known there."""
+        if known := said(line, self.language):
+            return escape(known)
+        return escape(line) if self.language == "en" else Markup('<span lang="en">{}</span>').format(line)
 
     def page(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """A page: a template filled with these values, and with what the layout needs."""

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from string import Formatter
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
@@ -95,9 +96,11 @@ class Words:
         """A number with two digits after the point."""
         return _decimal(round(value, 2), self.language)
 
-    def moment(self, value: datetime) -> str:
-        """A moment, in UTC, to the minute."""
-        return f"{self.day(value.date())}, {value:%H:%M} UTC"
+    def moment(self, value: datetime, zone: str = "UTC") -> str:
+        """A moment in a time zone, to the minute."""
+        local = value.astimezone(ZoneInfo(zone))
+        between = " " if self.language == "zh" else ", "
+        return f"{self.day(local.date())}{between}{local:%H:%M} {zone}"
 
 
 # Babel takes 0.1 ms for each, and a page has hundreds.
