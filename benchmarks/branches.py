@@ -4,7 +4,7 @@
 
 Runs the tests named for these modules in one process and counts branches and lines that were reached, in that
 process only: what the tests do in processes of their own counts for nothing here. Ends with exit code 1 where
-a test fails or one of the modules falls below LEAST.
+a test fails or fewer branches than LEAST are taken.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LEAST = 90.0
+LEAST = 0.85
 MODULES = (
     *("store/*.py", "delivery.py", "followup.py", "schedule.py", "channels/*.py", "markup/*.py", "whole.py"),
 )
@@ -80,7 +80,7 @@ def _tell(found: dict[str, dict[str, dict[str, float]]]) -> int:
     rest = sorted((share, name) for name, share in shares.items() if share < 100)
     least = ", ".join(f"{name} {share:.0f} %" for share, name in rest[:8])
     print(f"{whole} of {len(shares)} modules wholly; least: {least}")
-    return int(any(share < LEAST for share in shares.values()))
+    return int(taken < LEAST * there)
 
 
 if __name__ == "__main__":

@@ -145,9 +145,8 @@ def usearch(corpus: Corpus, folder: Path) -> Search:
 
 
 def sqlite_vec(corpus: Corpus, folder: Path) -> Search:
-    import sqlite3
-
     import sqlite_vec
+    from pysqlite3 import dbapi2 as sqlite3  # many a Python's own is built without extensions
 
     database = sqlite3.connect(folder)
     database.enable_load_extension(True)
@@ -168,9 +167,9 @@ def lancedb(corpus: Corpus, folder: Path) -> Search:
 
     table = None
     database = lancedb.connect(folder)
-    for _, rows in corpus.blocks():
+    for first, rows in corpus.blocks():
         values = pyarrow.FixedSizeListArray.from_arrays(rows.reshape(-1), rows.shape[1])
-        block = pyarrow.table({"vector": values})
+        block = pyarrow.table({"vector": values, "place": np.arange(first, first + len(rows))})
         if table is None:
             table = database.create_table("vectors", block)
         else:
@@ -178,8 +177,7 @@ def lancedb(corpus: Corpus, folder: Path) -> Search:
     assert table is not None
 
     def search(question: F32) -> list[int]:
-        found = table.search(question).metric("dot").with_row_id(True).limit(K).to_list()
-        return [row["_rowid"] & 0xFFFFFFFF | (row["_rowid"] >> 32) * BLOCK for row in found]
+        return [row["place"] for row in table.search(question).metric("dot").limit(K).to_list()]
 
     return search
 

@@ -140,11 +140,12 @@ def _tree(module: str) -> ast.Module:
 
 
 def _told(tree: ast.AST) -> set[ast.AST]:
-    """The nodes below annotations and log lines."""
+    """The nodes below annotations and log lines, and ``strict`` of a zip, which is there for mistakes."""
     notes = [node.annotation for node in ast.walk(tree) if isinstance(node, ast.AnnAssign | ast.arg)]
     notes += [node.returns for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     logs = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and "logger." in ast.unparse(node)]
-    return {below for one in (*notes, *logs) if one is not None for below in ast.walk(one)}
+    zips = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "strict"]
+    return {below for one in (*notes, *logs, *zips) if one is not None for below in ast.walk(one)}
 
 
 class _Swap(ast.NodeTransformer):

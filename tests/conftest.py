@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from botapi import BotApi
@@ -26,6 +27,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before numpy: on mat
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1] / "src")  # for the processes that tests start
 for name in [name for name in os.environ if name.startswith("DIGEST_") or name == "DATABASE_URL"]:
     del os.environ[name]  # a developer's own settings must not reach the tests
+
+
+settings.register_profile("digest", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("digest")  # how busy the machine is says nothing of the program
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

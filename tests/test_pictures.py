@@ -71,6 +71,17 @@ def test_without_matplotlib_one_line_says_what_to_install(
         term_over_years(TREND, tmp_path / "a.png")
 
 
+@pytest.mark.parametrize("counts", [[2, 20, 22, 21, 23, 22, 20, 19, 21], [2, 3, 2, 3, 2, 3, 2, 21, 22]])
+def test_the_year_of_a_jump_stands_within_the_plot_wherever_it_is(counts: list[int]) -> None:
+    with pictures.drawing((), dark=False) as colours:
+        figure = pictures._figure(of_counts(counts), "en", colours)
+        axes = figure.axes[0]
+        [label] = [text for text in axes.texts if "×" in text.get_text()]
+        figure.canvas.draw()
+        inside, box = label.get_window_extent(), axes.get_window_extent()
+    assert box.x0 < inside.x0 < inside.x1 < box.x1
+
+
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DigestError, match="choose another file"):
         term_over_years(TREND, tmp_path / "none" / "a.png")

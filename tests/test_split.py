@@ -27,6 +27,7 @@ from digest.markup import (
     split,
     utf16_length,
 )
+from digest.markup.split import _html_bytes
 from digest.types import Part, TextEntity
 
 GRAPHEME = regex.compile(r"\X")
@@ -385,3 +386,8 @@ def test_a_block_that_telegram_would_refuse_is_refused_in_its_words() -> None:
 def test_a_limit_too_small_for_words_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 64"):
         split(["a"], limit=10)
+
+
+@pytest.mark.parametrize("character", "a\x7f\x80\u07ff\u0800\uffff\U00010000&<>")
+def test_bytes_are_counted_as_they_are_written(character: str) -> None:
+    assert _html_bytes(character) == len(escape(character).encode())

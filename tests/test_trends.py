@@ -163,6 +163,13 @@ def test_what_all_papers_of_the_day_say_does_not_stand_beside_a_term() -> None:
     assert "language models" not in {phrase for each in told for phrase in each}
 
 
+def test_a_word_that_papers_say_once_and_never_again_stands_beside_nothing() -> None:
+    said_once, repeated = beside_years("crucial steps", "circuit after circuit", "Of lamps")[:2]
+    assert "circuit" in repeated
+    assert beside_years("lamps", "crucial", "Of tables")[1] == ()
+    assert said_once == ("crucial steps",)
+
+
 def test_a_term_does_not_stand_beside_itself_its_parts_or_its_initials() -> None:
     own = trends._Own("support vector machine")
     assert own.is_in(("support", "vector"))

@@ -196,7 +196,8 @@ def _draw_curves(axes: Axes, trend: Trend, language: Language, colours: Colours)
     axes.tick_params(length=0)
     axes.legend(loc="upper left", frameon=False, fontsize=13, handlelength=1.2, borderaxespad=0)
     if trend.said.jump:
-        _draw_jump(axes, trend.said.jump, language, colours)
+        is_early = trend.said.jump.year < sum(axes.get_xlim()) / 2
+        _draw_jump(axes, trend.said.jump, language, colours, is_early=is_early)
 
 
 def _top(curve: Curve) -> float:
@@ -220,13 +221,14 @@ def _point(number: str, language: Language) -> str:
     return number.replace(".", ",") if language == "ru" else number
 
 
-def _draw_jump(axes: Axes, jump: Jump, language: Language, colours: Colours) -> None:
+def _draw_jump(axes: Axes, jump: Jump, language: Language, colours: Colours, *, is_early: bool) -> None:
+    """A line at the jump, with its year on the side that has room."""
     ratio = f"{jump.ratio:.0f}" if jump.ratio >= 10 else f"{jump.ratio:.1f}"
     text = WORDS["jump"][language].format(jump.year, _point(ratio, language))
     axes.axvline(jump.year - 0.5, ymax=0.8, color=colours.ink, lw=1.2, ls=(0, (4, 3)))
     axes.annotate(
-        text, (jump.year - 0.5, 0.7), xycoords=("data", "axes fraction"), xytext=(-6, 0),
-        textcoords="offset points", ha="right", size=14, weight="bold",
+        text, (jump.year - 0.5, 0.7), xycoords=("data", "axes fraction"), xytext=(6 if is_early else -6, 0),
+        textcoords="offset points", ha="left" if is_early else "right", size=14, weight="bold",
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from digest.phrases import singular, stem
 from digest.query import Term
@@ -18,26 +18,35 @@ _WORD = re.compile(r"[^\W_]+")
 _SENTENCE_END = re.compile(r"[.?!] ")
 _SPACE = re.compile(r" ")
 Span = tuple[int, int]
-Words = tuple[list[Span], list[str]]
-"""Where the words of a text stand, and their roots."""
+
+
+class Words:
+    """A text as its words: their roots, and where they stand."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.roots = list(map(_root, _WORD.findall(text)))
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """Where each word stands; most texts that are looked through do not hold what is looked for."""
+        return [match.span() for match in _WORD.finditer(self.text)]
 
 
 @lru_cache(512)  # an abstract is looked through for the passage, and for the reason
 def words_of(text: str) -> Words:
     """A text as its words."""
-    matches = list(_WORD.finditer(text))
-    return [match.span() for match in matches], [_root(match[0]) for match in matches]
+    return Words(text)
 
 
 def found(term: Term, words: Words) -> Iterator[Span]:
     """Where a term stands in a text, whatever the endings of its words: (start, end) in characters."""
-    spans, roots = words
-    wanted = [_root(word) for word in term.words]
-    if not wanted:
-        return
-    for at in range(len(roots) - len(wanted) + 1):
-        if roots[at] == wanted[0] and roots[at : at + len(wanted)] == wanted:
-            yield spans[at][0], spans[at + len(wanted) - 1][1]
+    roots, wanted = words.roots, [_root(word) for word in term.words]
+    at = -1
+    for _ in range(roots.count(wanted[0]) if wanted else 0):
+        at = roots.index(wanted[0], at + 1)
+        if roots[at : at + len(wanted)] == wanted:
+            yield words.spans[at][0], words.spans[at + len(wanted) - 1][1]
 
 
 def snippet(paper: Paper, terms: Sequence[Term]) -> tuple[str, tuple[Span, ...]]:

@@ -37,6 +37,9 @@ def trend(
     held = store.papers_by_year(until)
     if not held:
         raise InputError("the archive is empty; digest crawl or digest backfill TOPIC fills it")
+    newest = max(year for year, _ in held)
+    if since is not None and since > newest:
+        raise UsageError(f"--since {since}: the newest papers of the archive are of {newest}")
     said = trends.holding(term, _candidates(store, [term], until))
     known = trends.topic_of(term, [(topic, known_keys(store, topic)) for topic in topics])
     silent = _silent(store, *known, until) if known else None

@@ -44,6 +44,9 @@ CANDIDATES = 300
 LEAST_SHARE = 0.02
 MOST_COMMON = 0.25
 """What stands in a quarter of all papers ("method") stands beside nothing."""
+REPEATED = 1.25
+"""A single word that tells of a subject comes back in the papers that hold it (Church and Gale 1995):
+"circuit" 2.6 times, "item" 2.4, but "crucial", "efforts" and "appropriate" 1.0 to 1.1."""
 MOSTLY = 0.6
 SPELT = 50
 """So many papers say how a phrase is written."""
@@ -309,6 +312,7 @@ class _Company:
             for texts in self._normals
         ]
         self._total = sum(self._held, Counter[Phrase]())
+        self._words = Counter(word for texts in self._normals for text in texts for word in text.split())
         self._size = sum(map(len, groups))
 
     def beside(self, at: int, others: Sequence[Paper]) -> tuple[Beside, ...]:
@@ -343,10 +347,14 @@ class _Company:
         sure = {
             phrase: _surely(count, size, self._total[phrase] - count, rest)
             for phrase, count in often.items()
-            if phrase not in covered
+            if phrase not in covered and self._tells(phrase)
         }
         best = sorted((phrase for phrase in sure if sure[phrase] > 0), key=lambda each: (-sure[each], each))
         return {phrase: sure[phrase] for phrase in best[:CANDIDATES]}
+
+    def _tells(self, phrase: Phrase) -> bool:
+        """Whether a phrase is of a subject, not of the way papers are written."""
+        return len(phrase) > 1 or self._words[phrase[0]] >= REPEATED * self._total[phrase]
 
     def _shown(self, at: int, phrase: Phrase) -> Beside:
         group, normal = self._groups[at], " ".join(phrase)

@@ -70,9 +70,18 @@ class KeyStory(Struct, frozen=True, kw_only=True):
     history: tuple[KeyDecision, ...]
 
 
+class Below(Struct, frozen=True, kw_only=True):
+    """A paper that nearly reached the floor."""
+
+    paper: str
+    title: str
+    score: float
+
+
 class Overview(Struct, frozen=True, kw_only=True):
     """A topic on a day: what its keys bring, how many papers are held, how often people have judged its
-    papers and keys, and how many papers of the last 30 days were missed (None where none was scored)."""
+    papers and keys, and how many papers of the last 30 days were missed (None where none was scored),
+    with those nearest below the floor, which nobody has judged."""
 
     topic: str
     day: date
@@ -80,6 +89,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     keys: tuple[Yield, ...]
     feedback: int
     recall: Recall | None = None
+    floor: float = 0.0
+    below: tuple[Below, ...] = ()
 
 
 def standing(keys: Iterable[str], exclude: Sequence[str], papers: Iterable[Paper]) -> dict[str, list[Paper]]:

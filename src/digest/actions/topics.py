@@ -29,7 +29,7 @@ from digest.types import (
     Topic,
 )
 from digest.why import Posted, Record, Why
-from digest.yields import KeyStory, Overview, Yield
+from digest.yields import Below, KeyStory, Overview, Yield
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -38,6 +38,8 @@ PERSON = "human"
 
 DAYS = 30
 """So many days a topic is tried on before it is saved."""
+BELOW = 5
+"""So many papers are shown that nearly reached the floor."""
 FLOOR = 0.5
 """The floor of a topic that is made of a few words."""
 
@@ -203,24 +205,33 @@ def overview(app: App, topic: str) -> Overview:
     found = sorted(
         view.yields(shown), key=lambda each: (each.key.state, each.key.origin != "seed", -each.adds)
     )
+    matches = app.store.matches(wanted.name, view.day - yields.RECENT, view.day, 0.0)
+    opinions = app.store.opinions(wanted.name)
     return Overview(
         topic=wanted.name,
         day=view.day,
         papers=app.store.count_papers(),
         keys=tuple(found),
         feedback=app.store.count_feedback(wanted.name),
-        recall=_recall(app, wanted, view.day),
+        recall=_recall(wanted, matches, opinions),
+        floor=wanted.floor,
+        below=_below(app, wanted, [each for each in matches if each.paper not in opinions]),
     )
 
 
-def _recall(app: App, topic: Topic, day: date) -> Recall | None:
+def _recall(topic: Topic, matches: Sequence[Match], opinions: Mapping[str, Opinion]) -> Recall | None:
     """How many papers of the last 30 days were missed; None where no run has scored any."""
     from digest import recall
 
-    matches = app.store.matches(topic.name, day - yields.RECENT, day, 0.0)
-    if not matches:
-        return None
-    return recall.estimate(recall.catch(matches, topic.floor, app.store.opinions(topic.name)))
+    return recall.estimate(recall.catch(matches, topic.floor, opinions)) if matches else None
+
+
+def _below(app: App, topic: Topic, matches: Sequence[Match]) -> tuple[Below, ...]:
+    """The best of the matches, best first, that do not reach the floor."""
+    scores = {each.paper: each.score for each in matches if each.score < topic.floor}
+    wanted = list(scores)[:BELOW]
+    titles = {paper.id: paper.title for paper in app.store.papers(wanted)}
+    return tuple(Below(paper=one, title=titles[one], score=scores[one]) for one in wanted)
 
 
 class _View:

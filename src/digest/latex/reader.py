@@ -27,6 +27,10 @@ from digest.patterns import pattern
 
 _SIGNS = frozenset("+-=<>")
 _TOKEN = pattern(r"\\[A-Za-z]+\*?|\\.|\s+|[{}^_~&]|[^\\{}^_~&\s]+|\\", re.DOTALL)
+_RUN = pattern(  # the same with words that stand together taken at once: a third of the time
+    r"\\[A-Za-z]+\*?|\\.|\s+|[{}^_~&]|[^\\{}^_~&\s]+(?: +[^\\{}^_~&\s]+)*|\\", re.DOTALL
+)
+_SIGNED = pattern("--|``|''")  # what prose reads word by word
 _PLAIN_GROUP = pattern(r"[\w\s.:/+'’-]*")
 _QUOTES = pattern("``|''")
 _OPTION = pattern(r"[`'\"(\[]?--[A-Za-z]")
@@ -52,7 +56,7 @@ def read(text: str) -> str:
         if span:
             tokens.append(_Maths(_read_maths(span.inner)))
         else:
-            tokens += _TOKEN.findall(piece)
+            tokens += (_TOKEN if _SIGNED.search(piece) else _RUN).findall(piece)
     return _QUOTED.sub(r"‘\1’", _Reader(tokens, maths=False).all())
 
 

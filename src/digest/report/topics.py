@@ -12,6 +12,8 @@ from digest.why import Why
 from digest.yields import KeyStory, Overlap, Overview, Rise, Yield
 
 SHOWN = 25
+HELD = "on expert lists the truth was within in 8 months of 10"
+"""How honest the interval is, by docs/keys.md."""
 FEW_PAPERS = 20_000
 """arXiv announces as many in three weeks."""
 
@@ -122,7 +124,7 @@ def _verified(told: KeyEvidence) -> str:
 
 
 def _title(title: str) -> str:
-    return textwrap.shorten(readable(title), WIDTH - 6, placeholder="…")
+    return textwrap.shorten(readable(title), WIDTH - 24, placeholder="…")
 
 
 def _brings(found: Yield) -> str:
@@ -221,16 +223,34 @@ def _rising(found: Sequence[Yield]) -> str:
 def _recall(found: Overview) -> str:
     told = found.recall
     if told is None:
-        return "recall: no paper of the last 30 days was scored (digest match)"
-    return textwrap.fill(
-        f"recall in the last 30 days: {told.share:.0%} of the topic's papers were found (90 % interval "
-        f"{told.low:.0%} to {told.high:.0%}): about {told.found:.0f} found, {told.missed:.0f} missed "
-        f"({told.fewest:.0f} to {told.most:.0f}). Estimated from two ways of finding: {told.by_keys} papers "
-        f"hold a key, {told.by_looks} look like the topic, {told.by_both} do both. Judging papers (digest "
-        "feedback) narrows it.",
-        WIDTH,
-        subsequent_indent="  ",
+        return "missed in the last 30 days: no paper was scored (digest match)"
+    estimate = (
+        f"missed in the last 30 days: about {told.missed:.0f} papers on topic, where {told.found:.0f} were "
+        f"found: {told.share:.0%} of them. How sure that is: {told.fewest:.0f} to {told.most:.0f} missed, "
+        f"{told.low:.0%} to {told.high:.0%} found ({HELD})."
     )
+    grounds = (
+        f"Missed is what the archive holds and the floor of {found.floor:g} keeps out of posts; what was "
+        f"never crawled is not counted. It is told by two ways of finding: {told.by_keys} papers hold a "
+        f"key, {told.by_looks} look like the topic, {told.by_both} do both; the fewer do both, the more "
+        "did neither."
+    )
+    return "\n".join([_paragraph(estimate, ""), _paragraph(grounds, "  "), *_below(found)])
+
+
+def _below(found: Overview) -> list[str]:
+    """Papers that a judgement would tell most of."""
+    if not found.below:
+        return []
+    asked = (
+        f"Nearest below the floor; judging them (digest feedback like ID --topic {found.topic}, or dislike) "
+    )
+    lines = [f"    {each.score:.3f}  {each.paper}  {_title(each.title)}" for each in found.below]
+    return [_paragraph(asked + "makes the estimate surer:", "  "), *lines]
+
+
+def _paragraph(text: str, indent: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent="  ")
 
 
 # Why.
