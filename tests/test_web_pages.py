@@ -242,6 +242,8 @@ def test_errors_are_told_in_the_language_of_the_page(page: str) -> None:
         unknown = browser.get("/papers/2605.00001")
         assert "Статьи 2605.00001 нет в архиве" in text_of(unknown)
         assert 'lang="en">' not in unknown.text.partition("<main")[2]
+        why = text_of(browser.get(f"/papers/{PAPER}"))
+        assert re.search(r"\(место по способам: [a-z ]+ \d+\.\d%, [a-z ]+ \d", why)
         browser.get("/language/zh")
         assert "没有主题 'nothing'" in text_of(browser.get("/topics/nothing"))
 
