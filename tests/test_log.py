@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import subprocess
@@ -65,6 +66,21 @@ def test_an_event_is_one_line_for_a_person_without_colours_off_a_terminal(
     assert "crawled" in err
     assert "papers=12" in err
     assert "\x1b" not in err
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_a_terminal_without_colours_gets_none(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert log.has_colours(_Terminal())
+    assert not log.has_colours(io.StringIO())
+    monkeypatch.setenv(name, value)
+    assert not log.has_colours(_Terminal())
 
 
 @pytest.mark.parametrize(

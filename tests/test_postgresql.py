@@ -22,7 +22,7 @@ from digest.actions import operations, stores
 from digest.app import App
 from digest.errors import DigestError, StoreError, TryAgain, UsageError
 from digest.query import read
-from digest.search import FEW, Searcher
+from digest.search import Searcher
 from digest.store import Store
 from digest.store import tables as ours
 from digest.store.near import ServerIndex
@@ -240,22 +240,27 @@ def test_the_nearest_by_the_index_are_those_by_comparing_all(there: Archive) -> 
     assert "ix_near_" in plan
 
 
-def test_where_few_pass_the_filters_these_alone_are_compared(there: Archive) -> None:
+def test_where_few_pass_the_filters_these_alone_are_compared(
+    there: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else all vectors of a large archive would come over the network."""
+
+    few = 2000
+    monkeypatch.setattr("digest.search.FEW", few)
 
     class Shallow(ServerIndex):
         def nearest(self, vector: Any, k: int) -> dict[bytes, float]:
-            assert k <= FEW
+            assert k <= few
             return super().nearest(vector, k)
 
-    papers = [paper(n, categories=("cs.LG",) if n % 500 else ("math.CO",)) for n in range(1, FEW + 600)]
+    papers = [paper(n, categories=("cs.LG",) if n % 500 else ("math.CO",)) for n in range(1, 2600)]
     there.store.add_papers("oai", page(*papers), NOW)
     there.store.ensure_model(MODEL, 2)
-    there.store.add_vectors(MODEL, rows(*range(1, FEW + 600)))
+    there.store.add_vectors(MODEL, rows(*range(1, 2600)))
     asked = np.array([1, 0], np.float32)
     searcher = Searcher(reading(there.store), None, Shallow(there.store, MODEL), MODEL, lambda _: asked)
     hits = searcher.search(read("paper cat:math.CO"), 9, "vectors").hits
-    wanted = {paper(n).id for n in range(500, FEW + 600, 500)}
+    wanted = {paper(n).id for n in range(500, 2600, 500)}
     assert {hit.id for hit in hits} == wanted
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from digest.inverted import open_words
 from digest.query import read
@@ -115,8 +116,6 @@ MODEL = "model"
 class Same:
     """An index of the vectors that stand in a database, compared one by one."""
 
-    far = False
-
     def __init__(self, vectors: dict[bytes, FloatVector]) -> None:
         self.vectors, self.asked = vectors, list[int]()
 
@@ -182,3 +181,27 @@ def test_one_does_not_look_again_for_the_last_few(tmp_path: Path) -> None:
     with searching(tmp_path, papers, [number / 10_000 for number in range(2000)]) as (searcher, index):
         assert len(searcher.search(read("cat year:2026"), 10).hits) == 10
     assert index.asked == [800]
+
+
+@pytest.mark.parametrize(
+    "text", ["cat cat:math", "cat year:2021", '"a black cat"', "cat -grey cat:math", "cat id:2605.00004"]
+)
+def test_where_few_pass_these_alone_are_compared_and_nothing_else_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    papers = [
+        replace(
+            paper(number, "a black cat" if number % 100 == 7 else "a grey cat" if number % 2 else "a cat"),
+            categories=("math.AG",) if number % 150 == 4 else ("cs.LG",),
+            announced=date(2021 if number % 200 == 5 else 2026, 5, 1),
+        )
+        for number in range(3000)
+    ]
+    with searching(tmp_path, papers, [number / 5_000 for number in range(3000)]) as (searcher, index):
+        few = searcher.search(read(text), 30)
+        asked = len(index.asked)
+        assert asked <= 1
+        monkeypatch.setattr("digest.search.FEW", -1)
+        assert searcher.search(read(text), 30) == few
+        assert len(index.asked) > asked
+    assert few.hits

@@ -108,7 +108,7 @@ def lines(module: str) -> Iterator[str]:
 def test_whatever_a_module_tells_a_reader_is_said_in_all_languages(module: str) -> None:
     known = {bare(one["en"]) for one in sentences()}
     told = {line for line in lines(module) if re.search("[a-z]{3}", line)}
-    assert told - known - TERMINAL <= {line for line in told if said(line.replace("{}", "x"), "ru")}
+    assert told - known - TERMINAL <= {line for line in told if said(line.replace("{}", "7"), "ru")}
 
 
 def test_every_sentence_is_still_said_by_the_program() -> None:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 F32 = npt.NDArray[np.float32]
 T = TypeVar("T")
 
-ROWS = 32  # of a weight matrix, multiplied at a time
+ROWS = 32  # of a weight matrix, multiplied at a time,
+COLUMNS = 16  # by at most so many word pieces
 _FOREVER = 10**9  # tokenizers without a limit of their own say 1e30
 
 
@@ -96,7 +97,8 @@ class _Linear(NamedTuple):
     bias: F32  # [out, 1]
 
     def __call__(self, x: F32) -> F32:
-        out: F32 = (self.weight @ x).reshape(-1, x.shape[1])
+        few = x.shape[1] <= COLUMNS
+        out: F32 = ((self.weight if few else self.weight.reshape(-1, len(x))) @ x).reshape(-1, x.shape[1])
         out += self.bias
         return out
 

@@ -14,7 +14,7 @@ import shutil
 import struct
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -77,9 +77,10 @@ class WordIndex:
         form, _, state = str(said).partition(":")
         return state if form == _FORM else ""
 
-    def search(self, query: Query, k: int) -> list[tuple[int, float]]:
+    def search(self, query: Query, k: int, among: Sequence[int] | None = None) -> list[tuple[int, float]]:
         """The ``k`` best papers for a query's terms by BM25, that hold what must be there and none of the
-        rest: (row number, score), best first. Its window and ids are not looked at. Raises Damaged."""
+        rest, of those ``among`` where given: (row number, score), best first. Its window and ids are not
+        looked at. Raises Damaged."""
         import tantivy
 
         occur = tantivy.Occur
@@ -87,10 +88,13 @@ class WordIndex:
         if not parts:
             return []
         wanted = tantivy.Query.boolean_query(parts)
-        if query.must or query.without:
-            held = [(occur.Must, self._holding(term)) for term in query.must]
-            lacked = [(occur.MustNot, self._holding(term)) for term in query.without]
-            wanted = tantivy.Query.boolean_query([(occur.Must, wanted), *held, *lacked])
+        limits = [(occur.Must, self._holding(term)) for term in query.must]
+        limits += [(occur.MustNot, self._holding(term)) for term in query.without]
+        if among is not None:
+            those = tantivy.Query.term_set_query(self._index.schema, "number", among)
+            limits.append((occur.Must, tantivy.Query.const_score_query(those, 0.0)))
+        if limits:
+            wanted = tantivy.Query.boolean_query([(occur.Must, wanted), *limits])
         with self._given_up_where_damaged():
             hits = self._searcher.search(wanted, k, count=False).hits
             numbers = self._searcher.fast_field_values("number", [address for _, address in hits])

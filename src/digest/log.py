@@ -105,12 +105,15 @@ def _renderers(json: bool) -> list[Any]:
         as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
         return [structlog.processors.format_exc_info, as_json, _redact_line]
     plain = structlog.dev.plain_traceback  # the default shows local variables where rich is installed
-    return [structlog.dev.ConsoleRenderer(colors=_colours(), exception_formatter=plain), _redact_line]
+    return [
+        structlog.dev.ConsoleRenderer(colors=has_colours(sys.stderr), exception_formatter=plain),
+        _redact_line,
+    ]
 
 
-def _colours() -> bool:
-    """Colours on a terminal that can and may show them (https://no-color.org)."""
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def has_colours(stream: TextIO) -> bool:
+    """Whether it is a terminal that can and may show colours and bold letters (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _redact_fields(_: Any, __: str, event: Mapping[str, Any]) -> dict[str, Any]:

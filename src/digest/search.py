@@ -31,7 +31,7 @@ FloatVector = npt.NDArray[np.float32]
 
 DEPTH = 200  # answers taken from each side before they are fused
 ENOUGH = 0.75  # of what is wanted, where filters hold some back: the rest can cost as much again
-FEW = 2_000  # papers that pass a query's filters: so few are compared one by one, where vectors come from far
+FEW = 5_000  # papers that pass a query's filters: so few are compared one by one, and no index is asked
 MEANING = 0.45  # the share of the cosine
 BEST = 10  # papers of the first answer that the query's vector moves towards,
 MOVED = 0.4  # by this share
@@ -60,10 +60,7 @@ class Archive(Protocol):
 
 
 class Nearest(Protocol):
-    """An index of vectors (`digest.index.VectorIndex`, or a server's). ``far``: what it finds comes over a
-    network."""
-
-    far: bool
+    """An index of vectors (`digest.index.VectorIndex`, or a server's)."""
 
     def __len__(self) -> int:
         """How many vectors there are."""
@@ -88,6 +85,12 @@ class Look:
         self.query, self.wanted = query, wanted
         # A few are withdrawn.
         self.depth = wanted + wanted // 10 if query.window == Window() else 4 * wanted
+        self.passing: Sequence[int] | None = None
+
+    @property
+    def few(self) -> Sequence[int] | None:
+        """All papers that pass, where they are known to be few."""
+        return self.passing if self.passing is not None and len(self.passing) <= FEW else None
 
     def deeper(self, passed: int) -> None:
         """Look where a little more than enough would be, were all like those of which so many passed."""
@@ -185,14 +188,16 @@ class Searcher:
 
         if self._words is not None:
             try:
-                return self._passing(partial(self._holding, self._words, look.query), look)
+                return self._passing(partial(self._holding, self._words, look), look)
             except Damaged:
                 self._words = None
         return dict(self._archive.words(look.query, look.wanted))
 
-    def _holding(self, words: WordIndex, query: Query, k: int) -> tuple[dict[int, float], bool]:
-        found = dict(words.search(query, k))
-        passed = self._archive.passing(list(found), query)
+    def _holding(self, words: WordIndex, look: Look, k: int) -> tuple[dict[int, float], bool]:
+        if look.few is not None:
+            return dict(words.search(look.query, k, look.few)), True
+        found = dict(words.search(look.query, k))
+        passed = self._archive.passing(list(found), look.query)
         return {number: found[number] for number in passed}, len(found) < k
 
     def _by_meaning(self, vector: FloatVector, look: Look) -> dict[int, float]:
@@ -200,8 +205,8 @@ class Searcher:
         assert index is not None
 
         def nearest(k: int) -> tuple[dict[int, float], bool]:
-            if index.far and k > FEW and len(few := self._archive.newest(look.query, FEW + 1)) <= FEW:
-                return self._compared(few, vector), True
+            if look.few is not None:
+                return self._compared(look.few, vector), True
             cosines = index.nearest(vector, min(k, len(index)))
             numbers = self._archive.passing_texts(list(cosines), look.query)
             return {number: cosines[text] for number, text in numbers}, k >= len(index)
@@ -215,18 +220,28 @@ class Searcher:
         return dict(sorted(zip(there, cosines, strict=True), key=lambda item: -item[1]))
 
     def _passing(self, find: Callable[[int], tuple[dict[int, float], bool]], look: Look) -> dict[int, float]:
-        """The best that pass a query's filters: looks deeper until enough have, or these are all.
+        """The best that pass a query's filters: looks deeper until enough have, or these are all; where few
+        papers pass, among these alone.
 
         ``find`` gives those of so many that pass, best first, with their scores; and whether there are no
         more.
         """
+        if look.query.must or look.query.ids:  # rarely many hold a phrase
+            self._count(look)
         while True:
             found, all_there = find(look.depth)
             if self._among is not None:
                 found = {number: score for number, score in found.items() if number in self._among}
             if len(found) >= ENOUGH * look.wanted or all_there:
                 return dict(islice(found.items(), look.wanted))
-            look.deeper(len(found))
+            self._count(look)
+            if look.few is None:
+                look.deeper(len(found))
+
+    def _count(self, look: Look) -> None:
+        """Learn which papers pass, where these are few."""
+        if look.passing is None:
+            look.passing = self._archive.newest(look.query, FEW + 1)
 
 
 def towards(vector: FloatVector, best: npt.NDArray[np.float32]) -> FloatVector:

@@ -69,7 +69,7 @@ def test_what_is_typed_is_seen_at_once_beside_it_and_saved(browser: Any, home: P
             text.press("Backspace")
         expect(seen.locator("#messages .message b").first).to_have_text("Breaking")
         text.press("Control+s")
-        expect(seen.get_by_text("version 2")).to_be_visible()
+        expect(seen.get_by_role("link", name="version 2")).to_be_visible()
     assert stored(home).parts[0].text.startswith("Breaking news.")
 
 
@@ -122,14 +122,14 @@ def test_the_second_of_two_browsers_is_told_and_can_save_over_it(
         source = stored(home).parts[0].html
         one.get_by_label("Text", exact=True).fill(f"{source}\n\nFrom the first")
         one.get_by_role("button", name="Save").click()
-        expect(one.get_by_text("version 2")).to_be_visible()
+        expect(one.get_by_role("link", name="version 2")).to_be_visible()
         other.get_by_label("Text", exact=True).fill(f"{source}\n\nFrom the second")
         other.get_by_role("button", name="Save").click()
         expect(other.get_by_role("heading", name="It was changed meanwhile")).to_be_visible()
         assert "From the second" in other.get_by_label("Yours").input_value()
         assert "From the first" in other.get_by_label("Now stored, version 2").input_value()
         other.get_by_role("button", name="Save mine over it").click()
-        expect(other.get_by_text("version 3")).to_be_visible()
+        expect(other.get_by_role("link", name="version 3")).to_be_visible()
     assert stored(home).parts[-1].text.endswith("From the second")
 
 

@@ -75,12 +75,13 @@ def answer(
 ) -> None:
     """Print what a search finds."""
     from digest.actions import archive
+    from digest.log import has_colours
     from digest.report import archive as report
 
     found = archive.search(app, text, count, window, mode, expand=expand)
     for note in found.notes if given.get("json") else ():
         sys.stderr.write(f"note: {note}\n")
-    show(given, found.hits, lambda: report.answer(found, colours=sys.stdout.isatty()))
+    show(given, found.hits, lambda: report.answer(found, colours=has_colours(sys.stdout)))
 
 
 def one_thread() -> None:

@@ -58,8 +58,6 @@ class Vectors(NamedTuple):
 class VectorIndex:
     """Vectors by the hash of their text, searched by inner product; made by ``open_index``."""
 
-    far = False
-
     def __init__(self, folder: Path, vectors: Vectors, files: Files, *, fast: bool = False) -> None:
         self._folder, self._vectors, self._fast = folder, vectors, fast
         self._files, self._find = files, self._finder(files)

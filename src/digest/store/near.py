@@ -17,8 +17,6 @@ class ServerIndex:
     """The vectors of a model by the hash of their text, searched by inner product. It is never behind: a
     vector is indexed in the transaction that stores it."""
 
-    far = True
-
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
         with store._reading() as connection:  # noqa: SLF001 - a part of the store

@@ -207,7 +207,9 @@ class Reader(Closing):
             some = texts[start : start + _PARAMETERS]
             marks = ", ".join("?" * len(some))
             rows = self._rows(
-                f"SELECT text_hash, number FROM paper WHERE text_hash IN ({marks}) AND {condition}",
+                # by their texts, whatever the filters: a year's papers are no few
+                "SELECT text_hash, number FROM paper INDEXED BY ix_paper_text_hash "
+                f"WHERE text_hash IN ({marks}) AND {condition}",
                 [*some, *values],
             )
             for text, number in rows:
@@ -339,4 +341,4 @@ def _matched(topics: Sequence[str], *, silent: bool) -> tuple[str, list[object]]
     """The paper belongs to any of these topics (any at all where none is named)."""
     named = f' AND "match".topic IN ({", ".join("?" * len(topics))})' if topics else ""
     only = ' AND "match".silent' if silent else ""
-    return f'EXISTS (SELECT 1 FROM "match" WHERE "match".paper = paper.number{named}{only})', list(topics)
+    return f'paper.number IN (SELECT paper FROM "match" WHERE true{named}{only})', list(topics)

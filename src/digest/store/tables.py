@@ -163,7 +163,7 @@ paper = Table(
     # When its announcement was told: the row number, or one after the highest where it was told later
     # than the paper came; 0 while `announced` is an estimate.
     _number("told"),
-    Index("ix_paper_announced", "announced", "text_hash"),
+    Index("ix_paper_announced", "announced", "withdrawn", "categories", "text_hash"),
     Index("ix_paper_text_hash", "text_hash"),
 )
 

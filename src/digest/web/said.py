@@ -19,7 +19,7 @@ from digest.types import Language
 from digest.web.words import words
 
 FILE = Path(__file__).with_name("words") / "said.toml"
-LONGEST = 1_000
+LONGEST = 600
 """Of a line that is looked up, in characters."""
 _DEPTH = 6
 _DAY = re.compile(r"(?:[A-Z][a-z]+day )?(\d{4}-\d\d-\d\d)")
@@ -72,7 +72,10 @@ def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], int, str], ...
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
-    pieces = Formatter().parse(sentence)
-    return re.compile(
-        "".join(re.escape(text) + (f"(?P<{hole}>.+?)" if hole else "") for text, hole, *_ in pieces)
-    )
+    """What a sentence looks like; ``{n}`` is a number."""
+    held = {"n": r"[\d.,]+"}
+    pieces = [
+        re.escape(text) + (f"(?P<{hole}>{held.get(hole, '.+?')})" if hole else "")
+        for text, hole, *_ in Formatter().parse(sentence)
+    ]
+    return re.compile("".join(pieces))
