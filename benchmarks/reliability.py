@@ -149,7 +149,7 @@ ROWS = (
         "R12",
         "A backup under writes is one state; a damaged one is told",
         ("tests/soak_backup.py",),
-        ("tests/soak_backup.py --loops 500 --damages 1000",),
+        ("tests/soak_backup.py --loops 500 --damages 1000 --minutes {minutes}",),
     ),
     Row("R13", "A damaged index is made again", (f"{PYTEST} tests/test_index.py",)),
     Row(

@@ -63,22 +63,23 @@ def is_a_state(file: Path) -> bool:
     return (count, last, words) == (pages * PAGE, paper(pages * PAGE).id, count)
 
 
-def loops(folder: Path, count: int) -> int:
-    """Back up, restore and compare so many times; how many were not as they should be."""
-    home, wrong = folder / "home", 0
+def loops(folder: Path, count: int, until: float) -> tuple[int, int]:
+    """Back up, restore and compare so many times, or until then: how often, and how often it was wrong."""
+    home, wrong, done = folder / "home", 0, 0
     home.mkdir()
     database = home / backup.DATABASE
     with Store.open(f"sqlite:///{database}") as store:
         store.add_papers("oai", page(*map(paper, range(1, PAGE + 1)), cursor="1"), NOW)
     with Writing(database):
-        for at in range(count):
-            target, other = folder / "kept.zip", folder / f"other-{at}"
+        while done < count and (not done or time.monotonic() < until):
+            target, other = folder / "kept.zip", folder / f"other-{done}"
             made = backup.make(home, database, None, (), target, NOW)
             backup.unpack(target, backup.read(target), other)
             restored = other / backup.DATABASE
             wrong += made != backup.read(target) or not is_a_state(restored)
             restored.unlink()
-    return wrong
+            done += 1
+    return done, wrong
 
 
 def damages(folder: Path, count: int, chance: random.Random) -> tuple[int, int]:
@@ -104,13 +105,15 @@ def main() -> int:
     parser.add_argument("--loops", type=int, default=25)
     parser.add_argument("--damages", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further backup after so many")
     given = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        unlike = loops(folder, given.loops)
+        done, unlike = loops(folder, given.loops, began + 60 * given.minutes)
         refused, wrong = damages(folder, given.damages, random.Random(given.seed))
-    print(f"{given.loops} backups under writes, {unlike} not a state of the database")
+    reached = f"{done} of {given.loops}" if done < given.loops else str(done)
+    print(f"{reached} backups under writes, {unlike} not a state of the database")
     print(f"{given.damages} damaged copies, {refused} refused, {wrong} with other content")
     print(f"{time.monotonic() - began:.0f} s")
     return 1 if unlike or wrong else 0
