@@ -97,10 +97,12 @@ def test_nothing_caught_is_no_recall_of_nothing() -> None:
 
 def test_recall_is_shown_with_its_interval_and_what_it_stands_on() -> None:
     bare = Overview(topic="unlearning", day=date(2026, 6, 1), papers=9, keys=(), feedback=0)
-    text = " ".join(topics.overview(replace(bare, recall=estimate(month(5)[0]))).split())
-    assert "of the topic's papers were found (90 % interval" in text
+    told = estimate(month(5)[0])
+    text = " ".join(topics.overview(replace(bare, recall=told, floor=0.3)).split())
+    assert f"{told.fewest:.0f} to {told.most:.0f} missed, {told.low:.0%} to {told.high:.0%} found" in text
+    assert "the floor of 0.3 keeps out of posts" in text
     assert "60 papers hold a key" in text
-    assert "no paper of the last 30 days was scored" in topics.overview(bare)
+    assert "missed in the last 30 days: no paper was scored" in topics.overview(bare)
 
 
 def measured(share: float, low: float, high: float, *, found: int, listed: int) -> Month:

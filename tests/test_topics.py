@@ -156,13 +156,19 @@ def test_the_trend_of_a_seed_key_has_the_silent_papers_of_its_topic(app: App) ->
     assert trends.trend(app, "graph").silent is None
 
 
+def test_a_trend_since_a_year_that_is_not_there_yet_names_the_newest(app: App) -> None:
+    with pytest.raises(UsageError, match="newest papers of the archive are of 2026"):
+        trends.trend(app, "unlearning", since=2030)
+
+
 def test_the_trend_of_an_empty_archive_is_one_line(empty: App) -> None:
     with pytest.raises(InputError, match="the archive is empty"):
         trends.trend(empty, "unlearning")
 
 
 def test_a_look_for_keys_that_finds_none_says_so_and_what_to_do() -> None:
-    told = " ".join(report.proposed([]).split())
+    told = " ".join(report.proposed("xai", [], 0).split())
     assert told.startswith("no new key")
     assert "digest keys accept TOPIC KEY" in told
     assert "looks for some" not in told
+    assert "digest keys list xai (3)" in report.proposed("xai", [], 3)

@@ -55,6 +55,19 @@ def test_an_empty_archive_says_what_to_do(tmp_path: Path) -> None:
         assert browser.get("/search?q=anything").status_code == 200
 
 
+def test_what_cannot_be_worked_out_is_told_once_and_not_asked_for_again(tmp_path: Path) -> None:
+    with web.serving(tmp_path, web.FRIDAY) as address, web.Browser(address) as browser:
+        until = time.monotonic() + 60
+        while (answer := browser.get("/trends?term=anything")).status_code == 200:
+            assert "<progress" in answer.text
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    assert answer.status_code == 422
+    assert "the archive is empty; digest crawl or digest backfill TOPIC fills it" in text_of(answer)
+    assert "data-renew" not in answer.text
+    assert "http-equiv" not in answer.text
+
+
 @pytest.mark.parametrize("day", ["yesterday", "0001-01-01", "9999-12-31", "2026-13-01", ""])
 def test_a_day_that_is_none_shows_the_newest(browser: web.Browser, day: str) -> None:
     assert "3 July 2026" in text_of(browser.get(f"/?day={quote(day)}"))
@@ -229,6 +242,8 @@ def test_errors_are_told_in_the_language_of_the_page(page: str) -> None:
         unknown = browser.get("/papers/2605.00001")
         assert "Статьи 2605.00001 нет в архиве" in text_of(unknown)
         assert 'lang="en">' not in unknown.text.partition("<main")[2]
+        why = text_of(browser.get(f"/papers/{PAPER}"))
+        assert re.search(r"\(место по способам: [a-z ]+ \d+\.\d%, [a-z ]+ \d", why)
         browser.get("/language/zh")
         assert "没有主题 'nothing'" in text_of(browser.get("/topics/nothing"))
 

@@ -42,6 +42,7 @@ READ = (
     "web/trends.py",
     "web/work.py",
     "windows.py",
+    "wording.py",
 )
 """The modules whose errors and notes a reader of the page may see."""
 TERMINAL = {
@@ -56,6 +57,8 @@ TERMINAL = {
     "the papers of a {} stand in its text: digest posts edit {}",
     "no Telegram channel {}; there are {}",
     "nobody may approve: name telegram.editors, or use digest posts approve",
+    # Two sentences in one.
+    "{} was refused{}",
     # The archive itself is damaged: for whoever keeps it.
     "delivery {} has lost its post {}",
     "{}: message {} does not say where it comes from",
@@ -97,6 +100,8 @@ def lines(module: str) -> Iterator[str]:
             case ast.Call(func=ast.Name(id=name), args=[first, *_]) if name in known:
                 yield template(first) or ""
             case ast.Call(func=ast.Attribute(attr="append", value=ast.Attribute(attr="notes")), args=[one]):
+                yield template(one) or ""
+            case ast.Call(func=ast.Attribute(attr="_note"), args=[one]):
                 yield template(one) or ""
             case ast.Call(func=ast.Attribute(attr="append", value=ast.Name(id="notes")), args=[one]):
                 yield template(one) or ""

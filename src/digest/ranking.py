@@ -9,8 +9,9 @@ from their neighbours alone: against all of arXiv an attack on privacy looks muc
 own papers there is little to train on: the masked SVM and a centroid (Rocchio 1971) are
 left, with hardly any the centroid and the nearest neighbours by words (docs/quality.md).
 
-All ways read the papers without the topic's words, and score a paper by models that have not seen
-it. So a paper that names the topic and a silent one are measured alike.
+The ways by words read the papers without the topic's own, and each scores a paper by models that have not
+seen it. So a paper that names the topic and a silent one are measured alike. Sentence vectors do hold the
+name; to take it out of them helps small topics and harms large ones (docs/quality.md).
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ def keys_propose(context: click.Context, topic: str, as_of: datetime | None) -> 
 
     with opened(context, as_of) as app:
         found = topics.propose(app, topic)
-        show(context, found, lambda: report.proposed(found))
+        waiting = app.store.count_keys("proposed").get(topic, 0)
+        show(context, found, lambda: report.proposed(topic, found, waiting))
 
 
 @keys.command("show")

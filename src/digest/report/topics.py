@@ -12,7 +12,7 @@ from digest.why import Why
 from digest.yields import KeyStory, Overlap, Overview, Rise, Yield
 
 SHOWN = 25
-HELD = "on expert lists the truth was within in 8 months of 10"
+HELD = "on expert lists the truth was inside in 8 months of 10"
 """How honest the interval is, by docs/keys.md."""
 FEW_PAPERS = 20_000
 """arXiv announces as many in three weeks."""
@@ -26,10 +26,13 @@ def keys(found: Sequence[Key]) -> str:
     return "\n\n".join([table([heading, *map(_key_row, found)]), *_caution(found)])
 
 
-def proposed(found: Sequence[Key]) -> str:
-    """The keys that a look for some brought."""
+def proposed(topic: str, found: Sequence[Key], waiting: int) -> str:
+    """The new keys that a look brought; ``waiting`` is how many nobody has judged, those proposed before
+    and found again among them."""
     if found:
         return keys(found)
+    if waiting:
+        return f"no new key; those found before and found again wait: digest keys list {topic} ({waiting})"
     told = (
         "no new key: no phrase of the topic's papers leads to two others that are surely on topic. Ask again "
         "when the archive has grown (three weeks of arXiv are 20,000 papers), or give a key yourself: digest "

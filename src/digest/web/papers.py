@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
@@ -125,10 +126,17 @@ def _shown(t: Words, name: str, value: object) -> object:
         return t.day(value)
     if isinstance(value, float):
         return t.share(value) if name == "share" else t.decimal(value)
+    return _text(t, name, value) if isinstance(value, str) else value
+
+
+def _text(t: Words, name: str, value: str) -> str:
+    """A text in such a line: a word of ours, a sentence of the program, or what it is in every language."""
+    if name == "ways" and t.language != "en":
+        return re.sub(r"([\d.]+%) by ([^,]+)", r"\2 \1", value)
     for word in (f"paper.{name}_{value}", f"posts.{name}_{value}"):
         if t.has(word):
             return t(word)
-    return said(value, t.language) or readable(value) if isinstance(value, str) else value
+    return said(value, t.language) or readable(value)
 
 
 def _posts(posts: Sequence[Post]) -> list[tuple[date, str, list[Post]]]:

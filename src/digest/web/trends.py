@@ -44,7 +44,7 @@ def index(visit: Visit) -> Response:
             work = _trend(visit, term)
             found = work.result() if work.is_done else None
         except DigestError as error:
-            wrong = str(error).splitlines()
+            work, wrong = None, str(error).splitlines()
     return visit.page(
         "trends.html.j2",
         status=422 if wrong else 200,
