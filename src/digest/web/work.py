@@ -6,7 +6,6 @@ would have typed.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -50,9 +49,9 @@ class Job:
         return list(self._lines)
 
     def stop(self) -> None:
-        """Tell it to end, as Ctrl-C does."""
+        """Tell it to end; not by SIGINT, which a program that a script began may ignore (POSIX, sh, 2.11)."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.terminate()
 
     def follow(self, now: Callable[[], datetime]) -> None:
         """Take what it says until it ends."""
