@@ -147,3 +147,17 @@ def test_the_default_model_stays_near_in_eight_bits(tmp_path: Path) -> None:
     assert isinstance(made, openvino.OpenVinoEmbedder)
     assert made.made.precision == "int8"
     assert made.made.worst >= openvino.ENOUGH
+
+
+def test_signals_are_taken_on_the_stack_they_were(plain: SentenceEmbedder, folder: Path) -> None:
+    import ctypes
+
+    def stack() -> bytes:
+        found = ctypes.create_string_buffer(24)  # a stack_t of 64-bit Linux
+        assert ctypes.CDLL(None).sigaltstack(None, found) == 0
+        return found.raw
+
+    before = stack()
+    made = openvino.load(plain, folder, texts)
+    made.embed(texts(3))
+    assert stack() == before

@@ -224,4 +224,24 @@ def _quiet() -> Iterator[None]:
 def _compiled(network: Any) -> Any:
     import openvino
 
-    return openvino.Core().compile_model(network, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+    with _own_signal_stack():
+        return openvino.Core().compile_model(network, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+
+
+@contextmanager
+def _own_signal_stack() -> Iterator[None]:
+    """Keep the stack that this thread takes signals on. OpenVINO gives it another (sigaltstack(2)), and, when
+    a second model ends after the first, one that is freed: the next Ctrl-C would be a segmentation fault."""
+    import ctypes
+    import os
+
+    if os.name != "posix":
+        yield
+        return
+    before = ctypes.create_string_buffer(64)  # a stack_t: 24 bytes
+    libc = ctypes.CDLL(None)
+    libc.sigaltstack(None, before)
+    try:
+        yield
+    finally:
+        libc.sigaltstack(before, None)
