@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digest.cli.base import TOPIC, Day, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Day, as_of, cli, language_option, opened, show
 from digest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 @click.option("--term", metavar="TEXT", help="Or a new one: what the field calls itself.")
 @click.option("--key", "keys", multiple=True, metavar="PHRASE", help="A seed key of it (again for more).")
 @click.option("--paper", "papers", multiple=True, metavar="ID", help="A paper on it (again for more).")
-@click.option(
-    "--language",
-    "--lang",
-    "languages",
-    multiple=True,
-    type=click.Choice(["en", "ru", "zh"]),
-    help="In this language (again for more).",
-)
+@language_option("languages", multiple=True, help="In this language (again for more).")
 @click.option("--days", type=click.IntRange(1, 3650), default=60, show_default=True, help="So many days.")
 @click.option("--show", "shown", type=Day(), metavar="DAY", help="The post of this day as it would be sent.")
 @as_of

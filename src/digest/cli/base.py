@@ -138,6 +138,11 @@ class Root(Group):
         return super().get_command(ctx, cmd_name)
 
 
+def language_option(*name: str, **more: Any) -> Callable[[F], F]:
+    """``--language`` of a command, or ``--lang``."""
+    return click.option("--language", "--lang", *name, type=click.Choice(["en", "ru", "zh"]), **more)
+
+
 FIRST_YEAR, LAST_YEAR = 1991, 9000
 """Of a moment to act as of: the days before and after it, too, are days."""
 

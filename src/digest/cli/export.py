@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from digest.cli.archive import window
-from digest.cli.base import TOPIC, Day, Group, cli, opened, search_options, show
+from digest.cli.base import TOPIC, Day, Group, cli, language_option, opened, search_options, show
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,9 +35,7 @@ def _options(command: F) -> F:
 @click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
 @_options
 @click.option("--topic", type=TOPIC, metavar="NAME", help="Only posts of this topic.")
-@click.option(
-    "--language", "--lang", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language."
-)
+@language_option(help="Only posts in this language.")
 @click.option("--since", type=Day(), metavar="DAY", help="For this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="For this day or earlier.")
 @click.pass_context

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 import click
 
-from digest.cli.base import TOPIC, Day, Group, Moment, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Day, Group, Moment, as_of, cli, language_option, opened, show
 from digest.errors import DigestError, UsageError
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def posts() -> None:
 
 @posts.command("list")
 @click.option("--topic", type=TOPIC, metavar="NAME", help="Only posts of this topic.")
-@click.option(
-    "--language", "--lang", type=click.Choice(["en", "ru", "zh"]), help="Only posts in this language."
-)
+@language_option(help="Only posts in this language.")
 @click.option("--since", type=Day(), metavar="DAY", help="For this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="For this day or earlier.")
 @click.pass_context

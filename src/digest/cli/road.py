@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from digest.cli.base import TOPIC, Day, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Day, as_of, cli, language_option, opened, show
 
 
 @cli.command()
@@ -99,14 +99,7 @@ GENRES = ("roundup", "links", "review", "essay", "listing")
 )
 @click.option("--since", type=Day(), metavar="DAY", help="About papers announced on this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
-@click.option(
-    "--language",
-    "--lang",
-    "languages",
-    multiple=True,
-    type=click.Choice(["en", "ru", "zh"]),
-    help="In this language.",
-)
+@language_option("languages", multiple=True, help="In this language.")
 @as_of
 @click.pass_context
 def write(

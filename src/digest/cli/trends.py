@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.base import TOPIC, Day, as_of, cli, opened, show
+from digest.cli.base import TOPIC, Day, as_of, cli, language_option, opened, show
 
 if TYPE_CHECKING:
     from digest.types import Language
@@ -19,13 +19,7 @@ if TYPE_CHECKING:
 @click.option("--near", is_flag=True, help="Also which terms stood beside it, and when.")
 @click.option("--since", type=click.IntRange(1986, 2100), metavar="YEAR", help="From this year on.")
 @click.option("--png", type=click.Path(path_type=Path), metavar="FILE", help="Draw it into this file.")
-@click.option(
-    "--language",
-    "--lang",
-    type=click.Choice(["en", "ru", "zh"]),
-    default="en",
-    help="Language of the picture.",
-)
+@language_option(default="en", help="Language of the picture.")
 @click.option("--dark", is_flag=True, help="A picture for a dark background.")
 @as_of
 @click.pass_context
@@ -57,9 +51,7 @@ def trend(
 @click.option("--since", type=Day(), required=True, metavar="DAY", help="Announced on this day or later.")
 @click.option("--until", type=Day(end=True), metavar="DAY", help="Announced on this day or earlier.")
 @click.option("--png", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Draw it there.")
-@click.option(
-    "--language", "--lang", type=click.Choice(["en", "ru", "zh"]), default="en", help="Language of the map."
-)
+@language_option(default="en", help="Language of the map.")
 @click.option("--dark", is_flag=True, help="For a dark background.")
 @as_of
 @click.pass_context
