@@ -230,8 +230,8 @@ def _compiled(network: Any) -> Any:
 
 @contextmanager
 def _own_signal_stack() -> Iterator[None]:
-    """Keep the stack that this thread takes signals on. OpenVINO gives it another (sigaltstack(2)), and, when
-    a second model ends after the first, one that is freed: the next Ctrl-C would be a segmentation fault."""
+    """Keep the stack that this thread takes signals on. OpenVINO gives it another (sigaltstack(2)); after
+    several models had come and gone in a process, the next signal was a segmentation fault."""
     import ctypes
     import os
 
