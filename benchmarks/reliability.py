@@ -3,6 +3,7 @@
     python benchmarks/reliability.py                        # all rows in the size of every commit
     python benchmarks/reliability.py --full --minutes 60    # the full sizes, as far as an hour goes
     python benchmarks/reliability.py --full R6 R8           # these rows in full size, to their end
+    python benchmarks/reliability.py --full R1 --only crawl # of a row the commands with this word
     python benchmarks/reliability.py --write                # only write the page anew from the last counts
 
 Each row runs tests or a soak of its own in another process and keeps what that printed, with the commit, the
@@ -294,6 +295,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rows", nargs="*", metavar="ROW")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", default="", metavar="WORD", help="commands with this word")
     parser.add_argument("--again", action="store_true", help="also what has a result")
     parser.add_argument("--minutes", type=float, default=WEEK, help="for all of it")
     parser.add_argument("--write", action="store_true")
@@ -304,6 +306,7 @@ def main() -> int:
     waiting = [
         one
         for one in (() if given.write else commands(given.rows, full=given.full))
+        if given.only in one
         if given.again or one not in results or not (results[one].ended and results[one].ok)
     ]
     for at, command in enumerate(waiting):
