@@ -38,6 +38,8 @@ GRACE = 90.0
 WEEK = 7 * 24 * 60.0
 """Minutes; no wait of Python's may be longer than 24 days."""
 TWO_THOUSAND = "--days 30 --kills 2000 --posts 45 --rate 0.01 --shards 10"
+RUNS = "tests/soak_run.py --kills 10000 --folder {folder}/run --minutes {minutes}"
+REFUSALS = "tests/test_crawling.py tests/store/test_failures_of_store.py"
 PYTEST = "-m pytest -q --no-header -p no:cacheprovider"
 
 
@@ -72,20 +74,22 @@ ROWS = (
             "tests/soak_telegram.py --days 3 --kills 60 --rate 0.1",
             f"{PYTEST} tests/test_crawl.py -k killed",
             "tests/soak_syscalls.py --every 20",
+            "tests/soak_run.py --kills 40",
+            "tests/soak_run.py --calls --every 60",
         ),
         (
+            "tests/soak_run.py --calls --folder {folder}/run --minutes {minutes}",
+            RUNS,
             f"tests/soak_telegram.py {TWO_THOUSAND} --folder {{folder}}/telegram",
             f"tests/soak_crawl.py --papers {SHARED}/corpus/2026.jsonl.xz --days {DAYS}",
             "tests/soak_syscalls.py",
         ),
-        "10,000 kills of the whole `digest run`; embed, match and write are killed in tests only",
     ),
     Row(
         "R2",
         "Killed again, and a third time, before what a kill left in doubt is settled",
         ("tests/soak_telegram.py --days 2 --kills 40 --rate 0.1 --seed 2",),
-        (f"tests/soak_telegram.py {TWO_THOUSAND} --folder {{folder}}/telegram",),
-        "2,000 twice and 500 three times; crawling and embedding",
+        (RUNS, f"tests/soak_telegram.py {TWO_THOUSAND} --folder {{folder}}/telegram"),
     ),
     Row(
         "R3",
@@ -97,8 +101,11 @@ ROWS = (
     Row(
         "R4",
         "The disk is full or locked: one line, nothing lost",
-        (f"{PYTEST} tests/test_crawling.py tests/store/test_failures_of_store.py -k disk or locked or full",),
-        missing="EIO, EROFS, EMFILE and ENOMEM at every call",
+        (
+            f"{PYTEST} {REFUSALS} -k disk or locked or full",
+            "tests/soak_run.py --errors --every 60",
+        ),
+        ("tests/soak_run.py --errors --folder {folder}/run --minutes {minutes}",),
     ),
     Row(
         "R5",
