@@ -73,16 +73,16 @@ ROWS = (
         (
             "tests/soak_telegram.py --days 3 --kills 60 --rate 0.1",
             f"{PYTEST} tests/test_crawl.py -k killed",
-            "tests/soak_syscalls.py --every 20",
+            "tests/soak_syscalls.py --every 19",
             "tests/soak_run.py --kills 40",
-            "tests/soak_run.py --calls --every 60",
+            "tests/soak_run.py --calls --every 41",
         ),
         (
             "tests/soak_run.py --calls --folder {folder}/run --minutes {minutes}",
             RUNS,
             f"tests/soak_telegram.py {TWO_THOUSAND} --folder {{folder}}/telegram",
             f"tests/soak_crawl.py --papers {SHARED}/corpus/2026.jsonl.xz --days {DAYS}",
-            "tests/soak_syscalls.py",
+            "tests/soak_syscalls.py --folder {folder}/syscalls --minutes {minutes}",
         ),
     ),
     Row(
@@ -103,9 +103,12 @@ ROWS = (
         "The disk is full or locked: one line, nothing lost",
         (
             f"{PYTEST} {REFUSALS} -k disk or locked or full",
-            "tests/soak_run.py --errors --every 60",
+            "tests/soak_run.py --errors --every 61",
         ),
-        ("tests/soak_run.py --errors --folder {folder}/run --minutes {minutes}",),
+        (
+            "tests/soak_syscalls.py --errors --folder {folder}/syscalls --minutes {minutes}",
+            "tests/soak_run.py --errors --folder {folder}/run --minutes {minutes}",
+        ),
     ),
     Row(
         "R5",

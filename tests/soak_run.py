@@ -20,10 +20,8 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -39,6 +37,7 @@ if __name__ == "__main__":
 
 import msgspec
 
+from calls import strike
 from tried import commit, scratch
 from whole_day import Home, Morning, server
 
@@ -47,24 +46,6 @@ MOST = 7
 """So often a day's run is killed at most."""
 BATCH = 50
 """Kills that are kept together."""
-CALLS = "write pwrite64 ftruncate fsync fdatasync rename renameat unlink sendto".split()
-FAILS = {
-    "write": "EIO ENOSPC",
-    "pwrite64": "EIO ENOSPC",
-    "pread64": "EIO",
-    "read": "EIO",
-    "fsync": "EIO",
-    "fdatasync": "EIO",
-    "ftruncate": "EIO",
-    "rename": "EIO EROFS",
-    "renameat": "EIO EROFS",
-    "unlink": "EIO EROFS",
-    "mkdir": "EROFS",
-    "openat": "EMFILE EROFS ENOMEM",
-    "mmap": "ENOMEM",
-    "socket": "EMFILE",
-}
-"""Calls and the errors that they are made to end with."""
 
 
 class Came(msgspec.Struct):
@@ -98,7 +79,7 @@ class Killer:
             stages = list(self._killed(random, random.randint(1, MOST)))
             by_stage.update(stages)
             rows[str(len(stages))] += 1
-            verdict = self._settled(morning)
+            verdict = self._settled()
             found[verdict] += 1
             if verdict != "whole":
                 print(f"seed {seed}, {morning.day}, killed in {stages}: {verdict}", flush=True)
@@ -114,9 +95,9 @@ class Killer:
             if self.home.end(child) == -signal.SIGKILL:
                 yield self.home.stage
 
-    def _settled(self, morning: Morning) -> str:
+    def _settled(self) -> str:
         began = time.monotonic()
-        verdict = self.home.settle(morning)
+        verdict = self.home.settle()
         self.usual += 0.02 * (time.monotonic() - began - self.usual)
         return verdict
 
@@ -158,88 +139,6 @@ def _lines(file: Path) -> list[bytes]:
     return file.read_bytes().splitlines() if file.exists() else []
 
 
-# --- at calls of the system -----------------------------------------------------------------------
-
-
-def traced(home: Home, trace: Path, *what: str) -> tuple[int, dict[int, Counter[str]]]:
-    """A run under strace: its exit code, and by thread how often it made which call."""
-    child = home.start(stopped=True)
-    os.waitpid(child, os.WUNTRACED)
-    command = ["strace", "-f", "-o", str(trace), *(word for one in what for word in ("-e", one))]
-    with subprocess.Popen([*command, "-p", str(child)], stderr=subprocess.PIPE, text=True) as strace:
-        assert strace.stderr is not None
-        assert "attached" in strace.stderr.readline()
-        os.kill(child, signal.SIGCONT)
-        code = home.end(child)
-    made: dict[int, Counter[str]] = {}
-    for line in trace.read_text("utf-8", "replace").splitlines():
-        if found := re.match(r"(\d+) +(\w+)\(", line):
-            made.setdefault(int(found[1]), Counter())[found[2]] += 1
-    return code, made
-
-
-def points(made: dict[int, Counter[str]], calls: list[str]) -> Iterator[tuple[str, int]]:
-    """Calls and the numbers at which something befalls them. strace counts for each thread; the one that
-    comes to a number first is struck."""
-    for call in calls:
-        most = max((one[call] for one in made.values()), default=0)
-        yield from ((call, at) for at in range(1, most + 1))
-
-
-class Struck(msgspec.Struct):
-    """What came of a day on which something befell a call."""
-
-    what: str
-    call: str
-    code: int
-    verdict: str
-    commit: str
-
-
-def strike(home: Home, morning: Morning, folder: Path, every: int, until: float, *, errors: bool) -> int:
-    """Something befalls each call; told on standard output."""
-    trace, began = folder / "trace", time.monotonic()
-    home.begin(morning)
-    calls = list(FAILS) if errors else CALLS
-    code, made = traced(home, trace, f"trace={','.join(calls)}")
-    assert code == 0
-    there = sum(made.values(), Counter[str]())
-    whats = [
-        f"inject={call}:{what}:when={at}"
-        for call, at in points(made, calls)
-        for what in ([f"error={one}" for one in FAILS[call].split()] if errors else ["signal=SIGKILL"])
-    ][::every]
-    file = folder / ("errors.jsonl" if errors else "calls.jsonl")
-    done = {one.what: one for one in (msgspec.json.decode(line, type=Struck) for line in _lines(file))}
-    for what in whats:
-        if what in done or time.monotonic() > until:
-            continue
-        home.begin(morning)
-        code, _ = traced(home, trace, f"trace={','.join(calls)}", what)
-        verdict = "a traceback" if code == 70 else home.settle(morning)
-        call = re.split("[=:]", what)[1]
-        done[what] = Struck(what, call, code, verdict, commit())
-        with file.open("ab") as kept:
-            kept.write(msgspec.json.encode(done[what]) + b"\n")
-        if verdict != "whole":
-            print(f"{what}: {verdict}", flush=True)
-        print(f"{len(done)} of {len(whats)}: {what} {code} {verdict}", file=sys.stderr, flush=True)
-    return _tell_struck(
-        [done[one] for one in whats if one in done], len(whats), there, time.monotonic() - began
-    )
-
-
-def _tell_struck(done: list[Struck], wanted: int, there: Counter[str], seconds: float) -> int:
-    verdicts, codes = Counter(one.verdict for one in done), Counter(str(one.code) for one in done)
-    print(f"calls of one day of `digest run`: {dict(there)}, {there.total()} in all")
-    print(f"reached {len(done)} of {wanted} points: {dict(Counter(one.call for one in done))}")
-    print(
-        f"the struck run ended with {dict(codes)}; commits {', '.join(sorted({one.commit for one in done}))}"
-    )
-    print(f"{dict(verdicts)} in {seconds:.0f} s")
-    return int(bool(verdicts.keys() - {"whole"}))
-
-
 def main() -> int:
     """Try, and tell."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -255,14 +154,16 @@ def main() -> int:
     if (given.calls or given.errors) and shutil.which("strace") is None:
         print("strace is not here: nothing was tried")
         return 1
-    with scratch() as own, server() as api, tempfile.TemporaryDirectory() as kept:
-        folder = given.folder or Path(kept)
+    with scratch() as own, server() as api, tempfile.TemporaryDirectory() as other:
+        folder = given.folder or Path(other)
         folder.mkdir(parents=True, exist_ok=True)
         home = Home(own, api, given.seed, DAYS)
         mornings = list(home.mornings(DAYS))
         gc.freeze()  # what is there stays as it is in the processes that are forked
         if given.calls or given.errors:
-            return strike(home, mornings[2], folder, given.every, until, errors=given.errors)
+            home.begin(mornings[2])
+            kept = folder / f"{'errors' if given.errors else 'calls'}.jsonl"
+            return strike(home, own / "trace", kept, given.every, until, errors=given.errors)
         return kill(home, mornings, folder, given.kills, given.seed, until)
 
 

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -30,10 +28,10 @@ from typing import Any, NamedTuple
 import httpx
 
 from botapi import TOKEN, Remote
+from calls import forked
 from digest import config
 from digest.app import App
 from digest.channels import telegram
-from digest.errors import DigestError, refused
 from digest.sources.polite import Gate
 from digest.store import sqlite
 from fakes import ServerClock
@@ -81,8 +79,6 @@ floor = 0.3
 NOT_COMPARED = {"run", "stamp", "word_change", "topic_fit", "sender"}
 """Tables that hold how long something took, or random words that say that something changed."""
 STAGES = ("crawl", "embed", "match", "write", "deliver")
-LONGEST = 3600
-"""Seconds after which a run is taken to hang, and ends by SIGALRM."""
 TRIES = 6
 """So many runs, an hour apart, in which a day is over."""
 _DELIVERED = {"delivery": {"attempts"}, "followup": {"attempts"}}
@@ -124,6 +120,7 @@ class Home:
         telegram.READ_TIMEOUT = 2.0
         self.settings = config.load(None, self.home, {})
         self._parts: dict[str, Any] = {"embedder": Words(), "model": Words.name}
+        self.morning: Morning
         self._stage = mmap(-1, 1)  # shared with the processes that are forked
         sqlite.new_engine = _engine
 
@@ -140,8 +137,9 @@ class Home:
             if len(self.api.messages(self.chat)) > before:
                 yield Morning(day, kept, chats, self.left())
 
-    def begin(self, morning: Morning) -> None:
-        """It is that morning again."""
+    def begin(self, morning: Morning | None = None) -> None:
+        """It is that morning again, or the last one that was."""
+        self.morning = morning = morning or self.morning
         shutil.rmtree(self.home)
         shutil.copytree(morning.folder, self.home)
         self.api.bring_back(morning.chats)
@@ -154,23 +152,7 @@ class Home:
 
     def start(self, *, stopped: bool = False) -> int:
         """A run in a process of its own, which may wait to be traced; its id."""
-        child = os.fork()
-        if child:
-            return child
-        code = 70
-        signal.alarm(LONGEST)
-        try:
-            if stopped:
-                os.kill(os.getpid(), signal.SIGSTOP)
-            code = self._run()
-        except DigestError as error:
-            code = error.exit_code
-        except OSError as error:  # as `digest.cli.main` does
-            code = refused(error).exit_code
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
+        return forked(self._run, stopped=stopped)
 
     def end(self, child: int) -> int:
         """The exit code of a run, -9 where it was killed; the next one is due an hour later."""
@@ -212,14 +194,14 @@ class Home:
         gate._client = httpx.Client(transport=arxiv, headers={"Accept-Encoding": "gzip"})
         return gate
 
-    def settle(self, morning: Morning) -> str:
+    def settle(self) -> str:
         """What the day came to after runs that are left alone: "whole", "held", or what is wrong."""
         wrong = ""
         for _ in range(TRIES):
             code = self.end(self.start())
             if code not in (0, 1, 75):
                 return f"a run that was left alone ended with {code}"
-            if code == 0 and not (wrong := self.wrong(morning)):
+            if code == 0 and not (wrong := self.wrong()):
                 return "whole"
         return wrong
 
@@ -228,9 +210,9 @@ class Home:
         messages = [(one.message_id, one.text) for one in self.api.messages(self.chat)]
         return Left(dict(_rows(self.home / "digest.sqlite3")), messages, _files(self.home))
 
-    def wrong(self, morning: Morning) -> str:
+    def wrong(self) -> str:
         """How what stands there differs from what came of the day undisturbed; "" where it does not."""
-        now, then = self.left(), morning.after
+        now, then = self.left(), self.morning.after
         texts = Counter(text for _, text in now.messages)
         if doubled := [text[:40] for text, times in texts.items() if times > 1]:
             return f"doubled: {doubled}"
