@@ -147,8 +147,11 @@ ROWS = (
     Row(
         "R10",
         "Processes at the same time neither double nor lose",
-        (f"{PYTEST} tests/test_senders.py tests/store -k process or sender or lost",),
-        missing="8 processes with 10,000 operations each",
+        (
+            f"{PYTEST} tests/test_senders.py tests/store -k process or sender or lost",
+            "tests/soak_processes.py",
+        ),
+        ("tests/soak_processes.py --operations 10000 --minutes {minutes}",),
     ),
     Row(
         "R11",
