@@ -284,7 +284,7 @@ def main() -> int:
 
 
 class Came(msgspec.Struct):
-    """What the states of one writer came to. ``known``: how many of them SQLite sees otherwise than another."""
+    """What the states of one writer came to. ``known``: so many of them differ in what SQLite sees."""
 
     seed: int
     tried: int
