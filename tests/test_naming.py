@@ -16,7 +16,7 @@ from digest import config, ranking, relevance
 from digest.app import App
 from digest.archive import Archive
 from digest.fits import Fits, Kept, Label
-from digest.naming import DIRECTIONS, Embed, Floats, directions, projected, unnamed
+from digest.naming import DIRECTIONS, Embed, Floats, Renamed, no_directions, projected, renamed, unnamed
 from digest.phrases import stem, tokens
 from digest.ranking import Labels
 from digest.types import Topic
@@ -78,7 +78,9 @@ def test_a_text_that_does_not_name_the_topic_stays_as_it_is(text: str) -> None:
 
 def test_what_the_name_adds_is_found_and_taken_out(archive: Archive) -> None:
     texts = [each.text for each in archive.papers if each.id.startswith("unlearning")]
-    away = directions(texts, embed(texts), {"unlearn"}, embed)
+    pair = renamed(texts, embed(texts), {"unlearn"}, embed)
+    assert pair is not None
+    away = pair.directions()
     assert away.shape == (DIRECTIONS, DIMENSION)
     assert away @ away.T == pytest.approx(np.eye(DIRECTIONS), abs=1e-5)
     name = embed(["unlearning"])
@@ -114,14 +116,26 @@ def _none(texts: Sequence[str]) -> None:
 )
 def test_where_it_cannot_be_told_the_name_is_left_in(texts: list[str], how: Embed) -> None:
     vectors = embed(texts)
-    away = directions(texts, vectors, {"unlearn"}, how)
+    pair = renamed(texts, vectors, {"unlearn"}, how)
+    away = no_directions() if pair is None else pair.directions()
     assert not len(away)
     assert projected(vectors, away) is vectors
+
+
+def test_a_name_is_told_from_what_silent_papers_hold_too() -> None:
+    bare = np.array([[0, 1], [1, -1]], np.float32)
+    pair = Renamed(bare + np.array([2, 0], np.float32), bare)
+    lower, higher = np.array([[-3, 9], [-4, 9]], np.float32), np.array([[3, 1], [4, -1]], np.float32)
+    assert pair.alike(lower) == 1
+    assert pair.alike(higher) == 0
+    assert pair.alike(np.vstack([lower, higher])) == 0.5
+    assert pair.alike(lower[:0]) == 0
 
 
 def test_a_small_topic_is_ranked_without_its_name_and_others_with_it(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ranking, "ALIKE", 0)
     fitted = learned(archive)
     assert len(fitted.name) == DIRECTIONS
     assert ranking.MEANING in fitted.linear
@@ -134,9 +148,15 @@ def test_a_small_topic_is_ranked_without_its_name_and_others_with_it(
     assert not len(few.name)
     assert ranking.MEANING not in few.linear
     assert not len(learned(Archive(archive.papers, archive.vectors)).name)
+    monkeypatch.setattr(ranking, "FEW", 100)
+    monkeypatch.setattr(ranking, "ALIKE", 1.1)
+    assert not len(learned(archive).name)
 
 
-def test_kept_weights_rank_without_the_model_as_they_did_with_it(archive: Archive, tmp_path: Path) -> None:
+def test_kept_weights_rank_without_the_model_as_they_did_with_it(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "ALIKE", 0)
     label = Label(day=DAY.date(), topic="t", papers=1, vectors=1, own=1, judged=0)
     scorer = relevance.fit(TOPIC, (), archive)
     assert scorer.fitted is not None

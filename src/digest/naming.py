@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +27,37 @@ _WORD = re.compile(r"[^\W_]+(?:[-‐‑'’][^\W_]+)*")
 _ALONE = re.compile(r"\s+(?=[,.;:)])|(?<=\()\s+|(?<=\s)\s+")
 
 
-def directions(texts: Sequence[str], vectors: Floats, stems: Collection[str], embed: Embed) -> Floats:
-    """What words with some stems add to the vectors of texts, float32[k, dim], rows at right angles and of
-    length 1; k = 0 where it cannot be told. ``vectors`` are the texts', float32[n, dim]."""
+@dataclass(frozen=True)
+class Renamed:
+    """The vectors of texts that name a topic, and of the same without the name, float32[n, dim] each."""
+
+    named: Floats
+    bare: Floats
+
+    def alike(self, silent: Floats) -> float:
+        """How far along what the name adds the bare texts lie, beside papers that are silent on it: the
+        chance that of one of each the bare one lies further. A low one says that silent papers hold in
+        other words what was left out of the bare ones."""
+        along = (self.named - self.bare).mean(axis=0)
+        bare, others = self.bare @ along, np.sort(silent @ along)
+        return float(np.searchsorted(others, bare).mean() / max(1, len(others)))
+
+    def directions(self) -> Floats:
+        """The main directions of what the name adds, float32[k, dim], rows at right angles and of length 1;
+        k = 0 where the texts are too few."""
+        if len(self.bare) <= DIRECTIONS:
+            return no_directions()
+        main = np.linalg.svd(self.named - self.bare, full_matrices=False)[2]
+        return np.asarray(main[:DIRECTIONS], dtype=np.float32)
+
+
+def renamed(texts: Sequence[str], vectors: Floats, stems: Collection[str], embed: Embed) -> Renamed | None:
+    """Those of some texts that hold words with some stems, with and without these; None where there are none,
+    or the model cannot be had. ``vectors`` are the texts', float32[n, dim]."""
     bare = [unnamed(text, stems) for text in texts]
     at = [row for row, text in enumerate(bare) if text != texts[row]]
-    without_name = embed([bare[row] for row in at]) if len(at) > DIRECTIONS else None
-    if without_name is None:
-        return no_directions()
-    added = vectors[at] - without_name
-    return np.asarray(np.linalg.svd(added, full_matrices=False)[2][:DIRECTIONS], dtype=np.float32)
+    found = embed([bare[row] for row in at]) if at else None
+    return None if found is None else Renamed(vectors[at], found)
 
 
 def no_directions() -> Floats:

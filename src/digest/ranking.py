@@ -11,8 +11,8 @@ left, with hardly any the centroid and the nearest neighbours by words (docs/qua
 
 The ways by words read the papers without the topic's own, and each scores a paper by models that have not
 seen it. So a paper that names the topic and a silent one are measured alike. Sentence vectors do hold the
-name: for a small topic what it adds to them is projected out (:mod:`digest.naming`), for a large one that
-does harm (docs/quality.md).
+name: for a small topic what it adds to them is projected out (:mod:`digest.naming`), unless silent
+papers hold that in other words, as for diffusion models they do (docs/quality.md).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.archive import Archive, Floats, Rows
-from digest.naming import directions, no_directions, projected
+from digest.naming import no_directions, projected, renamed
 from digest.phrases import stem, tokens
 
 SCORER = "fusion-5"
@@ -38,7 +38,11 @@ MANY = 2000
 """From so many own papers on a linear model of sentence vectors is learned too, and there is no second look;
 from fewer that model does harm while the vectors hold the topic's name."""
 RENAMED = 160
-"""So many own papers are embedded again without the topic's name; from 130 on more bring nothing."""
+"""So many own papers are embedded again without the topic's name."""
+ALIKE = 0.27
+"""Where a topic's papers without its name are less like silent ones along what the name adds, it is left
+in: of ten topics those of .29 to .60 gained without it, but for one, those of .02 to .25 lost
+(docs/quality.md)."""
 FEW_FOLDS = 5
 LEAST_TRAINED = 5
 """From fewer papers than this nothing is trained: in some fold one side might be missing."""
@@ -167,8 +171,6 @@ def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
     """Learns to rank from the papers of an archive, of which one at least must be the topic's own."""
     hidden = archive.features_with(stems)
     masked = archive.masked(hidden)
-    name = _name(archive, labels, stems)
-    archive = _without(archive, name)
     count, folds = _folds(labels, archive)
     linear: dict[str, Linear] = {}
 
@@ -178,8 +180,12 @@ def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
     examples = min(labels.own.sum(), (~labels.own).sum())
     if examples >= LEAST_TRAINED:
         learn("masked", _svm(0.01), masked, labels)
+    name = no_directions()
     if examples >= FEW:
-        found = _with_best_finds(labels, _by_fold(masked, folds, linear["masked"]))
+        by_words = _by_fold(masked, folds, linear["masked"])
+        name = _name(archive, labels, stems, by_words)
+        archive = _without(archive, name)
+        found = _with_best_finds(labels, by_words)
         learn("svm", _svm(0.01), archive.features, labels)
         learn("bayes", _bayes, masked, found)
     else:
@@ -189,21 +195,27 @@ def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
     own = _own(archive, masked, labels, folds)
     bare = Fitted(hidden, name, count, linear, own, {}, np.zeros((2, 0)), np.zeros((2, 0)))
     scores = _scored(bare, archive, masked)
-    once = replace(bare, background={name: np.sort(each) for name, each in scores.items()})
+    once = replace(bare, background={way: np.sort(each) for way, each in scores.items()})
     fused, _ = _looked(_shares(once, scores), archive)
     once = replace(once, marks=_marks(fused, labels))
     return _with_second_look(once, archive, masked, labels, fused)
 
 
-def _name(archive: Archive, labels: Labels, stems: set[str]) -> Floats:
-    """What the words of some stems add to the vectors of a small topic's papers."""
+def _name(archive: Archive, labels: Labels, stems: set[str], by_words: Scores) -> Floats:
+    """What the words of some stems add to the vectors of a small topic's papers; nothing where silent papers
+    hold it in other words, as far as those tell that words rank best."""
     size = int(labels.own.sum())
-    if archive.vectors is None or archive.embed is None or not FEW <= size < MANY:
+    if archive.vectors is None or archive.embed is None or size >= MANY:
         return no_directions()
-    known = labels.own & archive.vectors.any(axis=1)
-    rows = archive.order[known[archive.order]][:RENAMED]
-    texts = [archive.papers[row].text for row in rows]
-    return directions(texts, archive.vectors[rows], stems, archive.embed)
+    embedded = archive.vectors.any(axis=1)
+    own = archive.order[(labels.own & embedded)[archive.order]][:RENAMED]
+    texts = [archive.papers[row].text for row in own]
+    pair = renamed(texts, archive.vectors[own], stems, archive.embed)
+    others = np.flatnonzero(~labels.own & embedded)
+    silent = others[np.argsort(-by_words[others], kind="stable")][:size]
+    if pair is None or pair.alike(archive.vectors[silent]) < ALIKE:
+        return no_directions()
+    return pair.directions()
 
 
 def _without(archive: Archive, name: Floats) -> Archive:
