@@ -37,12 +37,11 @@ FEW = 100
 MANY = 2000
 """From so many own papers on a linear model of sentence vectors is learned too, and there is no second look;
 from fewer that model does harm while the vectors hold the topic's name."""
-RENAMED = 160
+RENAMED = 96
 """So many own papers are embedded again without the topic's name."""
-ALIKE = 0.27
-"""Where a topic's papers without its name are less like silent ones along what the name adds, it is left
-in: of ten topics those of .29 to .60 gained without it, but for one, those of .02 to .25 lost
-(docs/quality.md)."""
+ALIKE = 0.5
+"""Where a topic's papers without its name lie less far along what it adds than silent papers do, it is left
+in: those hold it in other words (docs/quality.md)."""
 FEW_FOLDS = 5
 LEAST_TRAINED = 5
 """From fewer papers than this nothing is trained: in some fold one side might be missing."""
