@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -317,3 +318,19 @@ def test_a_page_with_the_schedule_is_the_daemon_of_its_home_and_ends_on_a_signal
         page.send_signal(signal.SIGTERM)
         page.communicate(timeout=60)
     assert page.returncode in (0, 128 + signal.SIGTERM)
+
+
+def test_with_json_each_line_of_the_daemon_is_an_object(tmp_path: Path) -> None:
+    (tmp_path / "digest.toml").write_text('source = "sample"\n' + TOPIC.format(categories='"cs.LG"', more=""))
+    with Store.open(f"sqlite:///{tmp_path / 'digest.sqlite3'}") as store:
+        now = datetime.now(UTC)
+        store.put_run("run", RunReport(as_of=now, stages=()), now)
+    program = [sys.executable, "-m", "digest", "--home", str(tmp_path), "--json", "daemon"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        first = json.loads(daemon.stdout.readline())
+        daemon.send_signal(signal.SIGTERM)
+        last = [json.loads(line) for line in daemon.stdout][-1]
+    assert first["said"].startswith("next run: ")
+    assert datetime.fromisoformat(first["at"]).tzinfo is not None
+    assert last["said"] == "stopped"
