@@ -101,10 +101,13 @@ class App:
     def store(self) -> Store:
         """The archive, brought to the newest schema."""
         from digest.store import Store
+        from digest.store.sqlite import database_file
 
         if not self.readonly:
             make_home(self.settings.home)
-        refuse_emptied(self.settings.home, Path(self.settings.database.removeprefix("sqlite:///")))
+        file = None if self.settings.on_server else database_file(self.settings.database)
+        if file is not None:
+            refuse_emptied(self.settings.home, file)
         return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @property

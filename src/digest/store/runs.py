@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, and_, case, func, select
 
 from digest.store.base import StoreBase, insert, read_as
 from digest.store.tables import delivery, match, paper, post, run, topic_key, vector
@@ -60,7 +60,7 @@ class RunStore(StoreBase):
         with self._reading() as connection:
             archive = _archive(connection, model)
             posts = _tally(connection, post.c.state)
-            deliveries = _tally(connection, delivery.c.state)
+            deliveries = _tally(connection, _STATE, delivery.join(post, post.c.id == delivery.c.post))
         runs = tuple(map(_in_words, self.runs(5)))
         return Status(archive=archive, posts=posts, deliveries=deliveries, runs=runs)
 
@@ -82,8 +82,18 @@ def _count(connection: Connection, table: Table, *conditions: ColumnElement[bool
     return connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
 
 
-def _tally(connection: Connection, state: ColumnElement[str]) -> dict[str, int]:
-    rows = connection.execute(select(state, func.count()).group_by(state).order_by(state))
+_STATE = case(
+    (and_(post.c.state == "draft", delivery.c.state == "queued"), "in drafts"), else_=delivery.c.state
+)
+"""The state of a delivery. What nobody has approved does not wait to be sent."""
+
+
+def _tally(
+    connection: Connection, state: ColumnElement[str], tables: FromClause | None = None
+) -> dict[str, int]:
+    """How many rows have each state."""
+    counted = select(state, func.count()).group_by(state).order_by(state)
+    rows = connection.execute(counted if tables is None else counted.select_from(tables))
     return dict(rows.all())
 
 
