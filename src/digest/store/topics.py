@@ -15,7 +15,7 @@ from digest.store.dialect import is_one_of
 from digest.store.prepared import prepared
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
 from digest.store.tables import left_out as kept_out
-from digest.types import Key, KeyDecision, KeyState, LeftOut, Match, Origin, Stage
+from digest.types import ELSEWHERE, Key, KeyDecision, KeyState, LeftOut, Match, Origin, Stage
 
 _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}.values()).join(
     paper, paper.c.number == match.c.paper
@@ -152,6 +152,11 @@ class TopicStore(StoreBase):
         with self._reading() as connection:
             return {row.topic: (row.day, row.reason) for row in connection.execute(query)}
 
+    def stood_elsewhere(self, topic_name: str) -> set[str]:
+        """The papers that were last left out of a topic's post because they stood in another topic."""
+        with self._reading() as connection:
+            return set(connection.scalars(*_elsewhere(topic_name)))
+
     def fit_fingerprint(self, topic_name: str) -> str | None:
         """What a topic's matches were last computed from; None where they never were."""
         with self._reading() as connection:
@@ -218,6 +223,12 @@ def _matches(name: str, since: date, until: date, min_score: float) -> Select[An
         ~paper.c.withdrawn,
     )
     return query.order_by(match.c.score.desc(), match.c.paper)
+
+
+@prepared
+def _elsewhere(name: str) -> Select[Any]:
+    query = select(paper.c.id).join(kept_out, kept_out.c.paper == paper.c.number)
+    return query.where(kept_out.c.topic == name, kept_out.c.reason.startswith(ELSEWHERE))
 
 
 @prepared
