@@ -235,7 +235,7 @@ def run(command: str, environ: Mapping[str, str], minutes: float) -> Result:
     told = lines[-1:] if "pytest" in command and ended else lines[-4:] if ended else ()
     return Result(
         ok,
-        tuple(re.sub(r" in [\d.]+s( \([\d:]+\))?|=", "", line).strip() for line in told),
+        tuple(re.sub(r" in [\d.]+s( \([\d:]+\))?|==+", "", line).strip() for line in told),
         commit(),
         f"{datetime.now(UTC):%Y-%m-%d}",
         round(time.monotonic() - began),
