@@ -11,6 +11,10 @@ import pytest
 from botapi import BotApi
 from digest import delivery
 from digest.channels import telegram
+from digest.channels.files import FileChannel
+from digest.errors import DiskFailed
+from digest.store import Store
+from digest.types import StageReport
 from outbox import EDITOR, NOON, TEXTS, THREE, Office, draft, office, quiet
 
 # --- all is well ----------------------------------------------------------------------------------
@@ -225,3 +229,25 @@ def test_in_quiet_hours_no_new_post_begins_and_a_begun_one_is_finished(desk: Off
 def test_quiet_hours_are_those_of_the_readers(hours: str, zone: str, until: str | None) -> None:
     found = quiet(hours, zone).until(NOON)
     assert (found and f"{found:%H:%M}") == until
+
+
+@pytest.mark.parametrize("where", ["news", "files"])
+def test_a_part_whose_post_the_disk_did_not_give_is_sent_the_next_time(
+    desk: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """SQLITE_IOERR_READ says nothing of the post, as damage does: nothing was sent, and it is sent later."""
+    channel = FileChannel("files", tmp_path / "files")
+
+    def send() -> StageReport:
+        return desk.deliver() if where == "news" else delivery.deliver(desk.store, [channel], desk.clock)
+
+    def read(*_: object) -> None:
+        raise DiskFailed("the disk failed")
+
+    desk.write("one", to=where)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "post", read)
+        assert send().counts["queued"] == 1
+    assert desk.states() == ["queued"]
+    desk.wait(minutes=3)
+    assert send().counts["sent"] == 1

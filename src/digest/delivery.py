@@ -24,6 +24,7 @@ from digest.clock import Clock
 from digest.errors import (
     DeliveryError,
     DigestError,
+    DiskFailed,
     Gone,
     Moved,
     NotSent,
@@ -114,7 +115,7 @@ def _send_next(store: Store, channel: Channel, clock: Clock, count: Counting) ->
     if delivery is None:
         return False
     try:
-        receipt = channel.send(_post(store, delivery), delivery.part)
+        receipt = channel.send(_to_send(store, delivery), delivery.part)
     except (DeliveryError, StoreError) as error:  # a damaged post must not hold up the others
         state = state_after(error)
         store.record_delivery(delivery.id, state, clock.now(), error=str(error))
@@ -354,7 +355,7 @@ class _Round:
 
     def _send_one(self, channel: RemoteChannel, delivery: Delivery) -> None:
         try:
-            receipt = channel.send(_post(self._store, delivery), delivery.part)
+            receipt = channel.send(_to_send(self._store, delivery), delivery.part)
         except DeliveryError as error:
             self._not_sent(channel, delivery, error)
         except StoreError as error:  # a part that was changed in the file
@@ -426,7 +427,7 @@ class _Round:
             self._count.add(_DONE[one.kind])
 
     def _do(self, channel: RemoteChannel, one: FollowUp) -> None:
-        post = _post(self._store, one)
+        post = _to_send(self._store, one)
         if one.chat != channel.chat:
             raise Gone(f"it stands in another chat, {one.chat}")
         match one.kind:
@@ -537,6 +538,15 @@ def _clean(text: str) -> str:
     from digest.markup import escape, parse
 
     return parse(escape(text)).text
+
+
+def _to_send(store: Store, delivery: Delivery | FollowUp) -> Post:
+    """The post of a part that is claimed. Raises NotSent where the disk failed: that says nothing of the
+    post, which is read another time; any other StoreError says that it is damaged."""
+    try:
+        return _post(store, delivery)
+    except DiskFailed as error:
+        raise NotSent(str(error)) from error
 
 
 def _post(store: Store, delivery: Delivery | FollowUp) -> Post:

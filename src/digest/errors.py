@@ -69,6 +69,10 @@ class StoreError(DigestError):
     """The database cannot be used as it is."""
 
 
+class DiskFailed(StoreError):
+    """The disk under the database failed; it may not the next time."""
+
+
 class StoreBusy(TryAgain):
     """Another process holds the database."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
+from digest.errors import DigestError, DiskFailed, StoreBusy, StoreError, TryAgain
 from digest.store import Store
 from digest.store.sqlite import one_line_errors
 from digest.types import (
@@ -281,7 +281,7 @@ def test_evidence_that_another_hand_has_broken_is_told(used: Archive) -> None:
         (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreBusy, "another process is writing"),
         (sqlite3.SQLITE_FULL, TryAgain, "the disk is full"),
         (sqlite3.SQLITE_IOERR_SHMSIZE, TryAgain, "the disk is full"),
-        (sqlite3.SQLITE_IOERR_READ, StoreError, "the disk failed"),
+        (sqlite3.SQLITE_IOERR_READ, DiskFailed, "the disk failed"),
         (sqlite3.SQLITE_CORRUPT_INDEX, StoreError, "is damaged"),
         (sqlite3.SQLITE_READONLY_DIRECTORY, StoreError, "may not be written: check who owns the file"),
         (sqlite3.SQLITE_PERM, StoreError, "may not be written"),

@@ -38,7 +38,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
+from digest.errors import DigestError, DiskFailed, StoreBusy, StoreError, TryAgain
 
 if TYPE_CHECKING:
     import psycopg
@@ -286,7 +286,7 @@ _MEANING: dict[str, tuple[type[DigestError], str]] = {
     "57P02": (TryAgain, "the server is stopping or starting: run again later"),
     "57P03": (TryAgain, "the server is stopping or starting: run again later"),
     "57P05": (TryAgain, "the server ended an idle connection: run again"),
-    "58": (StoreError, "the server's disk failed ({}): look at its log"),
+    "58": (DiskFailed, "the server's disk failed ({}): look at its log"),
     "XX001": (StoreError, "is damaged ({}): put a backup in its place"),
     "XX002": (StoreError, "an index is damaged ({}): digest doctor --repair, or put a backup in its place"),
 }

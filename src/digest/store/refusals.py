@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from digest.errors import DigestError, StoreBusy, StoreError, TryAgain
+from digest.errors import DigestError, DiskFailed, StoreBusy, StoreError, TryAgain
 
 
 @contextmanager
@@ -51,5 +51,5 @@ _MEANING: dict[int, tuple[type[DigestError], str]] = {
     sqlite3.SQLITE_READONLY: (StoreError, _NOT_OURS),
     sqlite3.SQLITE_PERM: (StoreError, _NOT_OURS),
     sqlite3.SQLITE_AUTH: (StoreError, _NOT_OURS),
-    sqlite3.SQLITE_IOERR: (StoreError, "the disk failed ({}): check it, then run again"),
+    sqlite3.SQLITE_IOERR: (DiskFailed, "the disk failed ({}): check it, then run again"),
 }
