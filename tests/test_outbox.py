@@ -12,9 +12,9 @@ from botapi import BotApi
 from digest import delivery
 from digest.channels import telegram
 from digest.channels.files import FileChannel
-from digest.errors import DiskFailed
+from digest.errors import DiskFailed, StoreError
 from digest.store import Store
-from digest.types import StageReport
+from digest.types import Post, StageReport
 from outbox import EDITOR, NOON, TEXTS, THREE, Office, draft, office, quiet
 
 # --- all is well ----------------------------------------------------------------------------------
@@ -251,3 +251,19 @@ def test_a_part_whose_post_the_disk_did_not_give_is_sent_the_next_time(
     assert desk.states() == ["queued"]
     desk.wait(minutes=3)
     assert send().counts["sent"] == 1
+
+
+def test_a_post_is_called_damaged_only_when_it_is_read_so_twice(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says "malformed" of a page that the disk did not give, once; damage stays."""
+    desk.write("one")
+    read, times = Store.post, iter([StoreError("is damaged")])
+
+    def once(store: Store, number: int) -> Post | None:
+        if error := next(times, None):
+            raise error
+        return read(store, number)
+
+    monkeypatch.setattr(Store, "post", once)
+    assert desk.deliver().counts == {"sent": 1}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TypedDict
 
@@ -542,7 +542,10 @@ def _clean(text: str) -> str:
 
 def _to_send(store: Store, delivery: Delivery | FollowUp) -> Post:
     """The post of a part that is claimed. Raises NotSent where the disk failed: that says nothing of the
-    post, which is read another time; any other StoreError says that it is damaged."""
+    post, which is read another time; any other StoreError says that it is damaged. It is read twice before
+    that is believed: SQLite may call damaged what a disk did not give (SQLITE_CORRUPT after one EIO)."""
+    with suppress(StoreError):
+        return _post(store, delivery)
     try:
         return _post(store, delivery)
     except DiskFailed as error:
