@@ -302,6 +302,8 @@ def main() -> None:
     width = max(map(len, counts))
     for name, number in counts.items():
         print(f"{name:<{width}}  {number:>10,}")
+    told = ("days", "papers announced", "papers in the archive", "crawls killed", "requests", "faults")
+    print(f"the archive is what was announced: {', '.join(f'{counts[name]:,} {name}' for name in told)}")
 
 
 if __name__ == "__main__":
