@@ -3,6 +3,8 @@
     python tests/soak_backup.py [--loops 500] [--damages 1000] [--seed 1]
 
 A restored database must be one state that the writer has left: whole pages of papers, each with its cursor.
+The writer may store so many pages for each backup, as fast as it can, and how many it stored while one was
+made is told: with as many as time allows, the archive of a busy machine grows, and each backup takes longer.
 A damaged copy must be refused, or still give what was written. Ends with exit code 1 where either fails.
 """
 
@@ -18,6 +20,7 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
@@ -29,28 +32,34 @@ from stored import page, paper
 
 NOW = datetime(2026, 7, 3, 12, tzinfo=UTC)
 PAGE = 3
+PAGES = 8
+"""What the writer may store for each backup."""
 
 
 class Writing:
-    """A thread that stores page after page; the cursor says which was the last."""
+    """A thread that stores page after page, as many as it ``may``; the cursor says which was the last."""
 
     def __init__(self, file: Path) -> None:
-        self._file, self._stop = file, threading.Event()
+        self._file, self._over, self.stored = file, False, 0
+        self.may = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._write)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        self._over = True
+        self.may.release()
         self._thread.join()
 
     def _write(self) -> None:
         with Store.open(f"sqlite:///{self._file}") as store:
             at = int(store.cursor("oai") or 0)
-            while not self._stop.wait(0.002):
+            while self.may.acquire() and not self._over:
                 papers = [paper(at * PAGE + number + 1) for number in range(PAGE)]
                 store.add_papers("oai", page(*papers, cursor=str(at := at + 1)), NOW)
+                self.stored += 1
 
 
 def is_a_state(file: Path) -> bool:
@@ -63,23 +72,26 @@ def is_a_state(file: Path) -> bool:
     return (count, last, words) == (pages * PAGE, paper(pages * PAGE).id, count)
 
 
-def loops(folder: Path, count: int, until: float) -> tuple[int, int]:
-    """Back up, restore and compare so many times, or until then: how often, and how often it was wrong."""
-    home, wrong, done = folder / "home", 0, 0
+def loops(folder: Path, count: int, until: float) -> tuple[int, int, int]:
+    """Back up, restore and compare so many times, or until then: how often, how often it was wrong, and how
+    many pages were stored while a backup was made."""
+    home, wrong, done, meanwhile = folder / "home", 0, 0, 0
     home.mkdir()
     database = home / backup.DATABASE
     with Store.open(f"sqlite:///{database}") as store:
         store.add_papers("oai", page(*map(paper, range(1, PAGE + 1)), cursor="1"), NOW)
-    with Writing(database):
+    with Writing(database) as writing:
         while done < count and (not done or time.monotonic() < until):
-            target, other = folder / "kept.zip", folder / f"other-{done}"
+            target, other = folder / "kept.zip", folder / "other"
+            before = writing.stored
+            writing.may.release(PAGES)
             made = backup.make(home, database, None, (), target, NOW)
+            meanwhile += writing.stored - before
             backup.unpack(target, backup.read(target), other)
             restored = other / backup.DATABASE
             wrong += made != backup.read(target) or not is_a_state(restored)
-            restored.unlink()
             done += 1
-    return done, wrong
+    return done, wrong, meanwhile
 
 
 def damages(folder: Path, count: int, chance: random.Random) -> tuple[int, int]:
@@ -110,10 +122,13 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        done, unlike = loops(folder, given.loops, began + 60 * given.minutes)
+        done, unlike, meanwhile = loops(folder, given.loops, began + 60 * given.minutes)
         refused, wrong = damages(folder, given.damages, random.Random(given.seed))
     reached = f"{done} of {given.loops}" if done < given.loops else str(done)
-    print(f"{reached} backups under writes, {unlike} not a state of the database")
+    print(
+        f"{reached} backups under writes ({meanwhile} pages stored while they were made), "
+        f"{unlike} not a state of the database"
+    )
     print(f"{given.damages} damaged copies, {refused} refused, {wrong} with other content")
     print(f"{time.monotonic() - began:.0f} s")
     return 1 if unlike or wrong else 0

@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -61,6 +63,11 @@ _TEX = (
 _QUERY = (
     "title:",
     "author:",
+    "ti:",
+    "au:",
+    "year:2019..",
+    "id:2605.00001",
+    "topic:",
     '"',
     "-",
     "+",
@@ -93,11 +100,16 @@ _TOML = (
 
 
 def _drawn(chance: random.Random, pieces: tuple[str, ...], longest: int) -> str:
-    """A text of letters and pieces."""
+    """A text of letters and, three times in ten, pieces."""
     count = min(int(chance.expovariate(1 / 20)), longest)
-    return "".join(
-        chance.choice(pieces) if chance.random() < 0.3 else chance.choice(_LETTERS) for _ in range(count)
-    )
+    drawn, limits = _alphabet(pieces)
+    return "".join(chance.choices(drawn, cum_weights=limits, k=count))
+
+
+@cache
+def _alphabet(pieces: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    each = [0.3 / len(pieces)] * len(pieces) + [0.7 / len(_LETTERS)] * len(_LETTERS)
+    return (*pieces, *_LETTERS), tuple(accumulate(each))
 
 
 def _escaped(chance: random.Random) -> object:
@@ -165,7 +177,7 @@ def batch(seed: int) -> list[str]:
     kinds, weights = [kind for kind, _ in KINDS], [weight for _, weight in KINDS]
     found: list[str] = []
     for at, kind in enumerate(chance.choices(kinds, weights, k=BATCH)):
-        if wrong := _tried(kind, random.Random(f"{seed} {at}")):
+        if wrong := _tried(kind, random.Random(seed * BATCH + at)):
             found.append(f"{kind.__name__} of seed {seed}, input {at}: {wrong}")
     return found
 

@@ -67,6 +67,10 @@ def chosen(*pairs: tuple[Paper, Match], of: Topic | None = None, **more: object)
     return choose(of or topic(), [found for _, found in pairs], papers, vectors, **more)  # type: ignore[arg-type]
 
 
+def of_floors(**floors: float) -> dict[str, Topic]:
+    return {name: replace(topic(), name=name, floor=floor) for name, floor in floors.items()}
+
+
 def ids(result: Chosen) -> list[str]:
     return [choice.paper for choice in result.choices]
 
@@ -139,7 +143,7 @@ def test_a_paper_of_two_topics_stands_once_where_it_scores_best_and_names_both()
             "unlearning": [match(both, 0.7), match(one, 0.6)],
             "diffusion": [match(both, 0.9, topic="diffusion")],
         },
-        {"unlearning": 0.5, "diffusion": 0.5},
+        of_floors(unlearning=0.5, diffusion=0.5),
     )
     assert [found.paper for found in homes.matches["unlearning"]] == [one.id]
     assert [found.paper for found in homes.matches["diffusion"]] == [both.id]
@@ -149,7 +153,9 @@ def test_a_paper_of_two_topics_stands_once_where_it_scores_best_and_names_both()
 
 def test_on_a_tie_a_paper_stands_in_the_topic_given_first() -> None:
     both = paper(1)
-    homes = home({"b": [match(both, 0.7, topic="b")], "a": [match(both, 0.7, topic="a")]}, {})
+    homes = home(
+        {"b": [match(both, 0.7, topic="b")], "a": [match(both, 0.7, topic="a")]}, of_floors(b=0, a=0)
+    )
     assert homes.topics[both.id] == ("b", "a")
 
 
@@ -157,9 +163,24 @@ def test_a_paper_stands_where_it_reaches_the_floor_rather_than_where_it_scores_m
     both = paper(1)
     homes = home(
         {"strict": [match(both, 0.8, topic="strict")], "mild": [match(both, 0.6, topic="mild")]},
-        {"strict": 0.9, "mild": 0.5},
+        of_floors(strict=0.9, mild=0.5),
     )
     assert homes.topics[both.id] == ("mild",)
+
+
+@pytest.mark.parametrize(("young", "at_home"), [(False, ("looks", "named")), (True, ("named",))])
+def test_a_paper_is_never_given_to_a_topic_that_refuses_it_while_another_takes_it(
+    young: bool, at_home: tuple[str, ...]
+) -> None:
+    """What only looks like a topic needs more than the topic's floor."""
+    both = paper(1)
+    looks, named = match(both, 0.65, silent=True, topic="looks"), match(both, 0.62, topic="named")
+    topics = of_floors(looks=0.5, named=0.5)
+    homes = home({"looks": [looks], "named": [named]}, topics, young=young)
+    assert homes.topics[both.id] == at_home
+    taken = [ids(chosen((both, one), of=topics[name], young=young))
+             for name, some in homes.matches.items() for one in some]  # fmt: skip
+    assert taken == [[both.id]]
 
 
 def test_a_choice_names_its_own_topic_first_then_the_others() -> None:

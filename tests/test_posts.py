@@ -16,7 +16,7 @@ from digest.actions.posts import Wanted
 from digest.app import App
 from digest.editing import body
 from digest.errors import Changed, InputError, UsageError
-from digest.types import Choice, Evidence, Language, Match, Page, Paper, Post, Series, Topic, Update
+from digest.types import Choice, Evidence, Language, Match, Page, Paper, Post, Rhythm, Series, Topic, Update
 
 NOON = datetime(2026, 5, 12, 16, tzinfo=UTC)
 DAY = NOON.date()
@@ -390,6 +390,29 @@ def test_a_rejected_review_is_written_anew_when_asked_for_and_not_by_its_series(
     assert app.write_window(app.topic("unlearning"), "review", (DAY, DAY), ["en"])[1] == []
     [anew] = posts.write(app, "review", ["unlearning"], languages=["en"]).posts
     assert (posts.find(app, anew).slot, anew != english) == (DAY, True)
+
+
+def test_a_paper_that_stood_in_another_topic_is_posted_in_this_one_when_it_moves_here(app: App) -> None:
+    """It waits there while this topic posts; then it is scored anew, and is too old for this topic's next."""
+    for number in (1, 2):
+        posts.decide(app, number, "reject")
+    here = structs.replace(TOPIC, floor=0.3, rhythm=Rhythm(at_least=1))
+    there = structs.replace(here, name="lamps", rhythm=Rhythm(9, 9))
+    app.settings = structs.replace(app.settings, topics={"unlearning": here, "lamps": there})
+    stays, moves = match(IDS[3]), structs.replace(match(IDS[4]), score=0.5)
+    app.store.put_matches("unlearning", [stays, moves], "")
+
+    def day(ahead: int, score: float) -> list[tuple[str, ...]]:
+        elsewhere = structs.replace(moves, topic="lamps", score=score)
+        app.store.put_matches("lamps", [elsewhere], "")
+        written = pipeline.write(app.store, app.plan, app.writer, NOON + timedelta(ahead))[1]
+        return [posts.find(app, number).papers for number in written]
+
+    assert day(1, 0.9) == [(IDS[3],)] * 2
+    assert app.store.left_out(IDS[4])["unlearning"][1].startswith("stands in lamps")
+    assert day(2, 0.9) == []
+    assert day(3, 0.2) == [(IDS[4],)] * 2
+    assert day(4, 0.9) == []
 
 
 def test_posts_of_a_series_are_written_once_and_repeat_what_roundups_told(app: App) -> None:

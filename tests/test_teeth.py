@@ -25,6 +25,7 @@ from digest import delivery, followup, review
 from digest.channels import telegram
 from digest.errors import DeliveryError, Paused, Refused, Uncertain
 from digest.store import Store, outbox
+from digest.store.prepared import prepared
 from digest.types import Part
 from outbox import EDITOR, office, png
 from planted import an_unclear_answer_is_taken_for_a_failure, nothing_is_marked_before_it_is_sent
@@ -45,10 +46,12 @@ def what_was_being_sent_is_queued_at_start(patch: pytest.MonkeyPatch) -> None:
 def the_turn_is_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Store, "take_turn", lambda *_: None)
     patch.setattr(outbox, "in_turn", lambda *_: true())
+    built_anew(patch, "_claim_in_turn")
 
 
 def a_claim_does_not_ask_whose_turn_it_is(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(outbox, "in_turn", lambda *_: true())
+    built_anew(patch, "_claim_in_turn")
 
 
 def any_failed_look_is_a_miss(patch: pytest.MonkeyPatch) -> None:
@@ -91,6 +94,13 @@ def a_look_takes_another_posts_message(patch: pytest.MonkeyPatch) -> None:
 
 def later_parts_do_not_wait(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(outbox, "exists", Never)
+    built_anew(patch, "_claim", "_claim_in_turn", "_next")
+
+
+def built_anew(patch: pytest.MonkeyPatch, *statements: str) -> None:
+    """Let statements that may be built already be built of what was planted."""
+    for name in statements:
+        patch.setattr(outbox, name, prepared(getattr(outbox, name).__wrapped__))
 
 
 class Never:

@@ -26,6 +26,7 @@ from digest.types import Draft, Key, Match, Paper, Plan, Rehearsal, RehearsedDay
 
 if TYPE_CHECKING:
     from digest.choose import Chosen
+    from digest.naming import Embed
     from digest.render import Writer
     from digest.store import Store
 
@@ -36,13 +37,21 @@ _REPEATS = ("posted before", "near-duplicate")
 
 
 def rehearse(
-    store: Store, plan: Plan, writer: Writer, topic: Topic, keys: Sequence[Key], now: datetime, days: int
+    store: Store,
+    plan: Plan,
+    writer: Writer,
+    topic: Topic,
+    keys: Sequence[Key],
+    now: datetime,
+    days: int,
+    embed: Embed | None = None,
 ) -> tuple[Rehearsal, list[Draft]]:
     """What a topic with these active keys would have posted in the last days that the archive knows, and the
     drafts, oldest first. Raises InputError where it knows none."""
     until, held = _held(store, new_york_day(now), days)
     since = until - timedelta(days=days - 1)
-    stage = _Stage(store, replace(plan, lookback=days - 1), topic, keys, until)
+    corpus = Corpus(store, replace(plan, topics=(topic,), lookback=days - 1), until, embed=embed)
+    stage = _Stage(store, plan, topic, corpus, keys)
     drafts: list[Draft] = []
     told: list[RehearsedDay] = []
     for day in (since + timedelta(days=at) for at in range(days)):
@@ -87,11 +96,10 @@ def announced(counts: Mapping[date, int]) -> dict[date, int]:
 class _Stage:
     """The topic's papers of the window, scored, and what was posted so far."""
 
-    def __init__(self, store: Store, plan: Plan, topic: Topic, keys: Sequence[Key], until: date) -> None:
-        self._store, self._topic, self._until, self._plan = store, topic, until, plan
-        corpus = Corpus(store, replace(plan, topics=(topic,)), until)
+    def __init__(self, store: Store, plan: Plan, topic: Topic, corpus: Corpus, keys: Sequence[Key]) -> None:
+        self._store, self._topic, self._plan = store, topic, plan
         self.candidates = corpus.candidates
-        self._since = corpus.since
+        self._since, self._until = corpus.since, corpus.day
         self._matches = corpus.match(topic, keys)[0].matches
         self.silent: list[SilentFind] = []
         self.times: Counter[str] = Counter()
@@ -102,8 +110,10 @@ class _Stage:
         """What the run of a day would have written, and what is to be told of it."""
         first = max(day - timedelta(days=lookback), (self._last or date.min) + timedelta(days=1))
         new = [one for one in self._matches if first <= self._papers[one.paper].announced <= day]
-        waiting = [one for one in new if self._homes.topics[one.paper][0] == self._topic.name]
-        chosen = self._chosen(day, waiting)
+        young = choose.is_young(self._store.day_counts(day - pipeline.YOUNG_DAYS, day))
+        homes = self._homes[young]
+        waiting = [one for one in new if homes.topics[one.paper][0] == self._topic.name]
+        chosen = self._chosen(day, waiting, homes, young=young)
         fitting, own = (sum(one.score >= self._topic.floor for one in each) for each in (new, waiting))
         days = [self._papers[choice.paper].announced for choice in chosen.choices]
         is_due = bool(chosen.choices) and self._is_due(day, days)
@@ -126,14 +136,17 @@ class _Stage:
         return drafts, told
 
     @cached_property
-    def _homes(self) -> choose.Home:
-        """Where each match would stand, as far as the other topics were scored."""
+    def _homes(self) -> dict[bool, choose.Home]:
+        """Where each match would stand in a young archive and not, as far as the other topics were scored."""
         others = [each for each in self._plan.topics if each.name != self._topic.name]
         matches = {
             each.name: self._store.matches(each.name, self._since, self._until, 0.0) for each in others
         }
-        floors = {each.name: each.floor for each in (*others, self._topic)}
-        return choose.home({self._topic.name: self._matches, **matches}, floors)
+        ours, topics = (
+            {self._topic.name: self._matches, **matches},
+            {t.name: t for t in (*others, self._topic)},
+        )
+        return {young: choose.home(ours, topics, young=young) for young in (True, False)}
 
     @cached_property
     def _papers(self) -> dict[str, Paper]:
@@ -143,7 +156,7 @@ class _Stage:
     def _vectors(self) -> dict[str, choose.Vector]:
         return dict(zip(*self._store.vectors(self._plan.model, list(self._papers)), strict=True))
 
-    def _chosen(self, day: date, waiting: Sequence[Match]) -> Chosen:
+    def _chosen(self, day: date, waiting: Sequence[Match], homes: choose.Home, *, young: bool) -> Chosen:
         recent = [paper for paper, when in self._posted.items() if when > day - pipeline.NOVELTY_DAYS]
         rows = [self._vectors[paper] for paper in recent if paper in self._vectors]
         return choose.choose(
@@ -154,8 +167,8 @@ class _Stage:
             posted=self._posted,
             posted_vectors=np.array(rows, np.float32) if rows else None,
             posted_titles={choose.fold_title(self._papers[paper].title) for paper in recent},
-            topics=self._homes.topics,
-            young=choose.is_young(self._store.day_counts(day - pipeline.YOUNG_DAYS, day)),
+            topics=homes.topics,
+            young=young,
         )
 
     def _is_due(self, day: date, waiting: Sequence[date]) -> bool:

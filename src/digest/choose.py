@@ -59,11 +59,17 @@ class _Candidate(Struct, frozen=True, kw_only=True):
     duplicates: tuple[str, ...] = ()
 
 
-def home(matches_by_topic: Mapping[str, Sequence[Match]], floors: Mapping[str, float]) -> Home:
+def home(
+    matches_by_topic: Mapping[str, Sequence[Match]],
+    topics_by_name: Mapping[str, Topic],
+    *,
+    young: bool = False,
+) -> Home:
     """Give each paper one topic to stand in: the one where it scores best, the first one given on a tie.
 
-    Topics whose floor the paper reaches come before those whose floor it misses; only the former are
-    named among the topics it belongs to (its home always is).
+    Topics that the paper can be posted in come before those whose floor it misses, which is higher for what
+    only looks like a topic (``young``: as for `choose`): a paper is never given to a topic that refuses it
+    while another takes it. Only the former are named among the topics it belongs to (its home always is).
     """
     by_paper: dict[str, list[Match]] = {}
     for matches in matches_by_topic.values():
@@ -71,7 +77,7 @@ def home(matches_by_topic: Mapping[str, Sequence[Match]], floors: Mapping[str, f
             by_paper.setdefault(match.paper, []).append(match)
 
     def reaches(match: Match) -> bool:
-        return match.score >= floors.get(match.topic, 0.0)
+        return match.score >= _floor(topics_by_name[match.topic], match, young)
 
     stays: dict[str, list[Match]] = {topic: [] for topic in matches_by_topic}
     topics: dict[str, tuple[str, ...]] = {}

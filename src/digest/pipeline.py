@@ -28,6 +28,7 @@ from digest.corpus import ACTIVE, Corpus, Vectors, configured_keys
 from digest.days import new_york_day
 from digest.errors import Deferred, NotAnAnswer
 from digest.types import (
+    ELSEWHERE,
     Choice,
     Draft,
     Key,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from digest.choose import Chosen, Home
     from digest.embed import Workers
     from digest.fits import Fits
+    from digest.naming import Embed
     from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
@@ -186,7 +188,12 @@ def embed(store: Store, workers: Workers, progress: Progress | None = None) -> S
 
 
 def match(
-    store: Store, plan: Plan, now: datetime, fits: Fits | None = None, since: date | None = None
+    store: Store,
+    plan: Plan,
+    now: datetime,
+    fits: Fits | None = None,
+    since: date | None = None,
+    embed: Embed | None = None,
 ) -> StageReport:
     """Score the papers of the look-back window, or those announced ``since`` a day, for each topic, and
     propose keys once a week.
@@ -202,7 +209,7 @@ def match(
     due = [topic for topic in plan.topics if _is_due(store.cursor(_keys_cursor(topic)), day)]
     new = _propose(store, plan, due, now)
     count.notes += [note for topic in due for note in _key_notes(topic, new)]
-    archive = Corpus(store, plan, day, fits, since)
+    archive = Corpus(store, plan, day, fits, since, embed)
     for topic in plan.topics:
         active = store.keys(topic.name, states=ACTIVE)
         fingerprint = archive.fingerprint(topic, active)
@@ -235,11 +242,12 @@ def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[
 
 
 def backtest(
-    store: Store, plan: Plan, topic: Topic, now: datetime, days: int
+    store: Store, plan: Plan, topic: Topic, now: datetime, days: int, embed: Embed | None = None
 ) -> tuple[list[Match], list[Key]]:
     """What a topic would have found in the last days with the keys of its configuration alone, best first,
     and the keys that would have been proposed. Nothing is stored."""
-    archive = Corpus(store, replace(plan, topics=(topic,), lookback=days), new_york_day(now))
+    plan = replace(plan, topics=(topic,), lookback=days)
+    archive = Corpus(store, plan, new_york_day(now), embed=embed)
     keys = configured_keys(topic)
     found, _ = archive.match(topic, keys)
     return list(found.matches), archive.propose(topic, keys) if found.matches else []
@@ -298,10 +306,11 @@ def write(
     slot = new_york_day(now)
     since = slot - timedelta(days=plan.lookback)
     matches = {topic.name: store.matches(topic.name, since, slot, 0.0) for topic in plan.topics}
-    homes = choose.home(matches, {topic.name: topic.floor for topic in plan.topics})
+    young = choose.is_young(store.day_counts(slot - YOUNG_DAYS, slot))
+    homes = choose.home(matches, {topic.name: topic for topic in plan.topics}, young=young)
     posts: list[int] = []
     for topic in plan.topics:
-        desk = _Desk(store, plan, topic, slot, again=again)
+        desk = _Desk(store, plan, topic, slot, again=again, young=young)
         drafts = desk.drafts(homes, writer, count.notes, words)
         ids = store.add_posts(drafts, plan.channels[topic.name], plan.state, store.highest_number(), now)
         count.add("posts", len(ids))
@@ -313,8 +322,11 @@ def write(
 class _Desk:
     """One topic's post of one day, from what the archive holds to drafts in all its languages."""
 
-    def __init__(self, store: Store, plan: Plan, topic: Topic, slot: date, *, again: bool) -> None:
+    def __init__(
+        self, store: Store, plan: Plan, topic: Topic, slot: date, *, again: bool, young: bool
+    ) -> None:
         self._store, self._plan, self._topic, self._slot, self._again = store, plan, topic, slot, again
+        self._young = young
 
     def drafts(
         self, homes: Home, writer: Writer, notes: list[str], words: Words | None = None
@@ -359,7 +371,7 @@ class _Desk:
         since = self._slot - timedelta(days=self._plan.lookback)
         matches = self._store.matches(self._topic.name, since, self._slot, self._topic.floor)
         return [
-            LeftOut(match.paper, f"stands in {homes.topics[match.paper][0]}, which it fits better")
+            LeftOut(match.paper, f"{ELSEWHERE}{homes.topics[match.paper][0]}, which it fits better")
             for match in matches
             if match.paper not in here
         ]
@@ -377,17 +389,19 @@ class _Desk:
         return choose.due(topic.rhythm, days, slot)
 
     def _waiting(self, homes: Home) -> tuple[dict[str, Paper], list[Match]]:
-        """The topic's papers announced, or first seen, since its last post, and their matches."""
+        """The topic's papers announced, or first seen, since its last post, and those that stood in another
+        topic then, and now in this one; and their matches."""
         matches = homes.matches[self._topic.name]
         papers = {paper.id: paper for paper in self._store.papers([match.paper for match in matches])}
         last = self._store.last_post(self._topic.name, GENRE, self._slot)
         if last is not None:
             arrived = self._store.arrivals(papers)
             day, seen = last
+            moved = self._store.stood_elsewhere(self._topic.name)
             papers = {
-                paper.id: paper
-                for paper in papers.values()
-                if paper.announced > day or arrived[paper.id] > seen
+                id_: paper
+                for id_, paper in papers.items()
+                if paper.announced > day or arrived[id_] > seen or id_ in moved
             }
         return papers, [match for match in matches if match.paper in papers]
 
@@ -406,7 +420,7 @@ class _Desk:
             posted_vectors=store.vectors(model, recent)[1],
             posted_titles={choose.fold_title(paper.title) for paper in store.papers(recent)},
             topics=homes.topics,
-            young=choose.is_young(store.day_counts(self._slot - YOUNG_DAYS, self._slot)),
+            young=self._young,
         )
 
     def _reason(self, matches: Sequence[Match], chosen: Chosen, waiting: Sequence[date]) -> str:

@@ -98,7 +98,7 @@ def gather(
     from digest.overview import overview
 
     matches = {each.name: store.matches(each.name, since, until, 0.0) for each in plan.topics}
-    homes = choose.home(matches, {each.name: each.floor for each in plan.topics})
+    homes = choose.home(matches, {each.name: each for each in plan.topics})
     own = [match for match in matches[topic.name] if match.score >= topic.floor]
     papers = {paper.id: paper for paper in store.papers([match.paper for match in own])}
     vectors = dict(zip(*store.vectors(plan.model, list(papers)), strict=True))

@@ -22,6 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import httpx
 import numpy as np
@@ -82,6 +83,7 @@ categories = ["cs.LG", "stat.ML"]
 languages = ["en"]
 floor = 0.3
 """
+_ZONES = (ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin"))
 _HOURS = (
     "",
     'post_at = ["09:00", "18:00"]\ntime_zone = "Europe/Berlin"',
@@ -210,6 +212,7 @@ class Life:
         return self.counts
 
     def _day(self, day: date, *, ill: bool) -> None:
+        self.counts.update(_turns(day))
         self.arxiv.rate = self.telegram.rate = self.ill if ill else 0.0
         if not ill:
             self.clock.wrong, self.arxiv.down, self.telegram.down = 0.0, False, False
@@ -371,6 +374,18 @@ class Life:
             with self._speaking():
                 sending.resolve(app, one.id, sent=message, retry=message is None)
             self.told(f"a person settles post {one.post} part {one.part} in {one.channel}: {message}")
+
+
+def _turns(day: date) -> Iterator[str]:
+    """What of the calendar befalls the clocks on a day."""
+    if (day.month, day.day) == (2, 29):
+        yield "leap days"
+    if (day.month, day.day) == (1, 1):
+        yield "new years"
+    for zone in _ZONES:
+        noons = (datetime(*one.timetuple()[:3], 12, tzinfo=zone) for one in (day - timedelta(days=1), day))
+        if len({noon.utcoffset() for noon in noons}) == 2:
+            yield "changes of the clock"
 
 
 _new_engine = sqlite.new_engine

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from msgspec import Struct
-from sqlalchemy import Column, Connection, Select, Table, select
+from sqlalchemy import Column, Connection, Select, Table, bindparam, select
 from sqlalchemy.dialects.sqlite import Insert
 
 from digest.errors import StoreError
 from digest.store import dialect
 from digest.store.dialect import Opened, is_one_of
+from digest.store.prepared import prepared
 from digest.store.tables import cursor, paper, stamp
 
 S = TypeVar("S", bound=Struct)
@@ -67,15 +69,21 @@ def columns(table: Table, kind: type[Struct]) -> dict[str, Column[Any]]:
     return {name: table.c[name] for name in kind.__struct_fields__ if name in table.c}
 
 
-def read_as(kind: type[S], connection: Connection, query: Select[Any]) -> list[S]:
-    """What a query finds, whose columns are named as the fields of a type."""
-    return [kind(**row) for row in connection.execute(query).mappings()]
+def read_as(
+    kind: type[S], connection: Connection, query: Select[Any], given: dict[str, Any] | None = None
+) -> list[S]:
+    """What a query finds, whose columns are named as the fields of a type; ``given`` are its parameters."""
+    return [kind(**row) for row in connection.execute(query, given).mappings()]
 
 
 def numbers_of(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     """The row numbers of those papers that are stored, by id."""
-    query = select(paper.c.id, paper.c.number).where(is_one_of(paper.c.id, ids))
-    return dict(connection.execute(query).all())
+    return dict(connection.execute(*_numbers(list(ids))).all())
+
+
+@prepared
+def _numbers(ids: list[str]) -> Select[Any]:
+    return select(paper.c.id, paper.c.number).where(is_one_of(paper.c.id, ids))
 
 
 def known_numbers(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
@@ -90,9 +98,7 @@ def known_numbers(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 def renew_stamp(connection: Connection, name: str) -> None:
     """Mark what is named as changed. A random word and no counter: after a backup was put back, a
     counter may reach the same value again with other content."""
-    value = random_word()
-    new = insert(connection, stamp).values(name=name, value=value)
-    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    put_row(connection, stamp, {"name": name, "value": random_word()})
 
 
 def random_word() -> str:
@@ -102,11 +108,30 @@ def random_word() -> str:
 
 def read_stamp(connection: Connection, name: str) -> str:
     """The current word of what is named; "" before its first change."""
-    return connection.scalar(select(stamp.c.value).where(stamp.c.name == name)) or ""
+    return connection.scalar(*_stamp(name)) or ""
+
+
+@prepared
+def _stamp(name: str) -> Select[Any]:
+    return select(stamp.c.value).where(stamp.c.name == name)
 
 
 def put_cursor(connection: Connection, source: str, value: str | None, now: datetime) -> None:
     """Note how far a source was read."""
-    row = insert(connection, cursor).values(source=source, value=value, updated=now)
-    changed = {"value": value, "updated": now}
-    connection.execute(row.on_conflict_do_update(index_elements=["source"], set_=changed))
+    put_row(connection, cursor, {"source": source, "value": value, "updated": now})
+
+
+def put_row(
+    connection: Connection, table: Table, row: dict[str, Any], *, by: tuple[str, ...] | None = None
+) -> None:
+    """Store a row; where there is one that is the same ``by`` some columns, by default its primary key, it
+    gets these values."""
+    keys = by or tuple(one.name for one in table.primary_key.columns)
+    connection.execute(_upsert(connection.dialect.name, table, keys, tuple(row)), row)
+
+
+@cache
+def _upsert(kind: str, table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Insert:
+    new = dialect.named(kind).insert(table).values({name: bindparam(name) for name in names})
+    changed = {name: new.excluded[name] for name in names if name not in keys}
+    return new.on_conflict_do_update(index_elements=keys, set_=changed)

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    BindParameter,
     Boolean,
     ColumnElement,
     Connection,
@@ -88,7 +89,12 @@ class Speaks(Protocol):
 
 def of(connection: Connection) -> Speaks:
     """The module of a connection's database."""
-    home = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.dialect.name]
+    return named(connection.dialect.name)
+
+
+def named(dialect: str) -> Speaks:
+    """The module of a dialect, as SQLAlchemy calls it."""
+    home = {"sqlite": "sqlite", "postgresql": "postgres"}[dialect]
     return cast("Speaks", import_module(f"digest.store.{home}"))
 
 
@@ -122,8 +128,11 @@ class _OneOf(FunctionElement[bool]):
 
 def is_one_of(column: ColumnElement[T], values: Iterable[T]) -> ColumnElement[bool]:
     """``column IN (values)``, however many: all of them are one parameter, where SQLite takes 32,766 and
-    SQLAlchemy names each (https://www.sqlite.org/json1.html#jeach)."""
-    return _OneOf(column, bindparam(None, list(values), type_=_Many(column.type), unique=True))
+    SQLAlchemy names each (https://www.sqlite.org/json1.html#jeach). A bound parameter is given a list."""
+    many = _Many(column.type)
+    if isinstance(values, BindParameter):
+        return _OneOf(column, bindparam(values.key, type_=many))
+    return _OneOf(column, bindparam(None, list(values), type_=many, unique=True))
 
 
 @compiles(_OneOf)

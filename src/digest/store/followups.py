@@ -10,12 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Select, Update, exists, false, func, or_, select, update
 
-from digest.store.base import columns, insert, insert_rows, read_as
+from digest.store.base import columns, insert, insert_rows, put_row, read_as
 from digest.store.dialect import is_one_of, place_of
-from digest.store.outbox import OutboxStore, in_turn, put, put_turn
+from digest.store.outbox import OutboxStore, in_turn, put_turn
+from digest.store.prepared import prepared
 from digest.store.tables import (
+    chat,
     delivery,
     followup,
     paper,
@@ -51,29 +53,13 @@ class FollowUpStore(OutboxStore):
         follow, oldest first: those whose text was changed, or changed back; and of those sent since then
         the ones of these genres, and (``marked``) of posts one of whose papers was withdrawn or has a
         newer version."""
-        theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
-        shown = (post_paper.c.post == delivery.c.post) & (paper.c.number == post_paper.c.paper)
-        newer = (paper.c.version > 1) & (paper.c.updated > delivery.c.attempted)
-        news = exists().where(shown, or_(paper.c.withdrawn, newer)) if marked else false()
-        wanted = or_(news, post.c.genre.in_(genres)) & (delivery.c.attempted >= since)
-        waiting = (followup.c.delivery == delivery.c.id) & (followup.c.state == "queued")
-        stale = exists().where(waiting, followup.c.base != part.c.sha256)
-        there = (delivery.c.state == "sent") & delivery.c.message.is_not(None) & delivery.c.chat.is_not(None)
-        query = select(*columns(delivery, Delivery).values()).order_by(delivery.c.id)
-        query = query.join(part, theirs).join(post, post.c.id == delivery.c.post)
-        query = query.where(there, or_(part.c.sha256 != delivery.c.sha256, stale, wanted))
         with self._reading() as connection:
-            return read_as(Delivery, connection, query.where(delivery.c.channel == channel))
+            return read_as(Delivery, connection, *_standing(marked, channel, since, list(genres)))
 
     def last_edits(self, deliveries: Collection[int]) -> dict[int, str]:
         """The sha256 of the newest edit of each delivery that has one, whatever became of it."""
-        newest = select(func.max(followup.c.id)).where(
-            followup.c.kind == "edit", is_one_of(followup.c.delivery, deliveries)
-        )
-        query = select(followup.c.delivery, followup.c.sha256)
         with self._reading() as connection:
-            wanted = query.where(followup.c.id.in_(newest.group_by(followup.c.delivery)))
-            return dict(connection.execute(wanted).all())
+            return dict(connection.execute(*_last_edits(list(deliveries))).all())
 
     def add_edit(self, delivery_id: int, content: Part, base: str, why: str, now: datetime) -> None:
         """Queue an edit of what stands there; one that still waits is cancelled."""
@@ -99,11 +85,8 @@ class FollowUpStore(OutboxStore):
         self, channel: str, kinds: Collection[FollowUpKind], now: datetime, turn: Turn
     ) -> FollowUp | None:
         """Take the oldest follow-up of these kinds that is due; as `claim_delivery`."""
-        due = _due(channel, kinds, now).limit(1).scalar_subquery()
-        query = update(followup).where(followup.c.id == due, in_turn(turn, now))
-        taken = {"state": "sending", "attempts": followup.c.attempts + 1, "updated": now, "error": None}
         with self._writing() as connection:
-            id_ = connection.scalar(query.values(**taken).returning(followup.c.id))
+            id_ = connection.scalar(*_claim(channel, list(kinds), now, turn.sender, turn.owner))
             if id_ is None:
                 return None
             put_turn(connection, turn)
@@ -112,7 +95,7 @@ class FollowUpStore(OutboxStore):
     def followup_waits(self, channel: str, kinds: Collection[FollowUpKind], now: datetime) -> bool:
         """Whether one is due."""
         with self._reading() as connection:
-            return connection.scalar(_due(channel, kinds, now).limit(1)) is not None
+            return connection.scalar(*_next(channel, list(kinds), now)) is not None
 
     def record_followup(
         self,
@@ -133,18 +116,14 @@ class FollowUpStore(OutboxStore):
                 edited = update(delivery).where(delivery.c.id == one.delivery)
                 connection.execute(edited.values(sha256=one.base))
             if rest is not None:
-                put(connection, "chat", one.chat, {"rest": rest})
+                put_row(connection, chat, {"id": one.chat, "rest": rest})
 
     def recover_followups(self, channels: Collection[str], now: datetime) -> None:
         """At start: what was cut off is done again, but for polls, which may have been asked. Call it as
         `recover_deliveries`."""
-        theirs = select(delivery.c.id).where(delivery.c.channel.in_(channels))
-        cut = update(followup).where(followup.c.state == "sending", followup.c.delivery.in_(theirs))
-        told = "the program ended while it was being asked: it may stand there, and is not asked again"
         with self._writing() as connection:
-            connection.execute(cut.where(followup.c.kind != "poll").values(state="queued", updated=now))
-            lost = cut.where(followup.c.kind == "poll")
-            connection.execute(lost.values(state="failed", error=told, updated=now))
+            connection.execute(*_cut_off(True, list(channels), now))
+            connection.execute(*_cut_off(False, list(channels), now))
 
     def followups(
         self, *, post_id: int | None = None, states: Sequence[DeliveryState] | None = None
@@ -162,14 +141,9 @@ class FollowUpStore(OutboxStore):
 
     def untold(self, channels: Collection[str]) -> tuple[list[Delivery], list[Pause]]:
         """What is held or refused, and what is paused, of which nobody was told."""
-        bad = delivery.c.state.in_(("uncertain", "failed")) & delivery.c.told.is_(None)
-        held = select(*columns(delivery, Delivery).values()).where(bad, delivery.c.channel.in_(channels))
-        paused = select(pause.c.channel, pause.c.reason, pause.c.since).where(
-            pause.c.told.is_(None), pause.c.channel.in_(channels)
-        )
         with self._reading() as connection:
-            found = read_as(Delivery, connection, held.order_by(delivery.c.id))
-            return found, read_as(Pause, connection, paused)
+            held = read_as(Delivery, connection, *_untold_parts(list(channels)))
+            return held, read_as(Pause, connection, *_untold_pauses(list(channels)))
 
     def put_told(self, deliveries: Collection[int], pauses: Collection[str], now: datetime) -> None:
         """The editors were told of these."""
@@ -257,8 +231,68 @@ def _followups() -> Select[Any]:
     return query.order_by(followup.c.id)
 
 
+@prepared
+def _standing(marked: bool, /, channel: str, since: datetime, genres: list[str]) -> Select[Any]:
+    theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
+    shown = (post_paper.c.post == delivery.c.post) & (paper.c.number == post_paper.c.paper)
+    newer = (paper.c.version > 1) & (paper.c.updated > delivery.c.attempted)
+    news = exists().where(shown, or_(paper.c.withdrawn, newer)) if marked else false()
+    wanted = or_(news, post.c.genre.in_(genres)) & (delivery.c.attempted >= since)
+    waiting = (followup.c.delivery == delivery.c.id) & (followup.c.state == "queued")
+    stale = exists().where(waiting, followup.c.base != part.c.sha256)
+    there = (delivery.c.state == "sent") & delivery.c.message.is_not(None) & delivery.c.chat.is_not(None)
+    query = select(*columns(delivery, Delivery).values()).order_by(delivery.c.id)
+    query = query.join(part, theirs).join(post, post.c.id == delivery.c.post)
+    query = query.where(there, or_(part.c.sha256 != delivery.c.sha256, stale, wanted))
+    return query.where(delivery.c.channel == channel)
+
+
+@prepared
+def _last_edits(deliveries: list[int]) -> Select[Any]:
+    edits = (followup.c.kind == "edit") & is_one_of(followup.c.delivery, deliveries)
+    newest = select(func.max(followup.c.id)).where(edits).group_by(followup.c.delivery)
+    return select(followup.c.delivery, followup.c.sha256).where(followup.c.id.in_(newest))
+
+
+@prepared
+def _untold_parts(channels: list[str]) -> Select[Any]:
+    bad = delivery.c.state.in_(("uncertain", "failed")) & delivery.c.told.is_(None)
+    held = select(*columns(delivery, Delivery).values()).where(bad, delivery.c.channel.in_(channels))
+    return held.order_by(delivery.c.id)
+
+
+@prepared
+def _untold_pauses(channels: list[str]) -> Select[Any]:
+    query = select(pause.c.channel, pause.c.reason, pause.c.since)
+    return query.where(pause.c.told.is_(None), pause.c.channel.in_(channels))
+
+
+@prepared
+def _claim(channel: str, kinds: list[FollowUpKind], now: datetime, name: str, owner: str) -> Executable:
+    due = _due(channel, kinds, now).scalar_subquery()
+    query = update(followup).where(followup.c.id == due, in_turn(name, owner, now))
+    taken = {"state": "sending", "attempts": followup.c.attempts + 1, "updated": now, "error": None}
+    return query.values(**taken).returning(followup.c.id)
+
+
+@prepared
+def _next(channel: str, kinds: list[FollowUpKind], now: datetime) -> Select[Any]:
+    return _due(channel, kinds, now)
+
+
+@prepared
+def _cut_off(again: bool, /, channels: list[str], now: datetime) -> Update:
+    theirs = select(delivery.c.id).where(delivery.c.channel.in_(channels))
+    cut = update(followup).where(followup.c.state == "sending", followup.c.delivery.in_(theirs))
+    if again:
+        return cut.where(followup.c.kind != "poll").values(state="queued", updated=now)
+    told = "the program ended while it was being asked: it may stand there, and is not asked again"
+    return cut.where(followup.c.kind == "poll").values(state="failed", error=told, updated=now)
+
+
 def _due(channel: str, kinds: Collection[FollowUpKind], now: datetime) -> Select[Any]:
     ready: ColumnElement[bool] = or_(followup.c.not_before.is_(None), followup.c.not_before <= now)
     query = select(followup.c.id).join(delivery, delivery.c.id == followup.c.delivery)
     query = query.where(delivery.c.channel == channel, delivery.c.state == "sent", ready)
-    return query.where(followup.c.state == "queued", followup.c.kind.in_(kinds)).order_by(followup.c.id)
+    query = query.where(followup.c.state == "queued", followup.c.kind.in_(kinds))
+    return query.order_by(followup.c.id).limit(1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import Connection, func, select, text
 
 from digest.store.base import StoreBase, read_as
 from digest.store.tables import delivery, paper, pause, post
-from digest.store.vectors import without_vector
+from digest.store.vectors import count_waiting
 from digest.types import Backlog, Pause
 
 
@@ -40,21 +42,11 @@ class HealthStore(StoreBase):
 
     def backlog(self, model: str) -> Backlog:
         """What waits, and since when (vectors: of one model)."""
-        since = func.coalesce(delivery.c.not_before, post.c.decided_at, delivery.c.updated)
-        waits = delivery.join(post, post.c.id == delivery.c.post)
-        parts = (
-            select(delivery.c.state, func.count(), func.min(since))
-            .select_from(waits)
-            .where(post.c.state == "approved", delivery.c.state.in_(("queued", "uncertain", "failed")))
-            .group_by(delivery.c.state)
-        )
         with self._reading() as connection:
-            states = {state: (count, since) for state, count, since in connection.execute(parts)}
-            drafts = select(func.count()).select_from(post).where(post.c.state == "draft")
-            texts = select(func.count(paper.c.text_hash.distinct())).where(without_vector(model))
+            states = {state: (count, since) for state, count, since in connection.execute(_WAITING)}
             return Backlog(
-                unembedded=connection.scalar(texts) or 0,
-                drafts=connection.scalar(drafts) or 0,
+                unembedded=connection.scalar(*count_waiting(False, model, date.min)) or 0,
+                drafts=connection.scalar(_DRAFTS) or 0,
                 queued=states.get("queued", (0,))[0],
                 queued_since=states.get("queued", (0, None))[1],
                 uncertain=states.get("uncertain", (0,))[0],
@@ -66,6 +58,19 @@ class HealthStore(StoreBase):
         query = select(pause.c.channel, pause.c.reason, pause.c.since).order_by(pause.c.channel)
         with self._reading() as connection:
             return tuple(read_as(Pause, connection, query))
+
+
+_WAITING = (
+    select(
+        delivery.c.state,
+        func.count(),
+        func.min(func.coalesce(delivery.c.not_before, post.c.decided_at, delivery.c.updated)),
+    )
+    .select_from(delivery.join(post, post.c.id == delivery.c.post))
+    .where(post.c.state == "approved", delivery.c.state.in_(("queued", "uncertain", "failed")))
+    .group_by(delivery.c.state)
+)
+_DRAFTS = select(func.count()).select_from(post).where(post.c.state == "draft")
 
 
 def _not_indexed(connection: Connection) -> list[str]:

@@ -10,14 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Select,
+    Update,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from digest.errors import StoreError
-from digest.store.base import StoreBase, columns, insert, put_cursor, read_as
+from digest.store import dialect
+from digest.store.base import StoreBase, columns, insert, put_cursor, put_row, read_as
 from digest.store.dialect import greatest
-from digest.store.tables import chat, delivery, metadata, part, pause, post, review, sender
+from digest.store.prepared import prepared
+from digest.store.tables import chat, delivery, part, pause, post, review, sender
 from digest.types import Chat, Delivery, DeliveryState, Pause, Review, Turn
 
 
@@ -43,16 +58,10 @@ class OutboxStore(StoreBase):
         UPDATE in a transaction of a writer, which come one after the other, so no two processes, nor two
         machines, take the same part.
         """
-        due = _due(channel, now, begun=begun, before=before).scalar_subquery()
-        theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
-        sha256 = select(part.c.sha256).where(theirs).scalar_subquery()
-        taken = {"state": "sending", "attempts": delivery.c.attempts + 1, "attempted": now, "updated": now}
-        query = update(delivery).where(delivery.c.id == due).values(**taken, error=None, sha256=sha256)
-        if turn is not None:
-            last = select(chat.c.last).where(chat.c.id == turn.chat).scalar_subquery()
-            query = query.where(in_turn(turn, now)).values(chat=turn.chat, after=last)
+        due = begun, before is not None, channel, now, before or now
+        claim = _claim(*due) if turn is None else _claim_in_turn(*due, turn.chat, turn.sender, turn.owner)
         with self._writing() as connection:
-            row = connection.execute(query.returning(*_COLUMNS)).mappings().one_or_none()
+            row = connection.execute(*claim).mappings().one_or_none()
             if row is not None and turn is not None:
                 put_turn(connection, turn)
         return None if row is None else Delivery(**row)
@@ -62,17 +71,17 @@ class OutboxStore(StoreBase):
     ) -> int | None:
         """The part that `claim_delivery` would take."""
         with self._reading() as connection:
-            number: int | None = connection.scalar(_due(channel, now, begun=begun, before=before))
+            number: int | None = connection.scalar(
+                *_next(begun, before is not None, channel, now, before or now)
+            )
         return number
 
     def is_waiting(self, channel: str, now: datetime) -> bool:
         """Whether a part could go to a channel now, or one is uncertain there."""
-        uncertain = select(delivery.c.id).where(
-            delivery.c.channel == channel, delivery.c.state == "uncertain"
-        )
         with self._reading() as connection:
             return any(
-                connection.scalar(query.limit(1)) is not None for query in (_due(channel, now), uncertain)
+                connection.scalar(*query) is not None
+                for query in (_next(False, False, channel, now, now), _uncertain(channel))
             )
 
     def record_delivery(
@@ -101,7 +110,7 @@ class OutboxStore(StoreBase):
             if where is not None and message is not None:
                 _note_message(connection, where, message)
             if where is not None and rest is not None:
-                put(connection, "chat", where, {"rest": rest})
+                put_row(connection, chat, {"id": where, "rest": rest})
 
     def set_delivery_state(
         self,
@@ -127,16 +136,10 @@ class OutboxStore(StoreBase):
         On channels that are ``repeatable`` it is queued again instead. Call it only while no other process
         delivers to these ``channels`` (None: to any).
         """
-        sending = update(delivery).where(delivery.c.state == "sending")
-        if channels is not None:
-            sending = sending.where(delivery.c.channel.in_(channels))
-        again, held = delivery.c.channel.in_(repeatable), delivery.c.channel.not_in(repeatable)
-        told = "the program ended while this was being sent: it may have arrived"
+        given = channels is not None, list(repeatable), now, list(channels or ())
         with self._writing() as connection:
-            connection.execute(sending.where(again).values(state="queued", updated=now))
-            return connection.execute(
-                sending.where(held).values(state="uncertain", error=told, updated=now)
-            ).rowcount
+            connection.execute(*_cut_off(True, *given))
+            return connection.execute(*_cut_off(False, *given)).rowcount
 
     def hold_deliveries(self, channels: Collection[str], why: str, now: datetime) -> int:
         """What waits for these channels is uncertain, for a reason that a person has to look into; how
@@ -154,47 +157,35 @@ class OutboxStore(StoreBase):
         states: Sequence[DeliveryState] | None = None,
     ) -> list[Delivery]:
         """The deliveries that fit, oldest first."""
-        query = select(*_COLUMNS).order_by(delivery.c.id)
-        if post_id is not None:
-            query = query.where(delivery.c.post == post_id)
-        if channel is not None:
-            query = query.where(delivery.c.channel == channel)
-        if states is not None:
-            query = query.where(delivery.c.state.in_(states))
+        wanted = {"post": post_id, "channel": channel, "state": None if states is None else tuple(states)}
+        given = {name: value for name, value in wanted.items() if value is not None}
         with self._reading() as connection:
-            return read_as(Delivery, connection, query)
+            return read_as(Delivery, connection, _deliveries(tuple(given)), given)
 
     # Turns and rests of a sender.
 
     def take_turn(self, name: str, owner: str, now: datetime, until: datetime) -> datetime | None:
         """Make it ``owner``'s turn to send until then, or go on with it; None when it is so now, else
         the time until which it is another's."""
-        free = or_(sender.c.until.is_(None), sender.c.until <= now, sender.c.owner == owner)
-        taken = {"owner": owner, "until": until}
         with self._writing() as connection:
-            row = insert(connection, sender).values(name=name, **taken)
-            connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=taken, where=free))
-            found = connection.execute(
-                select(sender.c.owner, sender.c.until).where(sender.c.name == name)
-            ).one()
+            connection.execute(*_take_turn(connection.dialect.name, name, owner, until, now))
+            found = connection.execute(*_turn(name)).one()
         return None if found.owner == owner else found.until
 
     def end_turn(self, name: str, owner: str) -> None:
         """Let others send, if it is still ``owner``'s turn."""
-        query = update(sender).where(sender.c.name == name, sender.c.owner == owner)
         with self._writing() as connection:
-            connection.execute(query.values(owner=None, until=None))
+            connection.execute(*_end_turn(name, owner))
 
     def rest_sender(self, name: str, until: datetime) -> None:
         """Nothing goes through a sender until then."""
         with self._writing() as connection:
-            put(connection, "sender", name, {"not_before": until})
+            put_row(connection, sender, {"name": name, "not_before": until})
 
     def sender_rests(self, name: str, now: datetime) -> datetime | None:
         """Until when a sender has to rest; None where it need not."""
-        query = select(sender.c.not_before).where(sender.c.name == name, sender.c.not_before > now)
         with self._reading() as connection:
-            until: datetime | None = connection.scalar(query)
+            until: datetime | None = connection.scalar(*_rests(name, now))
         return until
 
     # Chats and pauses.
@@ -204,17 +195,15 @@ class OutboxStore(StoreBase):
         with self._reading() as connection:
             id_ = address
             for _ in range(3):  # a group becomes a supergroup, and that is all
-                id_ = connection.scalar(select(chat.c.moved).where(chat.c.id == id_)) or id_
-            known = read_as(
-                Chat, connection, select(chat.c.id, chat.c.last, chat.c.rest).where(chat.c.id == id_)
-            )
+                id_ = connection.scalar(*_moved(id_)) or id_
+            known = read_as(Chat, connection, *_chat(id_))
         return known[0] if known else Chat(id=id_)
 
     def move_chat(self, old: str, new: str) -> None:
         """A chat goes by another id from now on."""
         if old != new:
             with self._writing() as connection:
-                put(connection, "chat", old, {"moved": new})
+                put_row(connection, chat, {"id": old, "moved": new})
 
     def note_message(self, id_: str, message: int) -> None:
         """A message with this number stands in a chat."""
@@ -225,7 +214,7 @@ class OutboxStore(StoreBase):
         """The channel takes nothing at this address until it is resumed."""
         with self._writing() as connection:
             values = {"chat": address, "reason": reason, "since": now, "told": None}
-            put(connection, "pause", channel, values)
+            put_row(connection, pause, {"channel": channel, **values})
 
     def resume_channel(self, channel: str) -> bool:
         """End a pause; whether there was one."""
@@ -234,10 +223,8 @@ class OutboxStore(StoreBase):
 
     def pause(self, channel: str, address: str) -> Pause | None:
         """The pause of a channel at this address."""
-        query = select(pause.c.channel, pause.c.reason, pause.c.since)
         with self._reading() as connection:
-            wanted = query.where(pause.c.channel == channel, pause.c.chat == address)
-            return next(iter(read_as(Pause, connection, wanted)), None)
+            return next(iter(read_as(Pause, connection, *_pause(channel, address))), None)
 
     # Reviews.
 
@@ -250,7 +237,7 @@ class OutboxStore(StoreBase):
         """A post was shown to an editor."""
         with self._writing() as connection:
             values = {"version": one.version, "chat": one.chat, "message": one.message}
-            put(connection, "review", one.post, values)
+            put_row(connection, review, {"post": one.post, **values})
 
     def review(self, post_id: int) -> Review | None:
         """How a post was last shown to an editor."""
@@ -262,20 +249,55 @@ class OutboxStore(StoreBase):
 _COLUMNS = tuple(columns(delivery, Delivery).values())
 
 
-def in_turn(turn: Turn, now: datetime) -> ColumnElement[bool]:
-    """Whether it is still the owner's turn and the sender need not rest."""
+def in_turn(name: str, owner: str, now: datetime) -> ColumnElement[bool]:
+    """Whether it is still the owner's turn to send through a sender, which need not rest."""
     rested = or_(sender.c.not_before.is_(None), sender.c.not_before <= now)
-    ours = (sender.c.name == turn.sender) & (sender.c.owner == turn.owner) & (sender.c.until > now)
+    ours = (sender.c.name == name) & (sender.c.owner == owner) & (sender.c.until > now)
     return exists().where(ours & rested)
 
 
 def put_turn(connection: Connection, turn: Turn) -> None:
     """A claim makes the turn last, and lets the chat rest."""
-    put(connection, "chat", turn.chat, {"rest": turn.rest})
-    put(connection, "sender", turn.sender, {"until": turn.until})
+    put_row(connection, chat, {"id": turn.chat, "rest": turn.rest})
+    put_row(connection, sender, {"name": turn.sender, "until": turn.until})
 
 
-def _due(channel: str, now: datetime, *, begun: bool = False, before: datetime | None = None) -> Select[Any]:
+@prepared
+def _claim(begun: bool, limited: bool, /, channel: str, now: datetime, before: datetime) -> Executable:
+    return _claimed(_due(begun, limited, channel, now, before), now).returning(*_COLUMNS)
+
+
+@prepared
+def _claim_in_turn(
+    begun: bool,
+    limited: bool,
+    /,
+    channel: str,
+    now: datetime,
+    before: datetime,
+    to: str,
+    name: str,
+    owner: str,
+) -> Executable:
+    last = select(chat.c.last).where(chat.c.id == to).scalar_subquery()
+    claim = _claimed(_due(begun, limited, channel, now, before), now).where(in_turn(name, owner, now))
+    return claim.values(chat=to, after=last).returning(*_COLUMNS)
+
+
+def _claimed(due: Select[Any], now: datetime) -> Update:
+    theirs = (part.c.post == delivery.c.post) & (part.c.number == delivery.c.part)
+    sha256 = select(part.c.sha256).where(theirs).scalar_subquery()
+    taken = {"state": "sending", "attempts": delivery.c.attempts + 1, "attempted": now, "updated": now}
+    claim = update(delivery).where(delivery.c.id == due.scalar_subquery())
+    return claim.values(**taken, error=None, sha256=sha256)
+
+
+@prepared
+def _next(begun: bool, limited: bool, /, channel: str, now: datetime, before: datetime) -> Select[Any]:
+    return _due(begun, limited, channel, now, before)
+
+
+def _due(begun: bool, limited: bool, channel: str, now: datetime, before: datetime) -> Select[Any]:
     earlier = delivery.alias("earlier")
     unsent_before = exists().where(
         earlier.c.post == delivery.c.post,
@@ -293,10 +315,79 @@ def _due(channel: str, now: datetime, *, begun: bool = False, before: datetime |
     )
     if begun:
         due = due.where(delivery.c.part > 0)
-    if before is not None:
+    if limited:
         approved = func.coalesce(post.c.decided_at, post.c.written_at)
         due = due.where((delivery.c.part > 0) | (approved <= before))
     return due.order_by(delivery.c.id).limit(1)
+
+
+@prepared
+def _uncertain(channel: str) -> Select[Any]:
+    held = (delivery.c.channel == channel) & (delivery.c.state == "uncertain")
+    return select(delivery.c.id).where(held).limit(1)
+
+
+@prepared
+def _cut_off(
+    again: bool, of_channels: bool, /, repeatable: list[str], now: datetime, channels: list[str]
+) -> Update:
+    sending = update(delivery).where(delivery.c.state == "sending")
+    if of_channels:
+        sending = sending.where(delivery.c.channel.in_(channels))
+    if again:
+        return sending.where(delivery.c.channel.in_(repeatable)).values(state="queued", updated=now)
+    told = "the program ended while this was being sent: it may have arrived"
+    held = sending.where(delivery.c.channel.not_in(repeatable))
+    return held.values(state="uncertain", error=told, updated=now)
+
+
+@cache
+def _deliveries(names: tuple[str, ...]) -> Select[Any]:
+    """Those with these values in some columns, in one of these states."""
+    given: dict[str, Any] = {name: bindparam(name) for name in names}
+    states = [delivery.c.state.in_(given.pop("state"))] if "state" in given else []
+    fit = [delivery.c[name] == one for name, one in given.items()]
+    return select(*_COLUMNS).where(*fit, *states).order_by(delivery.c.id)
+
+
+@prepared
+def _take_turn(kind: str, /, name: str, owner: str, until: datetime, now: datetime) -> Executable:
+    free = or_(sender.c.until.is_(None), sender.c.until <= now, sender.c.owner == owner)
+    taken = {"owner": owner, "until": until}
+    new = dialect.named(kind).insert(sender).values(name=name, **taken)
+    return new.on_conflict_do_update(index_elements=["name"], set_=taken, where=free)
+
+
+@prepared
+def _turn(name: str) -> Select[Any]:
+    return select(sender.c.owner, sender.c.until).where(sender.c.name == name)
+
+
+@prepared
+def _end_turn(name: str, owner: str) -> Update:
+    ours = (sender.c.name == name) & (sender.c.owner == owner)
+    return update(sender).where(ours).values(owner=None, until=None)
+
+
+@prepared
+def _rests(name: str, now: datetime) -> Select[Any]:
+    return select(sender.c.not_before).where(sender.c.name == name, sender.c.not_before > now)
+
+
+@prepared
+def _moved(id_: str) -> Select[Any]:
+    return select(chat.c.moved).where(chat.c.id == id_)
+
+
+@prepared
+def _chat(id_: str) -> Select[Any]:
+    return select(chat.c.id, chat.c.last, chat.c.rest).where(chat.c.id == id_)
+
+
+@prepared
+def _pause(channel: str, address: str) -> Select[Any]:
+    query = select(pause.c.channel, pause.c.reason, pause.c.since)
+    return query.where(pause.c.channel == channel, pause.c.chat == address)
 
 
 def _move(
@@ -307,19 +398,18 @@ def _move(
     now: datetime,
     values: Mapping[str, object],
 ) -> bool:
-    query = update(delivery).where(delivery.c.id == id_, delivery.c.state.in_(from_states))
-    return connection.execute(query.values(state=to_state, updated=now, told=None, **values)).rowcount == 1
+    given = {"of": id_, "from_states": tuple(from_states), "state": to_state, "updated": now, **values}
+    return connection.execute(_moving(tuple(values)), given).rowcount == 1
+
+
+@cache
+def _moving(names: tuple[str, ...]) -> Update:
+    query = update(delivery).where(delivery.c.id == bindparam("of"))
+    query = query.where(delivery.c.state.in_(bindparam("from_states")))
+    return query.values(told=None, **{name: bindparam(name) for name in ("state", "updated", *names)})
 
 
 def _note_message(connection: Connection, id_: str, message: int) -> None:
     newest = greatest(func.coalesce(chat.c.last, 0), message)
     row = insert(connection, chat).values(id=id_, last=message)
     connection.execute(row.on_conflict_do_update(index_elements=["id"], set_={"last": newest}))
-
-
-def put(connection: Connection, table: str, name: object, values: dict[str, Any]) -> None:
-    """Set columns of the row of this name, which is made where there is none."""
-    kind = metadata.tables[table]
-    [key] = kind.primary_key.columns
-    row = insert(connection, kind).values({key.name: name, **values})
-    connection.execute(row.on_conflict_do_update(index_elements=[key.name], set_=values))

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, 
 from digest.store import dialect, words
 from digest.store.base import StoreBase, numbers_of, put_cursor, renew_stamp
 from digest.store.dialect import greatest, is_one_of, year_of
+from digest.store.prepared import prepared
 from digest.store.tables import cursor, paper
 from digest.types import Listed, Page, Paper, Version
 
@@ -71,8 +72,8 @@ class PaperStore(StoreBase):
 
     def announced_between(self, since: date, until: date) -> list[Paper]:
         """All papers of these days (both included), oldest first; withdrawn ones left out."""
-        query = select(paper).where(paper.c.announced.between(since, until), ~paper.c.withdrawn)
-        return self._list(query.order_by(paper.c.announced, paper.c.number))
+        with self._reading() as connection:
+            return [found for _, found in _read(connection, *_announced(since, until))]
 
     def listed_between(self, since: date | None, until: date | None) -> list[Listed]:
         """All papers announced on these days (both included, None for no limit), withdrawn ones too, in
@@ -116,10 +117,8 @@ class PaperStore(StoreBase):
 
     def day_counts(self, since: date, until: date) -> dict[date, int]:
         """How many papers were announced on each of these days (withdrawn ones too), where any were."""
-        days = select(paper.c.announced, func.count()).where(paper.c.announced.between(since, until))
         with self._reading() as connection:
-            rows = connection.execute(days.group_by(paper.c.announced).order_by(paper.c.announced))
-            return dict(rows.all())
+            return dict(connection.execute(*_day_counts(since, until)).all())
 
     def papers_by_year(self, until: date) -> Counter[tuple[int, str]]:
         """How many papers announced until a day stand here, by year of their first version and primary
@@ -166,7 +165,8 @@ class PaperStore(StoreBase):
     def cursor(self, source: str) -> str | None:
         """How far a source was read, in its own words; None to begin at the beginning."""
         with self._reading() as connection:
-            return connection.scalar(select(cursor.c.value).where(cursor.c.source == source))
+            value: str | None = connection.scalar(*_cursor(source))
+        return value
 
     def _list(self, query: Select[Any]) -> list[Paper]:
         with self._reading() as connection:
@@ -315,7 +315,27 @@ def _words(one: Paper) -> tuple[str, str, tuple[str, ...]]:
 
 
 def _highest(connection: Connection) -> int:
-    return connection.scalar(select(func.max(paper.c.number))) or 0
+    return connection.scalar(_HIGHEST) or 0
+
+
+_HIGHEST = select(func.max(paper.c.number))
+
+
+@prepared
+def _cursor(source: str) -> Select[Any]:
+    return select(cursor.c.value).where(cursor.c.source == source)
+
+
+@prepared
+def _announced(since: date, until: date) -> Select[Any]:
+    query = select(paper).where(paper.c.announced.between(since, until), ~paper.c.withdrawn)
+    return query.order_by(paper.c.announced, paper.c.number)
+
+
+@prepared
+def _day_counts(since: date, until: date) -> Select[Any]:
+    days = select(paper.c.announced, func.count()).where(paper.c.announced.between(since, until))
+    return days.group_by(paper.c.announced).order_by(paper.c.announced)
 
 
 def _newest_first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
@@ -324,12 +344,19 @@ def _newest_first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
 
 
 def _stored(connection: Connection, ids: Iterable[str]) -> list[tuple[int, Paper]]:
-    return _read(connection, select(paper).where(is_one_of(paper.c.id, ids)))
+    return _read(connection, *_papers(list(ids)))
 
 
-def _read(connection: Connection, query: Select[Any]) -> list[tuple[int, Paper]]:
-    """The papers a query on the whole table finds, each with its number."""
-    return [(row.number, as_paper(row)) for row in connection.execute(query)]
+@prepared
+def _papers(ids: list[str]) -> Select[Any]:
+    return select(paper).where(is_one_of(paper.c.id, ids))
+
+
+def _read(
+    connection: Connection, query: Select[Any], given: dict[str, Any] | None = None
+) -> list[tuple[int, Paper]]:
+    """The papers a query on the whole table finds, each with its number; ``given`` are its parameters."""
+    return [(row.number, as_paper(row)) for row in connection.execute(query, given)]
 
 
 def _columns(papers: Sequence[Paper]) -> dict[str, Sequence[object]]:

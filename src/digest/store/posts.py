@@ -11,11 +11,12 @@ from datetime import date, datetime
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import ColumnElement, Connection, Row, Text, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, func, select, type_coerce
 
 from digest.errors import StoreError
 from digest.store.base import StoreBase, columns, insert, insert_rows, known_numbers, read_as
 from digest.store.dialect import is_one_of
+from digest.store.prepared import prepared
 from digest.store.tables import delivery, paper, part, post, post_change, post_paper, post_update, wording
 from digest.store.topics import ensure_topic
 from digest.types import Choice, Draft, Language, Part, Post, PostState, Wording
@@ -50,10 +51,8 @@ class PostStore(StoreBase):
 
     def last_post(self, topic_name: str, genre: str, before: date) -> tuple[date, int] | None:
         """Slot and ``seen`` of a topic's last post for a day before this one, if not rejected."""
-        query = select(post.c.slot, post.c.seen).order_by(post.c.slot.desc(), post.c.seen.desc()).limit(1)
-        wanted = query.where(post.c.topic == topic_name, post.c.genre == genre, post.c.state.in_(LIVE))
         with self._reading() as connection:
-            row = connection.execute(wanted.where(post.c.slot < before)).one_or_none()
+            row = connection.execute(*_last_post(topic_name, genre, before)).one_or_none()
         return None if row is None else (row[0], row[1])
 
     def turn(self, topic_name: str, genre: str, before: date) -> int:
@@ -78,11 +77,11 @@ class PostStore(StoreBase):
     def posted_papers(self, genre: str = "roundup") -> set[str]:
         """Ids of all papers in posts of a genre, and of the duplicates merged into them; papers of
         rejected posts are free again."""
-        return self._posted(post.c.genre == genre)
+        return self._posted(False, genre, date.min)
 
     def posted_since(self, day: date, genre: str = "roundup") -> list[str]:
         """As `posted_papers`, for posts of this day and later, sorted."""
-        return sorted(self._posted((post.c.genre == genre) & (post.c.slot >= day)))
+        return sorted(self._posted(True, genre, day))
 
     def posts(
         self,
@@ -151,16 +150,36 @@ class PostStore(StoreBase):
             choices = connection.scalars(query.where(held.contains(f'"{paper_id}"', autoescape=True)))
             return next((one.paper for one in choices if paper_id in one.duplicates), None)
 
-    def _posted(self, condition: ColumnElement[bool]) -> set[str]:
-        live = select(post_paper.c.post).join(post).where(condition, post.c.state.in_(LIVE)).subquery()
-        of_live = post_paper.c.post.in_(select(live))
-        ids = select(paper.c.id).join(post_paper, post_paper.c.paper == paper.c.number).where(of_live)
-        # Few choices merge any; the others, with all their evidence, need not be decoded.
-        merging = type_coerce(post_paper.c.choice, Text).like('%"duplicates":["%')
-        choices = select(post_paper.c.choice).where(of_live, merging)
+    def _posted(self, recent: bool, genre: str, day: date) -> set[str]:
         with self._reading() as connection:
-            merged = (one for choice in connection.scalars(choices) for one in choice.duplicates)
-            return {*connection.scalars(ids), *merged}
+            merging = connection.scalars(*_merging(recent, genre, day))
+            merged = [one for choice in merging for one in choice.duplicates]
+            return {*connection.scalars(*_posted(recent, genre, day)), *merged}
+
+
+@prepared
+def _last_post(topic: str, genre: str, before: date) -> Select[Any]:
+    query = select(post.c.slot, post.c.seen).order_by(post.c.slot.desc(), post.c.seen.desc()).limit(1)
+    wanted = query.where(post.c.topic == topic, post.c.genre == genre, post.c.state.in_(LIVE))
+    return wanted.where(post.c.slot < before)
+
+
+@prepared
+def _posted(recent: bool, /, genre: str, day: date) -> Select[Any]:
+    ids = select(paper.c.id).join(post_paper, post_paper.c.paper == paper.c.number)
+    return ids.where(_of_live(recent, genre, day))
+
+
+@prepared
+def _merging(recent: bool, /, genre: str, day: date) -> Select[Any]:
+    """Few choices merge any; the others, with all their evidence, need not be decoded."""
+    merging = type_coerce(post_paper.c.choice, Text).like('%"duplicates":["%')
+    return select(post_paper.c.choice).where(_of_live(recent, genre, day), merging)
+
+
+def _of_live(recent: bool, genre: str, day: date) -> ColumnElement[bool]:
+    live = select(post_paper.c.post).join(post).where(post.c.genre == genre, post.c.state.in_(LIVE))
+    return post_paper.c.post.in_(select((live.where(post.c.slot >= day) if recent else live).subquery()))
 
 
 def _add(connection: Connection, draft: Draft, state: PostState, seen: int, now: datetime) -> int | None:
@@ -191,8 +210,7 @@ def add_papers(connection: Connection, post_id: int, draft: Draft) -> None:
     Raises StoreError for a paper that is not stored."""
     told = [choice.paper for choice in draft.choices] + [one.paper for one in draft.updates]
     numbers = known_numbers(connection, told)
-    query = select(paper.c.number, paper.c.version).where(is_one_of(paper.c.number, numbers.values()))
-    versions: dict[int, int] = dict(connection.execute(query).all())
+    versions: dict[int, int] = dict(connection.execute(*_versions(list(numbers.values()))).all())
     chosen: list[dict[str, object]] = [
         {
             "post": post_id,
@@ -210,6 +228,11 @@ def add_papers(connection: Connection, post_id: int, draft: Draft) -> None:
         for one in draft.updates
     ]
     insert_rows(connection, post_update, rows)
+
+
+@prepared
+def _versions(numbers: list[int]) -> Select[Any]:
+    return select(paper.c.number, paper.c.version).where(is_one_of(paper.c.number, numbers))
 
 
 def add_parts(connection: Connection, post_id: int, parts: Sequence[Part]) -> None:
@@ -233,14 +256,22 @@ def read_posts(connection: Connection, *conditions: ColumnElement[bool], bare: b
     rows = connection.execute(select(post).where(*conditions).order_by(post.c.slot, post.c.id)).all()
     papers: dict[int, list[str]] = {row.id: [] for row in rows}
     parts: dict[int, list[Part]] = {row.id: [] for row in rows}
-    listed = select(post_paper.c.post, paper.c.id).join(paper, paper.c.number == post_paper.c.paper)
-    of_posts = listed.where(is_one_of(post_paper.c.post, papers)).order_by(post_paper.c.position)
-    for id_, paper_id in connection.execute(of_posts):
+    for id_, paper_id in connection.execute(*_papers_of(list(papers))):
         papers[id_].append(paper_id)
-    theirs = select(part).where(is_one_of(part.c.post, parts)).order_by(part.c.number)
-    for row in () if bare else connection.execute(theirs):
+    for row in () if bare else connection.execute(*_parts_of(list(parts))):
         parts[row.post].append(_part(row))
     return [_post(row, papers[row.id], parts[row.id]) for row in rows]
+
+
+@prepared
+def _papers_of(posts: list[int]) -> Select[Any]:
+    listed = select(post_paper.c.post, paper.c.id).join(paper, paper.c.number == post_paper.c.paper)
+    return listed.where(is_one_of(post_paper.c.post, posts)).order_by(post_paper.c.position)
+
+
+@prepared
+def _parts_of(posts: list[int]) -> Select[Any]:
+    return select(part).where(is_one_of(part.c.post, posts)).order_by(part.c.number)
 
 
 def _post(row: Row[Any], papers: Sequence[str], parts: Sequence[Part]) -> Post:

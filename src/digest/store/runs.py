@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Table, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, case, func, select
 
-from digest.store.base import StoreBase, insert, read_as
+from digest.store.base import StoreBase, put_row, read_as
+from digest.store.prepared import prepared
 from digest.store.tables import delivery, match, paper, post, run, topic_key, vector
 from digest.store.vectors import id_of
 from digest.types import Run, RunReport, Status
@@ -32,8 +35,8 @@ class RunStore(StoreBase):
             "exit_code": exit_code,
         }
         with self._writing() as connection:
-            row = insert(connection, run).values(command=command, as_of=report.as_of, **values)
-            connection.execute(row.on_conflict_do_update(index_elements=["command", "as_of"], set_=values))
+            row = {"command": command, "as_of": report.as_of, **values}
+            put_row(connection, run, row, by=("command", "as_of"))
 
     def runs(self, limit: int = 10) -> list[Run]:
         """The last runs, newest first."""
@@ -43,16 +46,13 @@ class RunStore(StoreBase):
 
     def runs_since(self, command: str, moment: datetime) -> list[Run]:
         """The runs of a command as of a moment or later, oldest first."""
-        query = select(run).where(run.c.command == command, run.c.as_of >= moment).order_by(run.c.as_of)
         with self._reading() as connection:
-            return read_as(Run, connection, query)
+            return read_as(Run, connection, *_runs_since(command, moment))
 
     def last_runs(self) -> dict[str, Run]:
         """The last run of each command, by its name."""
-        last = select(run.c.command, func.max(run.c.as_of).label("as_of")).group_by(run.c.command).subquery()
-        same = (run.c.command == last.c.command) & (run.c.as_of == last.c.as_of)
         with self._reading() as connection:
-            found = read_as(Run, connection, select(run).join(last, same).order_by(run.c.command))
+            found = read_as(Run, connection, *_last_runs())
         return {one.command: one for one in found}
 
     def status(self, model: str) -> Status:
@@ -66,20 +66,41 @@ class RunStore(StoreBase):
 
 
 def _archive(connection: Connection, model: str) -> dict[str, str | int]:
-    newest: date | None = connection.scalar(select(func.max(paper.c.announced)))
+    newest: date | None = connection.scalar(_NEWEST_DAY)
     keys = _tally(connection, topic_key.c.state)
     return {
-        "papers": _count(connection, paper),
-        "withdrawn": _count(connection, paper, paper.c.withdrawn),
+        "papers": connection.scalar(_counted(paper)) or 0,
+        "withdrawn": connection.scalar(_counted(paper).where(paper.c.withdrawn)) or 0,
         "newest day": str(newest or "none"),
-        "vectors": _count(connection, vector, vector.c.model == id_of(model)),
-        "matches": _count(connection, match),
+        "vectors": connection.scalar(*_vectors_of(model)) or 0,
+        "matches": connection.scalar(_counted(match)) or 0,
         **{f"{state} keys": number for state, number in keys.items()},
     }
 
 
-def _count(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:
-    return connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+_NEWEST_DAY = select(func.max(paper.c.announced))
+
+
+@cache
+def _counted(table: Table) -> Select[Any]:
+    return select(func.count()).select_from(table)
+
+
+@prepared
+def _vectors_of(model: str) -> Select[Any]:
+    return _counted(vector).where(vector.c.model == id_of(model))
+
+
+@prepared
+def _runs_since(command: str, moment: datetime) -> Select[Any]:
+    return select(run).where(run.c.command == command, run.c.as_of >= moment).order_by(run.c.as_of)
+
+
+@prepared
+def _last_runs() -> Select[Any]:
+    last = select(run.c.command, func.max(run.c.as_of).label("as_of")).group_by(run.c.command).subquery()
+    same = (run.c.command == last.c.command) & (run.c.as_of == last.c.as_of)
+    return select(run).join(last, same).order_by(run.c.command)
 
 
 _STATE = case(

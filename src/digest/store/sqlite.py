@@ -187,8 +187,10 @@ def _raw(connection: Connection) -> sqlite3.Connection:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("digest_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get("digest_writes"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # takes no lock yet, so that it cannot fail: past SQLAlchemy, which takes as long as for a query
+        _raw(connection).execute("BEGIN")
 
 
 # Words: FTS5. The index keeps no copy of the texts (external content), and is kept in step by statements

@@ -7,13 +7,15 @@ from datetime import date, datetime
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, Delete, Executable, Select, delete, func, select, update
 
-from digest.store.base import StoreBase, columns, insert, insert_rows, known_numbers, put_cursor, read_as
+from digest.store import dialect
+from digest.store.base import StoreBase, columns, insert_rows, known_numbers, put_cursor, put_row, read_as
 from digest.store.dialect import is_one_of
+from digest.store.prepared import prepared
 from digest.store.tables import key_decision, match, paper, topic, topic_fit, topic_key
 from digest.store.tables import left_out as kept_out
-from digest.types import Key, KeyDecision, KeyState, LeftOut, Match, Origin, Stage
+from digest.types import ELSEWHERE, Key, KeyDecision, KeyState, LeftOut, Match, Origin, Stage
 
 _MATCHES = select(*{**columns(match, Match), "paper": paper.c.id.label("paper")}.values()).join(
     paper, paper.c.number == match.c.paper
@@ -128,16 +130,13 @@ class TopicStore(StoreBase):
         with self._writing() as connection:
             ensure_topic(connection, topic_name)
             numbers = known_numbers(connection, [*papers, *(scored or ())])
-            again = is_one_of(match.c.paper, numbers.values())
-            connection.execute(delete(match).where(match.c.topic == topic_name, again))
+            again = list(numbers.values())
+            connection.execute(*_forget_matches(topic_name, again))
             rows = [_match_row(topic_name, numbers[id_], one) for id_, one in papers.items()]
             insert_rows(connection, match, rows)
-            ours = (kept_out.c.topic == topic_name) & (kept_out.c.stage == "match")
-            connection.execute(delete(kept_out).where(ours, is_one_of(kept_out.c.paper, numbers.values())))
+            connection.execute(*_forget_ruled_out(topic_name, again))
             _put_left_out(connection, topic_name, "match", day, left_out)
-            fit = insert(connection, topic_fit).values(topic=topic_name, fingerprint=fingerprint)
-            changed = {"fingerprint": fingerprint}
-            connection.execute(fit.on_conflict_do_update(index_elements=["topic"], set_=changed))
+            put_row(connection, topic_fit, {"topic": topic_name, "fingerprint": fingerprint})
 
     def put_left_out(self, topic_name: str, day: date, left_out: Sequence[LeftOut]) -> None:
         """Note why papers were left out of a topic's post of a day; what was noted of them before is
@@ -153,6 +152,11 @@ class TopicStore(StoreBase):
         with self._reading() as connection:
             return {row.topic: (row.day, row.reason) for row in connection.execute(query)}
 
+    def stood_elsewhere(self, topic_name: str) -> set[str]:
+        """The papers that were last left out of a topic's post because they stood in another topic."""
+        with self._reading() as connection:
+            return set(connection.scalars(*_elsewhere(topic_name)))
+
     def fit_fingerprint(self, topic_name: str) -> str | None:
         """What a topic's matches were last computed from; None where they never were."""
         with self._reading() as connection:
@@ -163,13 +167,7 @@ class TopicStore(StoreBase):
 
         Papers that were withdrawn since they matched are left out.
         """
-        query = _MATCHES.where(
-            match.c.topic == topic_name,
-            match.c.score >= min_score,
-            paper.c.announced.between(since, until),
-            ~paper.c.withdrawn,
-        )
-        return self._find(query.order_by(match.c.score.desc(), match.c.paper))
+        return self._find(*_matches(topic_name, since, until, min_score))
 
     def silent_matches(self, topic_name: str, min_score: float) -> list[str]:
         """The ids of all papers that match a topic without one of its seed keys."""
@@ -191,19 +189,62 @@ class TopicStore(StoreBase):
             inside = is_one_of(paper.c.id, ids)
             return dict(connection.execute(query.where(match.c.topic == topic_name, inside)).all())
 
-    def _find(self, query: Select[Any]) -> list[Match]:
+    def _find(self, query: Select[Any], given: dict[str, Any] | None = None) -> list[Match]:
         with self._reading() as connection:
-            return read_as(Match, connection, query)
+            return read_as(Match, connection, query, given)
 
 
 def ensure_topic(connection: Connection, name: str) -> None:
     """Make a topic known."""
-    connection.execute(insert(connection, topic).values(name=name).on_conflict_do_nothing())
+    connection.execute(*_make_known(connection.dialect.name, name))
 
 
 def _keys(connection: Connection, topic_name: str) -> dict[str, Key]:
-    query = select(*columns(topic_key, Key).values()).where(topic_key.c.topic == topic_name)
-    return {key.normal: key for key in read_as(Key, connection, query.order_by(topic_key.c.id))}
+    return {key.normal: key for key in read_as(Key, connection, *_keys_of(topic_name))}
+
+
+@prepared
+def _make_known(kind: str, /, name: str) -> Executable:
+    return dialect.named(kind).insert(topic).values(name=name).on_conflict_do_nothing()
+
+
+@prepared
+def _keys_of(name: str) -> Select[Any]:
+    query = select(*columns(topic_key, Key).values()).where(topic_key.c.topic == name)
+    return query.order_by(topic_key.c.id)
+
+
+@prepared
+def _matches(name: str, since: date, until: date, min_score: float) -> Select[Any]:
+    query = _MATCHES.where(
+        match.c.topic == name,
+        match.c.score >= min_score,
+        paper.c.announced.between(since, until),
+        ~paper.c.withdrawn,
+    )
+    return query.order_by(match.c.score.desc(), match.c.paper)
+
+
+@prepared
+def _elsewhere(name: str) -> Select[Any]:
+    query = select(paper.c.id).join(kept_out, kept_out.c.paper == paper.c.number)
+    return query.where(kept_out.c.topic == name, kept_out.c.reason.startswith(ELSEWHERE))
+
+
+@prepared
+def _forget_matches(name: str, papers: list[int]) -> Delete:
+    return delete(match).where(match.c.topic == name, is_one_of(match.c.paper, papers))
+
+
+@prepared
+def _forget_ruled_out(name: str, papers: list[int]) -> Delete:
+    ours = (kept_out.c.topic == name) & (kept_out.c.stage == "match")
+    return delete(kept_out).where(ours, is_one_of(kept_out.c.paper, papers))
+
+
+@prepared
+def _forget_left_out(name: str, papers: list[int]) -> Delete:
+    return delete(kept_out).where(kept_out.c.topic == name, is_one_of(kept_out.c.paper, papers))
 
 
 def _put(connection: Connection, old: Key | None, key: Key, by: str, reason: str, now: datetime) -> None:
@@ -227,8 +268,7 @@ def _put_left_out(
     connection: Connection, topic_name: str, stage: Stage, day: date, left_out: Sequence[LeftOut]
 ) -> None:
     numbers = known_numbers(connection, [one.paper for one in left_out])
-    again = is_one_of(kept_out.c.paper, numbers.values())
-    connection.execute(delete(kept_out).where(kept_out.c.topic == topic_name, again))
+    connection.execute(*_forget_left_out(topic_name, list(numbers.values())))
     about = {"topic": topic_name, "day": day, "stage": stage}
     reasons = {numbers[one.paper]: one.reason for one in left_out}
     insert_rows(connection, kept_out, [{**about, "paper": at, "reason": why} for at, why in reasons.items()])

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from digest.errors import StoreError
 from digest.store import dialect
 from digest.store.base import StoreBase, insert, insert_rows, read_stamp, renew_stamp
 from digest.store.dialect import is_one_of
 from digest.store.papers import TEXTS, as_paper
+from digest.store.prepared import prepared
 from digest.store.tables import model, paper, vector
 
 FloatMatrix = npt.NDArray[np.float32]
@@ -45,16 +46,14 @@ class VectorStore(StoreBase):
     def model_dimension(self, name: str) -> int | None:
         """The dimension of a model; None for one that never embedded anything here."""
         with self._reading() as connection:
-            return connection.scalar(select(model.c.dimension).where(model.c.name == name))
+            dimension: int | None = connection.scalar(*_dimension(name))
+        return dimension
 
     def count_without_vector(self, name: str, since: date | None = None) -> int:
         """How many texts wait to be embedded by a model, known or not: all, or those of papers announced
         since a day."""
         with self._reading() as connection:
-            waiting = select(func.count(paper.c.text_hash.distinct())).where(without_vector(name))
-            if since is not None:
-                waiting = waiting.where(paper.c.announced >= since)
-            return connection.scalar(waiting) or 0
+            return connection.scalar(*count_waiting(since is not None, name, since or date.min)) or 0
 
     def texts_without_vector(self, name: str, size: int) -> Iterator[list[tuple[bytes, str]]]:
         """All texts that wait to be embedded, ``size`` at a time as (hash, text), newest papers first.
@@ -98,21 +97,17 @@ class VectorStore(StoreBase):
 
     def vectors(self, name: str, ids: Sequence[str]) -> tuple[list[str], FloatMatrix]:
         """Those of these papers that have a vector, in the order given, and float32 [n, dimension]."""
-        # An outer join begins with these papers; of an inner one SQLite begins with all vectors of the model.
-        own = (vector.c.text_hash == paper.c.text_hash) & (vector.c.model == id_of(name))
-        joined = select(paper.c.id, vector.c.data).select_from(paper).join(vector, own, isouter=True)
         with self._reading() as connection:
-            dimension = connection.scalar(select(model.c.dimension).where(model.c.name == name)) or 0
-            rows = connection.execute(joined.where(is_one_of(paper.c.id, ids))).all()
+            dimension = connection.scalar(*_dimension(name)) or 0
+            rows = connection.execute(*_vectors(name, list(ids))).all()
             found = {id_: data for id_, data in rows if data is not None}
         there = [id_ for id_ in ids if id_ in found]
         return there, _matrix([found[id_] for id_ in there], dimension)
 
     def newest_vector(self, name: str) -> tuple[int, bytes] | None:
         """The number of a model's last vector and the hash of its text; None where there is none."""
-        query = select(vector.c.number, vector.c.text_hash).where(_of_model(name))
         with self._reading() as connection:
-            row = connection.execute(query.order_by(vector.c.number.desc()).limit(1)).one_or_none()
+            row = connection.execute(*_newest(name)).one_or_none()
             return None if row is None else (row.number, row.text_hash)
 
     def vectors_since(
@@ -154,10 +149,8 @@ class VectorStore(StoreBase):
             return connection.execute(query if after is None else query.where(after)).all()
 
     def _page(self, name: str, number: int, size: int) -> Sequence[tuple[int, bytes, bytes]]:
-        query = select(vector.c.number, vector.c.text_hash, vector.c.data)
-        query = query.where(_of_model(name), vector.c.number >= number).order_by(vector.c.number)
         with self._reading() as connection:
-            return [tuple(row) for row in connection.execute(query.limit(size))]
+            return [tuple(row) for row in connection.execute(*_since(name, number, size))]
 
 
 def _stamp(name: str) -> str:
@@ -176,6 +169,38 @@ def _of_model(name: str) -> ColumnElement[bool]:
 def without_vector(name: str) -> ColumnElement[bool]:
     of_model = select(vector.c.text_hash).where(vector.c.model == id_of(name))
     return ~of_model.where(vector.c.text_hash == paper.c.text_hash).exists()
+
+
+@prepared
+def _dimension(name: str) -> Select[Any]:
+    return select(model.c.dimension).where(model.c.name == name)
+
+
+@prepared
+def count_waiting(recent: bool, /, name: str, since: date) -> Select[Any]:
+    """How many texts have no vector of a model; ``recent``: of papers announced since a day."""
+    waiting = select(func.count(paper.c.text_hash.distinct())).where(without_vector(name))
+    return waiting.where(paper.c.announced >= since) if recent else waiting
+
+
+@prepared
+def _vectors(name: str, ids: list[str]) -> Select[Any]:
+    # An outer join begins with these papers; of an inner one SQLite begins with all vectors of the model.
+    own = (vector.c.text_hash == paper.c.text_hash) & (vector.c.model == id_of(name))
+    joined = select(paper.c.id, vector.c.data).select_from(paper).join(vector, own, isouter=True)
+    return joined.where(is_one_of(paper.c.id, ids))
+
+
+@prepared
+def _newest(name: str) -> Select[Any]:
+    query = select(vector.c.number, vector.c.text_hash).where(_of_model(name))
+    return query.order_by(vector.c.number.desc()).limit(1)
+
+
+@prepared
+def _since(name: str, number: int, size: int) -> Select[Any]:
+    query = select(vector.c.number, vector.c.text_hash, vector.c.data)
+    return query.where(_of_model(name), vector.c.number >= number).order_by(vector.c.number).limit(size)
 
 
 def _packed(row: FloatMatrix, dimension: int, name: str) -> bytes:

@@ -31,6 +31,7 @@ from digest.types.papers import (
     Version,
 )
 from digest.types.posts import (
+    ELSEWHERE,
     Change,
     Choice,
     Draft,
@@ -103,6 +104,7 @@ from digest.types.trends import (
 )
 
 __all__ = [
+    "ELSEWHERE",
     "Alarm",
     "Amount",
     "AnnounceType",

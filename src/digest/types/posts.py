@@ -32,6 +32,10 @@ class Choice(Struct, frozen=True, kw_only=True):
     duplicates: tuple[str, ...] = ()
 
 
+ELSEWHERE = "stands in "
+"""How the reason begins for which a paper is left out that another topic takes."""
+
+
 class LeftOut(Struct, frozen=True):
     """A paper that was considered for a post and left out, with the reason in a word or two."""
 
