@@ -84,7 +84,7 @@ def make(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         copies.copy(database, copied)
-        copies.check(copied)
+        copies.check(copied, database)
         named = dict(_others(home, database, {*secrets, target, copied, draft}))
         manifest = _write(draft, named | {DATABASE: copied} | ({CONFIG: config} if config else {}), now)
         draft.replace(target)
