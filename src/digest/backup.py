@@ -85,7 +85,7 @@ def make(
     try:
         make_folder(target.parent)
         copies.copy(database, copied)
-        copies.check(copied)
+        copies.check(copied, database)
         named = dict(_others(home, database, {*secrets, target, copied, draft}))
         manifest = _write(draft, named | {DATABASE: copied} | ({CONFIG: config} if config else {}), now)
         draft.replace(target)
