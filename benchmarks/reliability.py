@@ -154,6 +154,8 @@ ROWS = (
             "tests/soak_processes.py",
         ),
         ("tests/soak_processes.py --operations 10000 --minutes {minutes}",),
+        "processes that write without a pause starve another: SQLite's wait for a lock is not fair, and on a "
+        "busy machine one was refused after 5 s, in one line and with nothing lost",
     ),
     Row(
         "R11",
@@ -263,6 +265,7 @@ def page(results: Mapping[str, Result]) -> str:
         "# What it survives, counted\n\n"
         "Written by `python benchmarks/reliability.py`: a row is a promise, and what tries it in the size\n"
         "of every commit, then (**full**) in its full size, as far as time went: *reached* says how far.\n"
+        "What was kept of earlier calls is counted; the seconds, and the commit before them, are the last one's.\n"
         "What is counted stands at the other end: a server's messages, the rows of a database. In R6 a\n"
         "seed is 37 days of the whole program in one process, with a cheap stand-in for the model; a\n"
         "violation is told with its seed, and `python tests/soak_simulate.py --seed N` brings it back.\n\n"

@@ -86,7 +86,7 @@ class Killer:
             rows[str(len(stages))] += 1
             verdict = self._settled()
             found[verdict] += 1
-            if verdict != "whole":
+            if verdict not in GOOD:
                 print(f"seed {seed}, {morning.day}, killed in {stages}: {verdict}", flush=True)
         seconds = time.monotonic() - began
         return Came(dict(by_stage), dict(rows), dict(found), seconds, commit())
@@ -133,7 +133,7 @@ def kill(home: Home, mornings: list[Morning], folder: Path, kills: int, seed: in
         f"days on which it was killed so often: {', '.join(f'{name}: {number:,}' for name, number in often)}"
     )
     print(f"{dict(found)} in {sum(one.seconds for one in done):.0f} s")
-    return int(bool(found.keys() - {"whole"}))
+    return int(bool(found.keys() - GOOD))
 
 
 def _kills(came: Came) -> int:
