@@ -265,7 +265,7 @@ def page(results: Mapping[str, Result]) -> str:
         "# What it survives, counted\n\n"
         "Written by `python benchmarks/reliability.py`: a row is a promise, and what tries it in the size\n"
         "of every commit, then (**full**) in its full size, as far as time went: *reached* says how far.\n"
-        "What was kept of earlier calls is counted; seconds and commit in the last column are the last one's.\n"
+        "What was kept of earlier calls is counted; seconds and commit in the last column are the last's.\n"
         "What is counted stands at the other end: a server's messages, the rows of a database. In R6 a\n"
         "seed is 37 days of the whole program in one process, with a cheap stand-in for the model; a\n"
         "violation is told with its seed, and `python tests/soak_simulate.py --seed N` brings it back.\n\n"
