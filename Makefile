@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= 2
+# On Linux PyPI's torch brings some 3 GB of CUDA, of use only beside an NVIDIA card. TORCH_INDEX= takes that one.
+TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),$(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu))
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
 .PHONY: help run test check format lint types contracts tests slow docs wheel clean
@@ -60,6 +62,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@test -z '$(TORCH_INDEX)' || $(PIP) install --no-deps --retries 1 --index-url '$(TORCH_INDEX)' torch 2>/dev/null \
+	  || echo '$(TORCH_INDEX) cannot be reached: taking the torch of PyPI, some 3 GB'
 	$(PIP) install --editable .
 	@touch $@
 

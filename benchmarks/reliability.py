@@ -3,6 +3,7 @@
     python benchmarks/reliability.py                        # all rows in the size of every commit
     python benchmarks/reliability.py --full --minutes 60    # the full sizes, as far as an hour goes
     python benchmarks/reliability.py --full R6 R8           # these rows in full size, to their end
+    python benchmarks/reliability.py --full R1 --only crawl # of a row the commands with this word
     python benchmarks/reliability.py --write                # only write the page anew from the last counts
 
 Each row runs tests or a soak of its own in another process and keeps what that printed, with the commit, the
@@ -37,6 +38,8 @@ GRACE = 90.0
 WEEK = 7 * 24 * 60.0
 """Minutes; no wait of Python's may be longer than 24 days."""
 TWO_THOUSAND = "--days 30 --kills 2000 --posts 45 --rate 0.01 --shards 10"
+RUNS = "tests/soak_run.py --kills 10000 --folder {folder}/run --minutes {minutes}"
+REFUSALS = "tests/test_crawling.py tests/store/test_failures_of_store.py"
 PYTEST = "-m pytest -q --no-header -p no:cacheprovider"
 
 
@@ -70,21 +73,23 @@ ROWS = (
         (
             "tests/soak_telegram.py --days 3 --kills 60 --rate 0.1",
             f"{PYTEST} tests/test_crawl.py -k killed",
-            "tests/soak_syscalls.py --every 20",
+            "tests/soak_syscalls.py --every 19",
+            "tests/soak_run.py --kills 40",
+            "tests/soak_run.py --calls --every 41",
         ),
         (
+            "tests/soak_run.py --calls --folder {folder}/run --minutes {minutes}",
+            RUNS,
             f"tests/soak_telegram.py {TWO_THOUSAND} --folder {{folder}}/telegram",
             f"tests/soak_crawl.py --papers {SHARED}/corpus/2026.jsonl.xz --days {DAYS}",
-            "tests/soak_syscalls.py",
+            "tests/soak_syscalls.py --folder {folder}/syscalls --minutes {minutes}",
         ),
-        "10,000 kills of the whole `digest run`; embed, match and write are killed in tests only",
     ),
     Row(
         "R2",
         "Killed again, and a third time, before what a kill left in doubt is settled",
         ("tests/soak_telegram.py --days 2 --kills 40 --rate 0.1 --seed 2",),
-        (f"tests/soak_telegram.py {TWO_THOUSAND} --folder {{folder}}/telegram",),
-        "2,000 twice and 500 three times; crawling and embedding",
+        (RUNS, f"tests/soak_telegram.py {TWO_THOUSAND} --folder {{folder}}/telegram"),
     ),
     Row(
         "R3",
@@ -96,8 +101,14 @@ ROWS = (
     Row(
         "R4",
         "The disk is full or locked: one line, nothing lost",
-        (f"{PYTEST} tests/test_crawling.py tests/store/test_failures_of_store.py -k disk or locked or full",),
-        missing="EIO, EROFS, EMFILE and ENOMEM at every call",
+        (
+            f"{PYTEST} {REFUSALS} -k disk or locked or full",
+            "tests/soak_run.py --errors --every 61",
+        ),
+        (
+            "tests/soak_syscalls.py --errors --folder {folder}/syscalls --minutes {minutes}",
+            "tests/soak_run.py --errors --folder {folder}/run --minutes {minutes}",
+        ),
     ),
     Row(
         "R5",
@@ -136,8 +147,11 @@ ROWS = (
     Row(
         "R10",
         "Processes at the same time neither double nor lose",
-        (f"{PYTEST} tests/test_senders.py tests/store -k process or sender or lost",),
-        missing="8 processes with 10,000 operations each",
+        (
+            f"{PYTEST} tests/test_senders.py tests/store -k process or sender or lost",
+            "tests/soak_processes.py",
+        ),
+        ("tests/soak_processes.py --operations 10000 --minutes {minutes}",),
     ),
     Row(
         "R11",
@@ -294,6 +308,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rows", nargs="*", metavar="ROW")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", default="", metavar="WORD", help="commands with this word")
     parser.add_argument("--again", action="store_true", help="also what has a result")
     parser.add_argument("--minutes", type=float, default=WEEK, help="for all of it")
     parser.add_argument("--write", action="store_true")
@@ -304,6 +319,7 @@ def main() -> int:
     waiting = [
         one
         for one in (() if given.write else commands(given.rows, full=given.full))
+        if given.only in one
         if given.again or one not in results or not (results[one].ended and results[one].ok)
     ]
     for at, command in enumerate(waiting):

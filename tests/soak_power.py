@@ -8,6 +8,9 @@ A writer stores pages of papers, and claims and records deliveries; after each c
 writes down its calls. A state is what a disk may hold when the power fails at one of them: all that was
 synced, and of the writes after that any, each whole, in part (sectors of 512 bytes) or not at all. In each
 the database must be sound, hold whole pages only, and all that was said to be stored.
+
+Of states that are the same to SQLite one is opened, and a share of the others: SQLite reads a WAL up to the
+first frame that is not whole (https://www.sqlite.org/walformat.html), and nothing behind it.
 """
 
 from __future__ import annotations
@@ -20,11 +23,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import takewhile
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -33,8 +37,14 @@ if __name__ == "__main__":
 from digest.store import Store, sqlite
 from outbox import NOON, draft, new_database
 from stored import page, paper
+from tried import scratch
 
 PAGES, PARTS, SIZE, SECTOR = 60, 12, 3, 512
+OFTEN = 40
+"""Pages in the WAL after which it is brought into the file: so that it happens, again and again."""
+AGAIN = 0.02
+"""Of the states that are the same to SQLite as one before, so many are opened all the same."""
+HEAD, FRAME = 32, 24 + 8192
 CALLS = "openat,close,pwrite64,write,ftruncate,fsync,fdatasync,unlink"
 _CALL = re.compile(r'(\w+)\((?:AT_FDCWD, )?(?:"([^"]*)"|(\d+))(?:, "([^"]*)")?(?:, ([^)]*))?\)\s+= (\d+)')
 
@@ -129,6 +139,11 @@ class Disk:
     sure: dict[str, bytearray] = field(default_factory=dict)
     since: dict[str, list[Step]] = field(default_factory=dict)
     said: dict[str, int] = field(default_factory=dict)
+    full: dict[str, bytearray] = field(default_factory=dict)
+    """As all that was written would have it."""
+    syncs: int = 0
+    _sums: list[bytes] = field(default_factory=list)
+    """Of the WAL as it was written: one of its head, and one of all up to each frame."""
 
     def take(self, step: Step) -> None:
         """A step was done."""
@@ -138,14 +153,20 @@ class Disk:
             return
         self.sure.setdefault(step.file, bytearray())
         waiting = self.since.setdefault(step.file, [])
+        full = self.full.setdefault(step.file, bytearray(self.sure[step.file]))
+        self.syncs += step.kind == "sync"
         if step.kind == "sync":
             for one in waiting:
                 _apply(self.sure[step.file], one)
             waiting.clear()
         elif step.kind == "remove":
-            del self.sure[step.file], self.since[step.file]
+            del self.sure[step.file], self.since[step.file], self.full[step.file]
+            self._sums.clear()
         else:
             waiting.append(step)
+            _apply(full, step)
+            if step.file.endswith("-wal"):  # the sums of the frames before it stay as they are
+                del self._sums[max(0, (step.at - HEAD) // FRAME + 1) :]
 
     def left(self, chance: random.Random) -> dict[str, bytearray]:
         """The files as they may be when the power fails now."""
@@ -156,6 +177,30 @@ class Disk:
                 if chance.random() < share:
                     _apply(found[name], _torn(one, chance) if chance.random() < 0.2 else one)
         return found
+
+    def seen(self, left: dict[str, bytearray]) -> bytes:
+        """A checksum of what SQLite sees of the files, and of what was said."""
+        found = blake2b(repr(sorted(self.said.items())).encode(), digest_size=16)
+        for name, content in sorted(left.items()):
+            found.update(name.encode())
+            if name.endswith("-wal"):
+                found.update(self._read(content, self.full[name]))
+            elif content == self.sure[name]:
+                found.update(b"%d" % self.syncs)  # as it was at the last sync of any file
+            else:
+                found.update(content)
+        return found.digest()
+
+    def _read(self, wal: bytearray, full: bytearray) -> bytes:
+        """A checksum of what SQLite reads of a WAL: up to the first frame that is not as it was written."""
+        if wal[:HEAD] != full[:HEAD]:
+            return blake2b(wal).digest()  # of another generation: all of it, to be sure
+        frames = range(HEAD, min(len(wal), len(full)) - FRAME + 1, FRAME)
+        whole = sum(1 for _ in takewhile(lambda at: wal.startswith(full[at : at + FRAME], at), frames))
+        self._sums = self._sums or [bytes(full[:HEAD])]
+        for at in frames[len(self._sums) - 1 : whole]:
+            self._sums.append(blake2b(self._sums[-1] + full[at : at + FRAME]).digest())
+        return self._sums[whole]
 
 
 def _apply(content: bytearray, step: Step) -> None:
@@ -217,6 +262,7 @@ def main() -> int:
     parser.add_argument("--off", action="store_true", help="with synchronous=OFF")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    sqlite._PRAGMAS = (*sqlite._PRAGMAS, f"wal_autocheckpoint={OFTEN}")
     if given.off:
         sqlite._PRAGMAS = tuple(one.replace("=FULL", "=OFF") for one in sqlite._PRAGMAS)
     if given.write:
@@ -225,33 +271,56 @@ def main() -> int:
     if shutil.which("strace") is None:
         print("strace is not here: nothing was tried")
         return 1
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
-        tried, bad = _try(Path(name), given.states, given.seed, 60 * given.minutes, off=given.off)
-    print(f"reached {tried:,} of {given.states:,} states, seed {given.seed}")
-    print(f"{bad} bad")
-    return int(bad > 0)
+    until = time.monotonic() + 60 * given.minutes
+    with scratch() as folder:
+        came = _try(folder, given.states, given.seed, until, off=given.off)
+    print(f"reached {came.tried:,} of {given.states:,} states, seed {given.seed}")
+    print(f"{len(came.known):,} of them differ in what SQLite sees; {came.opened:,} were opened")
+    print(f"{came.bad:,} bad")
+    return int(came.bad > 0)
 
 
-def _try(folder: Path, states: int, seed: int, seconds: float, *, off: bool) -> tuple[int, int]:
-    """How many states were tried and how many were bad: as many at each step as at any other."""
-    begun = time.monotonic()
+@dataclass
+class Trial:
+    """What is counted. ``known``: the states that were opened, as SQLite sees them, and their verdicts."""
+
+    folder: Path
+    chance: random.Random
+    tried: int = 0
+    opened: int = 0
+    bad: int = 0
+    known: dict[bytes, str] = field(default_factory=dict)
+
+    def state(self, disk: Disk) -> None:
+        """A state that the disk may be left in."""
+        left = disk.left(self.chance)
+        seen, self.tried = disk.seen(left), self.tried + 1
+        if seen not in self.known or self.chance.random() < AGAIN:
+            wrong, self.opened = verdict(self.folder, left, disk.said), self.opened + 1
+            if wrong and self.bad < 3:
+                print(f"after {disk.said}: {wrong}", flush=True)
+            assert self.known.get(seen, wrong) == wrong, f"not the same: {self.known[seen]!r} and {wrong!r}"
+            self.known[seen] = wrong
+        self.bad += bool(self.known[seen])
+
+
+def _try(folder: Path, states: int, seed: int, until: float, *, off: bool) -> Trial:
+    """Try as many states at each step as at any other."""
     steps = traced(folder, off=off)
-    chance, tried, bad = random.Random(seed), 0, 0
     (other := folder / "left").mkdir()
-    while tried < states and time.monotonic() - begun < seconds:
+    trial = Trial(other, random.Random(seed))
+    while trial.tried < states and time.monotonic() < until:
         disk = Disk({"digest.sqlite3": bytearray(new_database())})
-        share = min(1.0, (states - tried) / len(steps))
+        rounds = max(1, min(100, states // len(steps)))
+        share = min(1.0, (states - trial.tried) / (rounds * len(steps)))
         for step in steps:
             disk.take(step)
-            if tried < states and chance.random() < share:
-                wrong = verdict(other, disk.left(chance), disk.said)
-                tried, bad = tried + 1, bad + bool(wrong)
-                if wrong and bad <= 3:
-                    print(f"after {disk.said}: {wrong}", flush=True)
-            if time.monotonic() - begun > seconds:
+            for _ in range(rounds):
+                if trial.tried < states and trial.chance.random() < share:
+                    trial.state(disk)
+            if time.monotonic() > until:
                 break
-    return tried, bad
+    return trial
 
 
 if __name__ == "__main__":

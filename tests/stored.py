@@ -16,6 +16,7 @@ from digest.query import read
 from digest.store import Reader, Store
 from digest.store.papers import text_hash
 from digest.store.postgres_reader import ServerReader
+from digest.store.tables import metadata
 from digest.types import (
     Choice,
     Draft,
@@ -71,6 +72,17 @@ def reading(store: Store) -> Any:
 def found(store: Store, text: str, k: int = 9) -> list[int]:
     """The row numbers of the best papers for a query."""
     return [number for number, _ in reading(store).words(read(text), k)]
+
+
+def contents(store: Store) -> dict[str, list[Any]]:
+    """All rows of all tables as the program reads them."""
+    with store._reading() as connection:
+        return {
+            table.name: [
+                tuple(row) for row in connection.execute(table.select().order_by(*table.primary_key))
+            ]
+            for table in metadata.sorted_tables
+        }
 
 
 def page(*papers: Paper, cursor: str | None = "here") -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from digest.daemon import Daemon
 from digest.errors import TryAgain
 from digest.store import Store
 from digest.types import RunReport
+from loopback.faults import Faults
 from loopback.world import World
 from machine import TOPIC, batch
 from outbox import draft
+from postgres import Server, needs_postgres
 from replay import LoopbackArxiv
 
 TELEGRAM = """
@@ -182,35 +186,67 @@ def test_a_post_waits_for_the_channels_time_after_its_approval(home: Home, appro
         assert daemon._due(app, channel, noon + timedelta(days=1)) is None
 
 
+class Machines:
+    """Homes with the program's own processes over one archive, and the arXiv of this week on loopback."""
+
+    def __init__(self, folder: Path, database: str, count: int, arxiv: LoopbackArxiv) -> None:
+        self.homes = [folder / f"home{number}" for number in range(count)]
+        for home in self.homes:
+            home.mkdir()
+            configuration = TOPIC.format(categories='"cs.LG"', more="")
+            (home / "digest.toml").write_text(f'contact = "me@example.org"\n{configuration}')
+        self.environ = {
+            **os.environ,
+            **arxiv.environment,
+            "DIGEST_ARXIV_GAP_SECONDS": "0.5",
+            "DIGEST_DATABASE": database,
+            "XDG_STATE_HOME": str(folder),
+            "DIGEST_EMBED_DEVICE": "cpu",
+        }
+
+    def begin(self, at: int, *words: str) -> subprocess.Popen[str]:
+        """A command on one of the machines."""
+        program = [sys.executable, "-m", "digest", "--home", str(self.homes[at % len(self.homes)])]
+        return subprocess.Popen([*program, *words], env=self.environ, stdout=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def week(folder: Path, database: str, machines: int) -> Iterator[tuple[Machines, LoopbackArxiv, int]]:
+    """Machines, arXiv as it is today, and how many papers it told in the last days."""
+    today = datetime.now(UTC)
+    days = [(today - timedelta(days=number)).date() for number in range(1, 6)]
+    papers = [one for day in days if day.weekday() < 5 for one in batch(day, 20)]
+    with LoopbackArxiv(World(papers), today, page_size=10) as arxiv:
+        yield Machines(folder, database, machines, arxiv), arxiv, len(papers)
+
+
+@pytest.fixture(params=[1, pytest.param(2, marks=needs_postgres)], ids=["a file", "a server"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """Where an archive is to be, and how many machines share it: one a file, two a server."""
+    if request.param == 1:
+        yield f"sqlite:///{tmp_path / 'digest.sqlite3'}", 1
+    else:
+        with request.getfixturevalue("server").database() as url:
+            yield url, 2
+
+
 @pytest.mark.slow
 def test_killed_in_the_middle_beside_cron_and_another_daemon_nothing_is_lost_or_doubled(
-    tmp_path: Path,
+    tmp_path: Path, archive: tuple[str, int]
 ) -> None:
     """Real processes: two daemons and cron begin at once, one daemon is killed in its crawl, a third
     finishes the work and is told to end."""
-    (tmp_path / "digest.toml").write_text(
-        'contact = "me@example.org"\n' + TOPIC.format(categories='"cs.LG"', more="")
-    )
-    today = datetime.now(UTC)
-    days = [(today - timedelta(days=number)).date() for number in range(1, 6)]
-    world = World([one for day in days if day.weekday() < 5 for one in batch(day, 20)])
-    with LoopbackArxiv(world, today, page_size=10) as arxiv:
-        more = {"DIGEST_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "DIGEST_EMBED_DEVICE": "cpu"}
-        environ = os.environ | arxiv.environment | {"DIGEST_ARXIV_GAP_SECONDS": "0.5"} | more
-        digest = [sys.executable, "-m", "digest"]
-
-        def begin(*words: str) -> subprocess.Popen[str]:
-            return subprocess.Popen([*digest, *words], env=environ, stdout=subprocess.PIPE, text=True)
-
-        crowd = [begin("daemon"), begin("daemon"), begin("run")]
+    database, count = archive
+    with week(tmp_path, database, count) as (machines, arxiv, papers):
+        crowd = [machines.begin(0, "daemon"), machines.begin(1, "daemon"), machines.begin(0, "run")]
         while len(arxiv.requests) < 3:
             time.sleep(0.05)
-        at_work = [one for one in crowd[:2] if one.poll() is None]
-        for one in at_work:
-            one.kill()
+        for one in crowd[:2]:
+            if one.poll() is None:
+                one.kill()
         for one in crowd:
             one.communicate(timeout=120)  # ends when what they started has ended too: it holds their output
-        third = begin("daemon")
+        third = machines.begin(1, "daemon")
         lines = []
         assert third.stdout is not None
         for line in third.stdout:
@@ -221,11 +257,48 @@ def test_killed_in_the_middle_beside_cron_and_another_daemon_nothing_is_lost_or_
         said, _ = third.communicate(timeout=30)
         assert third.returncode == 0, lines
         assert said.endswith("stopped\n")
-    with Store.open(f"sqlite:///{tmp_path / 'digest.sqlite3'}") as store:
+    with Store.open(database) as store:
         posts = store.posts()
         assert len({(post.topics, post.slot, post.language) for post in posts}) == len(posts)
-        assert store.count_papers() == sum(20 for day in days if day.weekday() < 5)
+        assert store.count_papers() == papers
         assert {one.state for one in store.deliveries()} <= {"sent"}
+
+
+@needs_postgres
+@pytest.mark.slow
+def test_of_two_machines_one_runs_and_a_signal_inside_a_page_of_arxiv_loses_nothing(
+    tmp_path: Path, server: Server
+) -> None:
+    """Daemons of two machines over one server. The one at work is told to end in the middle of an answer;
+    cron on the other machine goes on where it was."""
+    with server.database() as database, week(tmp_path, database, 2) as (machines, arxiv, papers):
+        arxiv.silence = 8.0
+        first = machines.begin(0, "daemon")
+        while len(arxiv.requests) < 3:
+            time.sleep(0.02)
+        arxiv.faults.order("drip")
+        while not any(one.fault == "drip" for one in arxiv.requests):
+            time.sleep(0.02)
+        second = machines.begin(1, "daemon")
+        assert second.stdout is not None
+        assert any("digest run: put off" in line for line in second.stdout)
+        begun = time.monotonic()
+        first.send_signal(signal.SIGTERM)
+        said, _ = first.communicate(timeout=30)
+        assert time.monotonic() - begun < 10
+        assert "digest run: stopped" in said
+        assert said.endswith("stopped\n")
+        with Store.open(database) as store:
+            assert 0 < store.count_papers() < papers
+            assert store.count_papers() % 10 == 0  # whole pages
+        arxiv.faults = Faults()
+        cron = machines.begin(1, "run")
+        cron.communicate(timeout=120)
+        assert cron.returncode == 0
+        second.send_signal(signal.SIGTERM)
+        second.communicate(timeout=30)
+        with Store.open(database) as store:
+            assert store.count_papers() == papers
 
 
 def test_a_page_with_the_schedule_is_the_daemon_of_its_home_and_ends_on_a_signal(tmp_path: Path) -> None:
@@ -245,3 +318,19 @@ def test_a_page_with_the_schedule_is_the_daemon_of_its_home_and_ends_on_a_signal
         page.send_signal(signal.SIGTERM)
         page.communicate(timeout=60)
     assert page.returncode in (0, 128 + signal.SIGTERM)
+
+
+def test_with_json_each_line_of_the_daemon_is_an_object(tmp_path: Path) -> None:
+    (tmp_path / "digest.toml").write_text('source = "sample"\n' + TOPIC.format(categories='"cs.LG"', more=""))
+    with Store.open(f"sqlite:///{tmp_path / 'digest.sqlite3'}") as store:
+        now = datetime.now(UTC)
+        store.put_run("run", RunReport(as_of=now, stages=()), now)
+    program = [sys.executable, "-m", "digest", "--home", str(tmp_path), "--json", "daemon"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        first = json.loads(daemon.stdout.readline())
+        daemon.send_signal(signal.SIGTERM)
+        last = [json.loads(line) for line in daemon.stdout][-1]
+    assert first["said"].startswith("next run: ")
+    assert datetime.fromisoformat(first["at"]).tzinfo is not None
+    assert last["said"] == "stopped"

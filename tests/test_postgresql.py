@@ -30,7 +30,23 @@ from digest.store.papers import text_hash
 from digest.types import Turn
 from newsroom import Command
 from postgres import Server, needs_postgres
-from stored import CHILD, DAY, MODEL, NOW, Archive, add, draft, found, key, match, page, paper, reading, rows
+from stored import (
+    CHILD,
+    DAY,
+    MODEL,
+    NOW,
+    Archive,
+    add,
+    contents,
+    draft,
+    found,
+    key,
+    match,
+    page,
+    paper,
+    reading,
+    rows,
+)
 
 pytestmark = needs_postgres
 
@@ -355,17 +371,6 @@ def test_one_of_two_machines_has_the_turn_of_a_bot(there: Archive) -> None:
 
 
 # An archive moved.
-
-
-def contents(store: Store) -> dict[str, list[Any]]:
-    """All rows of all tables as the program reads them."""
-    with store._reading() as connection:
-        return {
-            table.name: [
-                tuple(row) for row in connection.execute(table.select().order_by(*table.primary_key))
-            ]
-            for table in ours.metadata.sorted_tables
-        }
 
 
 def test_an_archive_moved_there_and_back_is_the_same_and_goes_on(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -99,3 +100,13 @@ class Browser(httpx.Client):
         assert found, f"{page} has no form for {path}"
         hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found[1])
         return dict(hidden)
+
+    def settled(self, path: str) -> httpx.Response:
+        """The page once what takes long is done; meanwhile it says so and asks again by itself."""
+        for _ in range(600):
+            answer = self.get(path)
+            if "<progress" not in answer.text:
+                return answer
+            assert '<meta http-equiv="refresh"' in answer.text
+            time.sleep(0.1)
+        raise AssertionError("it is never done")

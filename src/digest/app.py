@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 
 from digest.clock import Clock
 from digest.days import new_york_day
-from digest.errors import DeliveryError, InputError, TryAgain, UsageError
+from digest.errors import DeliveryError, InputError, ModelError, TryAgain, UsageError
 from digest.home import alone_in, make_home, refuse_emptied
 from digest.kept import Kept
 from digest.types import (
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from digest.store import Reader, ServerReader, Store
     from digest.wording import Words
 
+
+logger = logging.getLogger(__name__)
 
 _CATCH_UP = 2_000
 """So many papers a search adds to the words' index, half a second; a crawl adds what it brought."""
@@ -98,10 +101,13 @@ class App:
     def store(self) -> Store:
         """The archive, brought to the newest schema."""
         from digest.store import Store
+        from digest.store.sqlite import database_file
 
         if not self.readonly:
             make_home(self.settings.home)
-        refuse_emptied(self.settings.home, Path(self.settings.database.removeprefix("sqlite:///")))
+        file = None if self.settings.on_server else database_file(self.settings.database)
+        if file is not None:
+            refuse_emptied(self.settings.home, file)
         return self._open.enter_context(Store.open(self.settings.database, readonly=self.readonly))
 
     @property
@@ -133,7 +139,7 @@ class App:
             self.word_index(_CATCH_UP) if words else None,
             self.index(fast=fast) if vectors else None,
             self.model if vectors else "",
-            self._encode,
+            lambda text: self.encode([text]).reshape(-1),
             among,
         )
 
@@ -144,13 +150,23 @@ class App:
 
         return open_words(self.settings.home / "index" / "words", self.reader, most)
 
-    def _encode(self, text: str) -> F32:
-        """The vector of a query; the model is loaded with the first one."""
+    def encode(self, texts: Sequence[str]) -> F32:
+        """The vectors of a few texts, float32[n, dim]; the light encoder is loaded with the first ones.
+        Raises ModelError where the model cannot be had."""
         from digest.embed import load_query_encoder
 
         chosen = self.settings.embed
         encoder = self.kept.get("encoder", None, lambda: load_query_encoder(chosen.model, chosen.device))
-        return encoder.embed([text]).reshape(-1)
+        return encoder.embed(texts)
+
+    def encode_if_possible(self, texts: Sequence[str]) -> F32 | None:
+        """The same; None, with a warning, where the model cannot be had: topics are then ranked by vectors
+        that hold their name."""
+        try:
+            return self.encode(texts)
+        except ModelError as error:
+            logger.warning("topics' names left in vectors", extra={"why": str(error)})
+            return None
 
     @cached_property
     def embedder(self) -> BulkEmbedder:
@@ -457,7 +473,8 @@ class App:
         from digest import pipeline
         from digest.fits import Fits
 
-        return pipeline.match(self.store, self.plan, self.now, Fits(self.settings.home / "fits"), since)
+        fits = Fits(self.settings.home / "fits")
+        return pipeline.match(self.store, self.plan, self.now, fits, since, self.encode_if_possible)
 
     def _write(self, *, again: bool = False) -> tuple[list[StageReport], list[int]]:
         """The roundups that are due, then the posts of series; ``again``: those of today that were rejected,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.phrases import BREAK, STOP_WORDS, normalise, stem
+from digest.naming import Embed
+from digest.phrases import BREAK, STOP_WORDS, derived, normalise, stem
 from digest.types import Paper
 
 if TYPE_CHECKING:
@@ -63,32 +65,45 @@ class Archive:
     """Papers with their normal forms, TF-IDF features and sentence vectors.
 
     ``vectors`` is float32[n, dim] with rows of length 1 in the order of the papers, or None. Features
-    are those of ``vocabulary``, or of one made from these papers.
+    are those of ``vocabulary``, or of one made from these papers. ``embed`` makes vectors of other texts.
     """
 
     def __init__(
-        self, papers: Sequence[Paper], vectors: Floats | None = None, vocabulary: Vocabulary | None = None
+        self,
+        papers: Sequence[Paper],
+        vectors: Floats | None = None,
+        vocabulary: Vocabulary | None = None,
+        embed: Embed | None = None,
     ) -> None:
         if vectors is not None and len(vectors) != len(papers):
             raise ValueError(f"{len(vectors)} vectors for {len(papers)} papers: give one to each")
         self.papers = tuple(papers)
-        self.vectors = vectors
+        self.vectors, self.embed = vectors, embed
         self.row = {paper.id: at for at, paper in enumerate(self.papers)}
         self._given = vocabulary
 
     @classmethod
-    def build(cls, papers: Sequence[Paper], vectors: Floats | None = None) -> Archive:
+    def build(
+        cls, papers: Sequence[Paper], vectors: Floats | None = None, embed: Embed | None = None
+    ) -> Archive:
         """The archive of some papers; the last of several with one id is kept."""
         if len({paper.id for paper in papers}) == len(papers):
-            return cls(papers, vectors)
+            return cls(papers, vectors, embed=embed)
         last = {paper.id: at for at, paper in enumerate(papers)}
         rows = sorted(last.values())
-        return cls([papers[at] for at in rows], None if vectors is None else vectors[rows])
+        return cls([papers[at] for at in rows], None if vectors is None else vectors[rows], embed=embed)
 
     def with_vocabulary(self, vocabulary: Vocabulary) -> Archive:
         """The same papers with the features of a vocabulary."""
         other = Archive(self.papers, self.vectors, vocabulary)
         other.normals, other._rows_by_stem = self.normals, self._rows_by_stem
+        return other
+
+    def with_vectors(self, vectors: Floats | None) -> Archive:
+        """The same papers and features with other vectors."""
+        assert self.features is not None  # made once for both
+        other = copy(self)
+        other.vectors = vectors
         return other
 
     def __len__(self) -> int:
@@ -171,14 +186,9 @@ class Archive:
         return found
 
     def features_with(self, stems: Collection[str]) -> Rows:
-        """The features that hold a word with one of the stems or, for a stem of five letters and
-        more, a word derived from it ("unlearn" -> "unlearnable")."""
-        derived = tuple(each for each in stems if len(each) >= 5)
-        columns: set[int] = set()
-        for found, at in self._features_by_stem.items():
-            if found in stems or (derived and found.startswith(derived)):
-                columns.update(at)
-        return np.array(sorted(columns), dtype=np.int64)
+        """The features that hold a word with one of the stems, or one derived from it."""
+        named = (at for each, at in self._features_by_stem.items() if derived(each, stems))
+        return np.array(sorted({column for at in named for column in at}), dtype=np.int64)
 
     def masked(self, columns: Rows) -> csr_matrix:
         """The features without some columns, rows of length 1 again (or 0)."""

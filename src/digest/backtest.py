@@ -26,6 +26,7 @@ from digest.types import Draft, Key, Match, Paper, Plan, Rehearsal, RehearsedDay
 
 if TYPE_CHECKING:
     from digest.choose import Chosen
+    from digest.naming import Embed
     from digest.render import Writer
     from digest.store import Store
 
@@ -36,13 +37,21 @@ _REPEATS = ("posted before", "near-duplicate")
 
 
 def rehearse(
-    store: Store, plan: Plan, writer: Writer, topic: Topic, keys: Sequence[Key], now: datetime, days: int
+    store: Store,
+    plan: Plan,
+    writer: Writer,
+    topic: Topic,
+    keys: Sequence[Key],
+    now: datetime,
+    days: int,
+    embed: Embed | None = None,
 ) -> tuple[Rehearsal, list[Draft]]:
     """What a topic with these active keys would have posted in the last days that the archive knows, and the
     drafts, oldest first. Raises InputError where it knows none."""
     until, held = _held(store, new_york_day(now), days)
     since = until - timedelta(days=days - 1)
-    stage = _Stage(store, replace(plan, lookback=days - 1), topic, keys, until)
+    corpus = Corpus(store, replace(plan, topics=(topic,), lookback=days - 1), until, embed=embed)
+    stage = _Stage(store, plan, topic, corpus, keys)
     drafts: list[Draft] = []
     told: list[RehearsedDay] = []
     for day in (since + timedelta(days=at) for at in range(days)):
@@ -87,11 +96,10 @@ def announced(counts: Mapping[date, int]) -> dict[date, int]:
 class _Stage:
     """The topic's papers of the window, scored, and what was posted so far."""
 
-    def __init__(self, store: Store, plan: Plan, topic: Topic, keys: Sequence[Key], until: date) -> None:
-        self._store, self._topic, self._until, self._plan = store, topic, until, plan
-        corpus = Corpus(store, replace(plan, topics=(topic,)), until)
+    def __init__(self, store: Store, plan: Plan, topic: Topic, corpus: Corpus, keys: Sequence[Key]) -> None:
+        self._store, self._topic, self._plan = store, topic, plan
         self.candidates = corpus.candidates
-        self._since = corpus.since
+        self._since, self._until = corpus.since, corpus.day
         self._matches = corpus.match(topic, keys)[0].matches
         self.silent: list[SilentFind] = []
         self.times: Counter[str] = Counter()

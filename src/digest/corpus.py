@@ -18,6 +18,7 @@ from digest.types import AnnounceType, Key, KeyState, Opinion, Origin, Paper, Pl
 if TYPE_CHECKING:
     from digest.archive import Archive
     from digest.fits import Fits, Label
+    from digest.naming import Embed
     from digest.relevance import Matched, Scorer
     from digest.store import Store
 
@@ -34,12 +35,18 @@ Vectors = npt.NDArray[np.float32]
 
 class Corpus:
     """The part of the archive that ranking learns from, read only when weights must be fitted, and the
-    papers to be scored."""
+    papers to be scored. ``embed`` makes vectors of other texts by the model of the plan."""
 
     def __init__(
-        self, store: Store, plan: Plan, day: date, fits: Fits | None = None, since: date | None = None
+        self,
+        store: Store,
+        plan: Plan,
+        day: date,
+        fits: Fits | None = None,
+        since: date | None = None,
+        embed: Embed | None = None,
     ) -> None:
-        self._store, self._plan, self._day, self._fits = store, plan, day, fits
+        self._store, self._plan, self.day, self._fits, self._embed = store, plan, day, fits, embed
         self.since = since or day - timedelta(days=plan.lookback)
         self._read_with: dict[tuple[str, ...], Archive] = {}
 
@@ -81,7 +88,7 @@ class Corpus:
         about = msgspec.json.encode([self._plan.model, keys, learnt])
         papers = self._store.count_papers()
         return Label(
-            day=self._day,
+            day=self.day,
             topic=hashlib.sha256(about).hexdigest(),
             papers=papers,
             vectors=papers - self._store.count_without_vector(self._plan.model),
@@ -122,14 +129,14 @@ class Corpus:
         """Found keys that no longer lead anywhere, with the reason."""
         from digest import keys
 
-        return keys.exhausted(topic, active, self._built, self._day)
+        return keys.exhausted(topic, active, self._built, self.day)
 
     def fingerprint(self, topic: Topic, active: Sequence[Key]) -> str:
         """Changes whenever the topic's matches could."""
         from digest.relevance import SCORER
 
         opinions = sorted(self._opinions[topic.name].items())
-        known = [SCORER, self._day, self.since, topic, sorted(key.normal for key in active), opinions]
+        known = [SCORER, self.day, self.since, topic, sorted(key.normal for key in active), opinions]
         told = msgspec.json.encode([*known, *self.applauded[topic.name]])
         state = f"{self._store.vector_state(self._plan.model)} {self._store.highest_number()}"
         return hashlib.sha256(told + state.encode()).hexdigest()
@@ -153,24 +160,23 @@ class Corpus:
 
     @cached_property
     def _window(self) -> list[Paper]:
-        return self._store.announced_between(self.since, self._day)
+        return self._store.announced_between(self.since, self.day)
 
     @cached_property
     def _built(self) -> Archive:
         from digest.archive import Archive
 
         papers = list({paper.id: paper for paper in self._read()}.values())
-        return Archive.build(
-            papers, vectors_of(self._store, self._plan.model, [paper.id for paper in papers])
-        )
+        vectors = vectors_of(self._store, self._plan.model, [paper.id for paper in papers])
+        return Archive.build(papers, vectors, self._embed)
 
     def _read(self) -> Iterator[Paper]:
-        yield from self._store.announced_between(self._day - timedelta(days=self._plan.lookback), self._day)
-        yield from self._store.newest_until(self._day, BACKGROUND)
+        yield from self._store.announced_between(self.day - timedelta(days=self._plan.lookback), self.day)
+        yield from self._store.newest_until(self.day, BACKGROUND)
         for topic in self._plan.topics:
             known = self._store.keys(topic.name, states=ACTIVE) or configured_keys(topic)
             phrases = [key.text for key in known]
-            yield from self._store.spread_with_phrases(phrases, self._day, SEED_LIMIT)
+            yield from self._store.spread_with_phrases(phrases, self.day, SEED_LIMIT)
             told = (*self._opinions[topic.name], *self.applauded[topic.name])
             yield from self._store.papers((*topic.seed_papers, *told))
 

@@ -282,7 +282,7 @@ def problems(text: str, papers: Sequence[str]) -> list[str]:
     found += [line for piece in pieces for line in _link_problems(piece)]
     mentioned = {paper for piece in pieces for paper in linked(piece)}
     return list(dict.fromkeys(found)) + [
-        f"{paper} is in the post and not linked: link to https://arxiv.org/abs/{paper}, or drop it"
+        f"{paper} is in the post and not linked: link to {ids.abs_url(paper)}, or drop it"
         for paper in papers
         if paper not in mentioned
     ]

@@ -23,7 +23,7 @@ from digest.ranking import Fitted, Linear, Own
 from digest.relevance import SCORER, Belief, Scorer
 from digest.whole import written_whole
 
-FORMAT = 2
+FORMAT = 3
 EVERY = timedelta(days=7)
 MOST_FEEDBACK = 20
 """So many judgements of people are not waited with for the week to end."""
@@ -124,6 +124,7 @@ def _fitted_arrays(fitted: Fitted) -> dict[str, Any]:
     own = fitted.own
     arrays: dict[str, Any] = {
         "hidden": fitted.hidden,
+        "name": fitted.name,
         "folds": np.array(fitted.folds),
         "again": fitted.again,
         "marks": fitted.marks,
@@ -166,6 +167,7 @@ def _fitted(arrays: Arrays, features: int) -> Fitted:
     weights = _under(arrays, "weights.").items()
     return Fitted(
         arrays["hidden"],
+        arrays["name"],
         int(arrays["folds"]),
         {name: Linear(each, arrays[f"bias.{name}"]) for name, each in weights},
         Own(ids, arrays["own_folds"], rows, embedded),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from digest.ids import abs_url, pdf_url
 from digest.types import Paper
 
 LinkKind = Literal["paper", "pdf", "code", "huggingface", "project", "video", "demo"]
@@ -35,8 +36,8 @@ class Venue(Struct, frozen=True):
 def links(paper: Paper) -> tuple[Link, ...]:
     """The paper's link cluster: one link a kind, the first named, in the order of ``ORDER``."""
     found: dict[LinkKind, str] = {
-        "paper": f"https://arxiv.org/abs/{paper.id}",
-        "pdf": f"https://arxiv.org/pdf/{paper.id}",
+        "paper": abs_url(paper.id),
+        "pdf": pdf_url(paper.id),
     }
     for text in (paper.abstract, paper.comments or ""):
         for url, before in _urls(text):

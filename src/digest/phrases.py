@@ -115,6 +115,12 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word[-1] == "e" else word
 
 
+def derived(word: str, stems: Collection[str]) -> bool:
+    """Whether the stem of a word is one of some, or begins with one of five letters and more ("unlearn" ->
+    "unlearnable")."""
+    return word in stems or word.startswith(tuple(each for each in stems if len(each) >= 5))
+
+
 def normalise(text: str) -> str:
     """The normal form of a text: words, and ``.`` where a phrase ends, between single spaces.
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from digest.choose import Chosen, Home
     from digest.embed import Workers
     from digest.fits import Fits
+    from digest.naming import Embed
     from digest.render import Writer
     from digest.sources import Source
     from digest.store import Store
@@ -187,7 +188,12 @@ def embed(store: Store, workers: Workers, progress: Progress | None = None) -> S
 
 
 def match(
-    store: Store, plan: Plan, now: datetime, fits: Fits | None = None, since: date | None = None
+    store: Store,
+    plan: Plan,
+    now: datetime,
+    fits: Fits | None = None,
+    since: date | None = None,
+    embed: Embed | None = None,
 ) -> StageReport:
     """Score the papers of the look-back window, or those announced ``since`` a day, for each topic, and
     propose keys once a week.
@@ -203,7 +209,7 @@ def match(
     due = [topic for topic in plan.topics if _is_due(store.cursor(_keys_cursor(topic)), day)]
     new = _propose(store, plan, due, now)
     count.notes += [note for topic in due for note in _key_notes(topic, new)]
-    archive = Corpus(store, plan, day, fits, since)
+    archive = Corpus(store, plan, day, fits, since, embed)
     for topic in plan.topics:
         active = store.keys(topic.name, states=ACTIVE)
         fingerprint = archive.fingerprint(topic, active)
@@ -236,11 +242,12 @@ def propose_keys(store: Store, plan: Plan, topic: Topic, now: datetime) -> list[
 
 
 def backtest(
-    store: Store, plan: Plan, topic: Topic, now: datetime, days: int
+    store: Store, plan: Plan, topic: Topic, now: datetime, days: int, embed: Embed | None = None
 ) -> tuple[list[Match], list[Key]]:
     """What a topic would have found in the last days with the keys of its configuration alone, best first,
     and the keys that would have been proposed. Nothing is stored."""
-    archive = Corpus(store, replace(plan, topics=(topic,), lookback=days), new_york_day(now))
+    plan = replace(plan, topics=(topic,), lookback=days)
+    archive = Corpus(store, plan, new_york_day(now), embed=embed)
     keys = configured_keys(topic)
     found, _ = archive.match(topic, keys)
     return list(found.matches), archive.propose(topic, keys) if found.matches else []

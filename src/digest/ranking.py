@@ -11,7 +11,8 @@ left, with hardly any the centroid and the nearest neighbours by words (docs/qua
 
 The ways by words read the papers without the topic's own, and each scores a paper by models that have not
 seen it. So a paper that names the topic and a silent one are measured alike. Sentence vectors do hold the
-name; to take it out of them helps small topics and harms large ones (docs/quality.md).
+name: for a small topic what it adds to them is projected out (:mod:`digest.naming`), unless silent
+papers hold that in other words, as for diffusion models they do (docs/quality.md).
 """
 
 from __future__ import annotations
@@ -25,15 +26,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.archive import Archive, Floats, Rows
+from digest.naming import no_directions, projected, renamed
 from digest.phrases import stem, tokens
 
-SCORER = "fusion-4"
+SCORER = "fusion-5"
 
 FOLDS = 3
 FEW = 100
 """With fewer own papers (or others) than this centroid and neighbours do better than training."""
 MANY = 2000
-"""From so many own papers on a linear model of sentence vectors is learned too; from fewer it does harm."""
+"""From so many own papers on a linear model of sentence vectors is learned too, and there is no second look;
+from fewer that model does harm while the vectors hold the topic's name."""
+RENAMED = 96
+"""So many own papers are embedded again without the topic's name."""
+ALIKE = 0.5
+"""Where a topic's papers without its name lie less far along what it adds than silent papers do, it is left
+in: those hold it in other words (docs/quality.md)."""
 FEW_FOLDS = 5
 LEAST_TRAINED = 5
 """From fewer papers than this nothing is trained: in some fold one side might be missing."""
@@ -109,6 +117,7 @@ class Fitted:
     """What papers are ranked by, fitted once and good for any paper: a paper is scored by the models of
     its fold, which goes by its id, and so by none that has seen it.
 
+    ``name``: what the topic's name adds to sentence vectors, float32 [k, dim], k = 0 where it is left in;
     ``linear``: the ways that weigh words, and sentence vectors. ``background``: per way the scores of the
     archive it was fitted on, ascending; ``again`` fused scores with the second look, ascending, and those of
     the first that they stand for, float64 [2, k], k = 0 where there is no second look; ``marks`` the fused
@@ -116,6 +125,7 @@ class Fitted:
     """
 
     hidden: Rows
+    name: Floats
     folds: int
     linear: Mapping[str, Linear]
     own: Own
@@ -125,6 +135,7 @@ class Fitted:
 
     def read(self, archive: Archive) -> Ranking:
         """Ranks the papers of an archive with the vocabulary of the one it was fitted on."""
+        archive = _without(archive, self.name)
         shares = _shares(self, _scored(self, archive))
         once, twice = _looked(shares, archive)
         near = once >= (self.again[1, 0] if self.again.size else np.inf)
@@ -168,21 +179,49 @@ def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
     examples = min(labels.own.sum(), (~labels.own).sum())
     if examples >= LEAST_TRAINED:
         learn("masked", _svm(0.01), masked, labels)
+    name = no_directions()
     if examples >= FEW:
-        found = _with_best_finds(labels, _by_fold(masked, folds, linear["masked"]))
+        by_words = _by_fold(masked, folds, linear["masked"])
+        name = _name(archive, labels, stems, by_words)
+        archive = _without(archive, name)
+        found = _with_best_finds(labels, by_words)
         learn("svm", _svm(0.01), archive.features, labels)
         learn("bayes", _bayes, masked, found)
     else:
         learn("centroid", _centroid, masked, labels)
-    if (taught := _embedded(labels, archive, MANY)) is not None:
+    if (taught := _embedded(labels, archive, FEW if len(name) else MANY)) is not None:
         learn(MEANING, _logistic, archive.vectors, taught)
     own = _own(archive, masked, labels, folds)
-    bare = Fitted(hidden, count, linear, own, {}, np.zeros((2, 0)), np.zeros((2, 0)))
+    bare = Fitted(hidden, name, count, linear, own, {}, np.zeros((2, 0)), np.zeros((2, 0)))
     scores = _scored(bare, archive, masked)
-    once = replace(bare, background={name: np.sort(each) for name, each in scores.items()})
+    once = replace(bare, background={way: np.sort(each) for way, each in scores.items()})
     fused, _ = _looked(_shares(once, scores), archive)
     once = replace(once, marks=_marks(fused, labels))
     return _with_second_look(once, archive, masked, labels, fused)
+
+
+def _name(archive: Archive, labels: Labels, stems: set[str], by_words: Scores) -> Floats:
+    """What the words of some stems add to the vectors of a small topic's papers; nothing where silent papers
+    hold it in other words, as far as those tell that words rank best."""
+    size = int(labels.own.sum())
+    if archive.vectors is None or archive.embed is None or size >= MANY:
+        return no_directions()
+    embedded = archive.vectors.any(axis=1)
+    own = archive.order[(labels.own & embedded)[archive.order]][:RENAMED]
+    texts = [archive.papers[row].text for row in own]
+    pair = renamed(texts, archive.vectors[own], stems, archive.embed)
+    others = np.flatnonzero(~labels.own & embedded)
+    silent = others[np.argsort(-by_words[others], kind="stable")][:size]
+    if pair is None or pair.alike(archive.vectors[silent]) < ALIKE:
+        return no_directions()
+    return pair.directions()
+
+
+def _without(archive: Archive, name: Floats) -> Archive:
+    """The archive with vectors that lack some directions."""
+    if archive.vectors is None or not len(name):
+        return archive
+    return archive.with_vectors(projected(archive.vectors, name))
 
 
 def _with_second_look(once: Fitted, archive: Archive, masked: Any, labels: Labels, fused: Scores) -> Fitted:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from digest import ranking
 from digest.archive import Archive, Rows, Vocabulary
 from digest.mentions import IN_TITLE, REPEATED, Mentions, find_mentions, seed_keys
+from digest.naming import projected
 from digest.phrases import NORMALISER
 from digest.ranking import FEW, MOST, Fitted, Labels, Ranking, Scores, likeness, topic_stems
 from digest.types import Evidence, Key, LeftOut, Match, Neighbour, Paper, Topic
@@ -305,11 +307,13 @@ def _neighbours(archive: Archive, scorer: Scorer, rows: Rows) -> list[tuple[Neig
     """Per row its nearest own papers, by sentence vectors or else by TF-IDF without the topic's words."""
     assert scorer.fitted is not None
     own, titles = scorer.fitted.own, scorer.titles
-    if own.embedded and archive.vectors is None:
+    if not own.embedded:
+        read: Any = archive.masked(scorer.fitted.hidden)[rows]
+    elif archive.vectors is None:
         return [()] * len(rows)
-    read = archive.vectors if own.embedded else archive.masked(scorer.fitted.hidden)
-    assert read is not None
-    cosines = likeness([archive.papers[row].id for row in rows], read[rows], own)
+    else:
+        read = projected(archive.vectors[rows], scorer.fitted.name)
+    cosines = likeness([archive.papers[row].id for row in rows], read, own)
     nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :SHOWN]
     return [
         tuple(Neighbour(own.ids[at], titles[at], round(float(each[at]), 4)) for at in near if each[at] > 0)

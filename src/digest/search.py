@@ -63,10 +63,10 @@ class Nearest(Protocol):
     """An index of vectors (`digest.index.VectorIndex`, or a server's)."""
 
     def __len__(self) -> int:
-        """How many vectors there are."""
+        """How many vectors there are; a server counts them."""
 
     def nearest(self, vector: FloatVector, k: int) -> dict[bytes, float]:
-        """The k nearest: cosine by hash of text, nearest first."""
+        """The k nearest: cosine by hash of text, nearest first; fewer only where there are fewer."""
 
 
 class Ranked(NamedTuple):
@@ -207,9 +207,9 @@ class Searcher:
         def nearest(k: int) -> tuple[dict[int, float], bool]:
             if look.few is not None:
                 return self._compared(look.few, vector), True
-            cosines = index.nearest(vector, min(k, len(index)))
+            cosines = index.nearest(vector, k)
             numbers = self._archive.passing_texts(list(cosines), look.query)
-            return {number: cosines[text] for number, text in numbers}, k >= len(index)
+            return {number: cosines[text] for number, text in numbers}, len(cosines) < k
 
         return self._passing(nearest, look)
 

@@ -41,7 +41,7 @@ def words_of(text: str) -> Words:
 
 def found(term: Term, words: Words) -> Iterator[Span]:
     """Where a term stands in a text, whatever the endings of its words: (start, end) in characters."""
-    roots, wanted = words.roots, [_root(word) for word in term.words]
+    roots, wanted = words.roots, _roots(term.words)
     at = -1
     for _ in range(roots.count(wanted[0]) if wanted else 0):
         at = roots.index(wanted[0], at + 1)
@@ -94,6 +94,11 @@ def reason(held: Mapping[str, Sequence[str]], cosine: float | None) -> str:
         for place, texts in held.items()
     ]
     return "; ".join([*said, *([] if cosine is None else [f"near in meaning ({cosine:.2f})"])])
+
+
+@lru_cache(4096)
+def _roots(words: tuple[str, ...]) -> list[str]:
+    return list(map(_root, words))
 
 
 @lru_cache(50_000)

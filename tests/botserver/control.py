@@ -7,6 +7,7 @@ GET /control/NAME?argument=JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -38,6 +39,7 @@ class Control:
         self.log: list[Request] = []
         self.crashed: list[str] = []
         self._ids = count(1)
+        self._kept: list[tuple[dict[int, Chat], int]] = []
 
     # --- chats ---
 
@@ -90,6 +92,17 @@ class Control:
         """All messages that ever stood in a chat, deleted and service messages too."""
         with self.world.lock:
             return list(self.world.chats[chat].messages.values())
+
+    def keep(self) -> int:
+        """Keep all chats as they are; the number by which they come back."""
+        with self.world.lock:
+            self._kept.append(deepcopy((self.world.chats, self.world.next_id)))
+            return len(self._kept) - 1
+
+    def bring_back(self, number: int) -> None:
+        """All chats are again as they were kept."""
+        with self.world.lock:
+            self.world.chats, self.world.next_id = deepcopy(self._kept[number])
 
     # --- people ---
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Event
 
-import httpx
 import pytest
 from lxml import etree
 
@@ -21,17 +19,6 @@ from digest.web import charts
 from digest.web.pieces import MOST_WAITING, Works
 
 ATTACK = '"><script>alert(1)</script>'
-
-
-def settled(browser: web.Browser, path: str) -> httpx.Response:
-    """The page once what takes long is done; meanwhile it says so and asks again by itself."""
-    for _ in range(600):
-        answer = browser.get(path)
-        if "<progress" not in answer.text:
-            return answer
-        assert '<meta http-equiv="refresh"' in answer.text
-        time.sleep(0.1)
-    raise AssertionError("it is never done")
 
 
 def keys(home: Path, topic: str = "unlearning") -> dict[str, Key]:
@@ -85,7 +72,7 @@ def test_a_seed_key_of_the_configuration_is_not_rejected_here(browser: web.Brows
 
 
 def test_what_keys_bring_is_counted_behind_the_page(browser: web.Browser) -> None:
-    page = settled(browser, "/topics/unlearning/yield").text
+    page = browser.settled("/topics/unlearning/yield").text
     assert page.count('<svg class="chart small"') > 2
     assert "machine unlearning" in page
 
@@ -105,7 +92,7 @@ TRIED = (
 
 
 def test_a_topic_is_tried_on_the_last_month_and_then_saved(browser: web.Browser, home: Path) -> None:
-    page = settled(browser, TRIED).text
+    page = browser.settled(TRIED).text
     found = re.search(r"It would have found (\d+) paper", page)
     assert found
     assert int(found[1]) > 0
@@ -148,20 +135,20 @@ def test_a_topic_that_cannot_be_is_told_so_and_keeps_what_was_typed(
 
 
 def test_a_term_is_drawn_with_what_stood_beside_it_and_its_numbers(browser: web.Browser) -> None:
-    page = settled(browser, "/trends?term=unlearning").text
+    page = browser.settled("/trends?term=unlearning").text
     assert "<h2 lang=" in page
     assert "Papers held" in page
     assert "Papers per day" in page
 
 
 def test_a_term_that_cannot_be_drawn_is_told_so_as_text(browser: web.Browser) -> None:
-    answer = settled(browser, "/trends?term=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+    answer = browser.settled("/trends?term=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
     assert "<script>alert" not in answer.text
     assert answer.status_code in (200, 422)
 
 
 def test_a_topics_map_links_to_its_papers_and_is_drawn_as_a_picture(browser: web.Browser) -> None:
-    page = settled(browser, "/trends/map?topic=diffusion&since=2026-06-01").text
+    page = browser.settled("/trends/map?topic=diffusion&since=2026-06-01").text
     assert page.count('<a href="/papers/') >= 17
     png = browser.get("/trends/map.png?topic=diffusion&since=2026-06-01&dark=1", timeout=60)
     assert png.headers["content-type"] == "image/png"
@@ -173,7 +160,7 @@ def test_without_matplotlib_charts_stay_and_the_page_says_what_pictures_need(
     browser: web.Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("digest.web.trends.find_spec", lambda _: None)
-    page = settled(browser, "/trends/map?topic=diffusion&since=2026-06-01").text
+    page = browser.settled("/trends/map?topic=diffusion&since=2026-06-01").text
     assert 'pip install "digest[pictures]"' in page
     assert "map.png" not in page
     assert page.count('<a href="/papers/') >= 17
@@ -183,7 +170,7 @@ def test_without_matplotlib_charts_stay_and_the_page_says_what_pictures_need(
     "query", ["since=yesterday", "since=2026-07-03&until=2026-01-01", "until=2000-01-01"]
 )
 def test_days_that_make_no_map_are_told(browser: web.Browser, query: str) -> None:
-    answer = settled(browser, f"/trends/map?topic=xai&{query}")
+    answer = browser.settled(f"/trends/map?topic=xai&{query}")
     assert answer.status_code in (400, 404)
 
 

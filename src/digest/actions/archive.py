@@ -84,8 +84,12 @@ def _told(app: App, answer: Answer, query: Query, keys: tuple[str, ...], asked: 
     """An answer with what is to be said of how it came about."""
     from digest.embed import is_default
 
-    foreign = asked.has_vectors and _is_foreign(query.meaning) and is_default(app.settings.embed.model)
-    return replace(answer, expanded=keys, notes=(*answer.notes, *([_FOREIGN] if foreign else [])))
+    notes = list(answer.notes)
+    if asked.has_vectors and _is_foreign(query.meaning) and is_default(app.settings.embed.model):
+        notes.append(_FOREIGN)
+    if not answer.hits and not app.reader.count():
+        notes.append("the archive is empty; digest crawl or digest backfill TOPIC fills it")
+    return replace(answer, expanded=keys, notes=tuple(notes))
 
 
 def ranker(

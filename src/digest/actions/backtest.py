@@ -22,4 +22,4 @@ def backtest(app: App, topic: Topic, days: int) -> tuple[Rehearsal, list[Draft]]
     app.readonly = True
     keys = [key for key in known_keys(app.store, topic) if key.state == "active"]
     writer = replace(app.writer, topics={**app.settings.topics, topic.name: topic})
-    return rehearse(app.store, app.plan, writer, topic, keys, app.now, days)
+    return rehearse(app.store, app.plan, writer, topic, keys, app.now, days, app.encode_if_possible)

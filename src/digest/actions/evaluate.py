@@ -156,7 +156,8 @@ def _archive(app: App, wanted: Sequence[str] | None) -> Archive:
     from digest.corpus import vectors_of
 
     papers = _papers(app, wanted)
-    return Archive(papers, vectors_of(app.store, app.model, [paper.id for paper in papers]))
+    vectors = vectors_of(app.store, app.model, [paper.id for paper in papers])
+    return Archive(papers, vectors, embed=app.encode)
 
 
 def _papers(app: App, wanted: Sequence[str] | None) -> list[Paper]:

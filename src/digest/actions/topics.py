@@ -170,7 +170,7 @@ def backtest(app: App, topic: Topic) -> Backtest:
     from digest import pipeline
 
     check_new(app, topic)
-    matches, proposed = pipeline.backtest(app.store, app.plan, topic, app.now, DAYS)
+    matches, proposed = pipeline.backtest(app.store, app.plan, topic, app.now, DAYS, app.encode_if_possible)
     found = [one for one in matches if one.score >= topic.floor]
     day = new_york_day(app.now)
     here = {paper.id for paper in app.store.papers(topic.seed_papers)}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest.errors import NotSent, Refused
+from digest.ids import abs_url
 from digest.types import Language, Post
 from digest.whole import write_whole
 
@@ -122,7 +123,7 @@ def _entry(post: Post) -> Element:
     _add(entry, "title", _title(post))
     _add(entry, "updated", f"{post.slot}T00:00:00Z")
     for paper in post.papers:
-        _add(entry, "link", rel="related", href=f"https://arxiv.org/abs/{paper}")
+        _add(entry, "link", rel="related", href=abs_url(paper))
     _add(entry, "content", "\n<hr>\n".join(_html(part.html) for part in post.parts), type="html")
     return entry
 

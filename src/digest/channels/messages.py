@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from digest.errors import InputError, Refused
+from digest.ids import abs_url
 from digest.markup import CAPTION_LIMIT, check, parse, to_html, utf16_length
 from digest.types import Part, Post, TextEntity
 
@@ -97,5 +98,5 @@ def preview(post: Post, part: int) -> Any:
     from telegram import LinkPreviewOptions
 
     if len(post.papers) == 1 and part == 0:
-        return LinkPreviewOptions(url=f"https://arxiv.org/abs/{post.papers[0]}", prefer_small_media=True)
+        return LinkPreviewOptions(url=abs_url(post.papers[0]), prefer_small_media=True)
     return no_preview()

@@ -53,7 +53,7 @@ MANUAL: dict[str, Entry] = {
             "digest crawl --since 2026-01-01",
             "digest crawl --check",
         ),
-        "Goes on where the last crawl ended. All requests to arXiv go through one gate, 3 seconds apart.",
+        "Goes on where the last crawl ended. All requests to arXiv go through one gate, 3.5 seconds apart.",
         _LATER,
     ),
     "daemon": Entry(("digest daemon", "digest daemon --home /var/lib/digest --json")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -83,20 +82,19 @@ def daemon(context: click.Context) -> None:
     def load() -> config.Settings:
         return config.load(given.get("config"), given.get("home"), os.environ)
 
-    at_work = Daemon(load, given_again(context), _say)
+    def say(line: str) -> None:
+        now = datetime.now(UTC)
+        said = {"at": now.isoformat(timespec="seconds"), "said": line}
+        show(context, said, lambda: f"{now:%Y-%m-%d %H:%M:%S} UTC  {line}")
+
+    at_work = Daemon(load, given_again(context), say)
     at_work.start()
     signal.signal(signal.SIGHUP, lambda *_: at_work.reload())
     try:
         while True:
             time.sleep(3600)
     except Ended as ended:
-        _say(f"{ended}: stopping")
+        say(f"{ended}: stopping")
     finally:
         at_work.stop()
-    _say("stopped")
-
-
-def _say(line: str) -> None:
-    """A line of what the daemon does, with the time."""
-    sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {line}\n")
-    sys.stdout.flush()
+    say("stopped")

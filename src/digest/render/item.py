@@ -10,6 +10,7 @@ from datetime import date
 from msgspec import Struct
 from msgspec.structs import replace
 
+from digest.ids import abs_url
 from digest.links import Link, Venue, links, venue
 from digest.text import detached, readable
 from digest.types import Choice, Language, Paper, Tier, Told, Topic, Update
@@ -78,7 +79,7 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
         name=readable(called),
         about=readable(about),
         short_title=readable(short_title(title)),
-        url=_url(paper.id),
+        url=abs_url(paper.id),
         cite=f"https://arxiv.org/bibtex/{paper.id}",
         authors=tuple(_name(name) for name in paper.authors[:shown]),
         more_authors=shown < len(paper.authors),
@@ -87,7 +88,7 @@ def item(topics: Mapping[str, Topic], language: Language, number: int, choice: C
         keys=(evidence.other_keys if choice.silent else evidence.seed_keys or evidence.other_keys)[
             :KEYS_SHOWN
         ],
-        near=Near(readable(short_title(near.title)), _url(near.paper)) if near else None,
+        near=Near(readable(short_title(near.title)), abs_url(near.paper)) if near else None,
         links=links(paper),
         venue=_venue(paper),
         topics=tuple(names) if len(names) > 1 else (),
@@ -117,7 +118,7 @@ class Updated(Struct, frozen=True):
 def updated(one: Update, paper: Paper) -> Updated:
     """A newer version as a template shows it."""
     title = readable(short_title(paper.title))
-    return Updated(title, f"{_url(paper.id)}v{one.version}", one.told, one.version)
+    return Updated(title, f"{abs_url(paper.id)}v{one.version}", one.told, one.version)
 
 
 def quotes(paper: Paper, sentences: Sequence[str]) -> list[str]:
@@ -145,10 +146,6 @@ def _name(name: str) -> str:
     plain = readable(name)
     rtl = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in plain)
     return f"\u2068{plain}\u2069" if rtl else plain
-
-
-def _url(paper: str) -> str:
-    return f"https://arxiv.org/abs/{paper}"
 
 
 _TURNS = re.compile(

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from digest.ids import abs_url
 from digest.render.item import Item, item, quotes
 from digest.render.writer import Writer, written
 from digest.text import detached, readable
@@ -209,7 +210,7 @@ def _shown(overview: Overview, papers: Mapping[str, Paper], parts: Sequence[Part
     html = "\n".join(part.html for part in parts)
     shown = "\n".join(part.text for part in parts)
     for choice in overview.choices:
-        if f'href="https://arxiv.org/abs/{choice.paper}"' in html:
+        if f'href="{abs_url(choice.paper)}"' in html:
             lead = quotes(papers[choice.paper], overview.leads.get(choice.paper, ())[:1])[-1]
             told = bool(lead) and lead in shown
             yield replace(choice, tier="brief" if told else "named")
@@ -396,4 +397,4 @@ class _View:
 
 
 def _id(one: Item) -> str:
-    return one.url.removeprefix("https://arxiv.org/abs/")
+    return one.url.removeprefix(abs_url(""))

@@ -79,7 +79,7 @@ def status(found: Status) -> str:
     """In one screen: what wants a person, what went out, how far arXiv was read, what the archive holds,
     how the last runs went."""
     wants = [f"  {line}" for line in found.wants] or ["  nothing: all that can be done is done"]
-    rows = {"posts": _tally(found.posts), "parts sent": _tally(found.deliveries), **found.arxiv}
+    rows = {"posts": _tally(found.posts), "parts": _tally(found.deliveries), **found.arxiv}
     rows |= {"archive": _holdings(found.archive), "keys": _keys(found.archive)}
     lines = ["wants you", *wants, "", *(_row(name, words) for name, words in rows.items())]
     if found.reactions:

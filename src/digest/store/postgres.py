@@ -177,7 +177,9 @@ def _new_engine(url: URL, **options: Any) -> Engine:
     """The host may change what it is while this runs: a connection is looked at before it is used again."""
     arguments = {"application_name": f"digest on {socket.gethostname()}"[:63], "connect_timeout": 10}
     given = {key: value for key, value in arguments.items() if key not in url.query}
-    engine = create_engine(url, connect_args=given, pool_pre_ping=not options, **options)
+    engine = create_engine(
+        url, connect_args=given, pool_pre_ping=not options, use_native_hstore=False, **options
+    )
     event.listen(engine, "connect", _begin_session)
     event.listen(engine, "begin", _begin)
     return engine

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, case, func, select
 
 from digest.store.base import StoreBase, put_row, read_as
 from digest.store.prepared import prepared
@@ -60,7 +60,7 @@ class RunStore(StoreBase):
         with self._reading() as connection:
             archive = _archive(connection, model)
             posts = _tally(connection, post.c.state)
-            deliveries = _tally(connection, delivery.c.state)
+            deliveries = _tally(connection, _STATE, _DELIVERIES)
         runs = tuple(map(_in_words, self.runs(5)))
         return Status(archive=archive, posts=posts, deliveries=deliveries, runs=runs)
 
@@ -103,13 +103,24 @@ def _last_runs() -> Select[Any]:
     return select(run).join(last, same).order_by(run.c.command)
 
 
-def _tally(connection: Connection, state: Column[str]) -> dict[str, int]:
-    return dict(connection.execute(*_by_state(state)).all())
+_STATE = case(
+    (and_(post.c.state == "draft", delivery.c.state == "queued"), "in drafts"), else_=delivery.c.state
+)
+"""The state of a delivery. What nobody has approved does not wait to be sent."""
+_DELIVERIES = delivery.join(post, post.c.id == delivery.c.post)
 
 
-@prepared
-def _by_state(state: Column[str], /) -> Select[str, int]:
-    return select(state, func.count()).group_by(state).order_by(state)
+def _tally(
+    connection: Connection, state: ColumnElement[str], tables: FromClause | None = None
+) -> dict[str, int]:
+    """How many rows have each state."""
+    return dict(connection.execute(_by_state(state, tables)).all())
+
+
+@cache
+def _by_state(state: ColumnElement[str], tables: FromClause | None) -> Select[str, int]:
+    counted = select(state, func.count()).group_by(state).order_by(state)
+    return counted if tables is None else counted.select_from(tables)
 
 
 def _in_words(one: Run) -> str:

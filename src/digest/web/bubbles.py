@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from msgspec import Struct
 
+from digest.ids import abs_url
 from digest.markup import CAPTION_LIMIT, ENTITY_LIMIT, TEXT_LIMIT, utf16_length, web
 from digest.types import Language, Part, Post
 
@@ -52,7 +53,7 @@ class Bubble(Struct, frozen=True, dict=True):
 def bubbles(post: Post, parts: Sequence[Part] | None = None) -> list[Bubble]:
     """The messages of a post; with other ``parts`` as it would be with them. The only paper of a post is
     shown below its first message, as a preview of the link."""
-    link = f"https://arxiv.org/abs/{post.papers[0]}" if len(post.papers) == 1 else None
+    link = abs_url(post.papers[0]) if len(post.papers) == 1 else None
     shown = post.parts if parts is None else parts
     return [Bubble(at, part, link if at == 1 else None) for at, part in enumerate(shown, 1)]
 
