@@ -52,6 +52,8 @@ floor = 0.3
 """
 WARM = 20
 """Days after which all that is loaded once is loaded."""
+TIDY = 10
+"""Days after which garbage is collected."""
 
 
 class Few:
@@ -84,7 +86,7 @@ def a_day(home: Path, day: date, source: Few) -> None:
 
 def held(day: int) -> tuple[int, int, int]:
     """Kilobytes of memory in use after a day, open files, threads."""
-    if day % 10 == 0:
+    if day % TIDY == 0:
         gc.collect()  # a third of what a day takes
     status = Path("/proc/self/status").read_text()
     memory = next(line for line in status.splitlines() if line.startswith("VmRSS"))
@@ -110,8 +112,9 @@ def main() -> int:
                 print(f"day {number + 1}: {seen[-1]}", file=sys.stderr, flush=True)
             if time.monotonic() - began > 60 * given.minutes:
                 break
-    warm, last = seen[min(WARM, len(seen) - 1)], seen[-1]
-    before, after = (min(one[0] for one in some) for some in (seen[1 : WARM + 11][-10:], seen[-10:]))
+    tidy = seen[::TIDY]  # what waits for the garbage collector holds files, too
+    warm, last = tidy[min(WARM // TIDY, len(tidy) - 1)], tidy[-1]
+    before, after = (min(one[0] for one in some) for some in (seen[1 : WARM + 11][-TIDY:], seen[-TIDY:]))
     growth = 100 * (after / before - 1)
     print(f"reached {len(seen) - 1} of {given.days} daily runs in one process")
     print(
