@@ -1,7 +1,7 @@
 """The whole program through simulated years: crawl, embed, match, write, deliver, on a machine that is ill.
 
     python tests/soak_simulate.py [--seeds 3] [--days 37] [--minutes 10] [--folder DIR]
-    python tests/soak_simulate.py --seeds 1000 --folder DIR      # 100 years; with --backwards on a second core
+    python tests/soak_simulate.py --seeds 1000 --folder DIR    # 100 years; --backwards on a second core
     python tests/soak_simulate.py --seed 17 --log LOG            # one life again, and its log
 
 A seed is a life of some weeks (simulator/life.py): the real program in this process, on simulated servers
@@ -13,12 +13,15 @@ seed and the commit are printed, and the seed alone brings it back, step by step
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -52,19 +55,29 @@ class Came(msgspec.Struct, frozen=True):
 
 
 def lived(seed: int, days: int, commit: str, log: Path | None = None) -> Came:
-    """Live one life, in memory where there is such a disk."""
+    """Live one life."""
+    violated, folder = "", _folder()
+    life = Life(seed, folder, days)
+    try:
+        life.live()
+    except Violation as error:
+        violated = str(error)
+    finally:
+        if log is not None:
+            log.write_text("\n".join(life.log) + "\n", encoding="utf-8")
+        trace = life.trace
+        shutil.rmtree(folder)
+    return Came(seed, days, dict(life.counts), trace, commit, violated)
+
+
+@cache
+def _folder() -> Path:
+    """Where this process lives its lives, in memory where there is such a disk; the same for all, so that an
+    engine, which goes by its file, need not compile each statement anew."""
     memory = Path("/dev/shm")
-    violated = ""
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        life = Life(seed, Path(folder), days)
-        try:
-            life.live()
-        except Violation as error:
-            violated = str(error)
-        finally:
-            if log is not None:
-                log.write_text("\n".join(life.log) + "\n", encoding="utf-8")
-        return Came(seed, days, dict(life.counts), life.trace, commit, violated)
+    own = Path(tempfile.mkdtemp(prefix="life-", dir=memory if memory.is_dir() else None))
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return own / "life"
 
 
 def _live_all(folder: Path, seeds: Iterable[int], days: int, minutes: float) -> None:
