@@ -134,6 +134,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "keys": lambda store: store.keys("unlearning"),
     "count_keys": lambda store: store.count_keys("proposed"),
     "key_history": lambda store: store.key_history("unlearning", "a"),
+    "stood_elsewhere": lambda store: store.stood_elsewhere("xai"),
     "fit_fingerprint": lambda store: store.fit_fingerprint("unlearning"),
     "matches": lambda store: store.matches("unlearning", DAY, DAY, 0),
     "matches_of": lambda store: store.matches_of("2605.00001"),
