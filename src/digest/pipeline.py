@@ -319,7 +319,8 @@ def write(
         waiting |= dict.fromkeys(desk.kept, topic.name)
     for name, scored in matches.items():  # the others remember what they could not consider
         kept = {one.paper: waiting[one.paper] for one in scored if one.paper in waiting}
-        store.put_left_out(name, slot, [_stands(paper, at) for paper, at in kept.items() if at != name])
+        if told := [_stands(paper, at) for paper, at in kept.items() if at != name]:
+            store.put_left_out(name, slot, told)
     count.notes += [f"writer: {note}" for note in (words.notes if words else ())]
     return count.report(), posts
 
