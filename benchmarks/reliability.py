@@ -94,9 +94,11 @@ ROWS = (
     Row(
         "R3",
         "Power fails: what was told as stored is stored",
-        ("tests/soak_power.py --states 2000",),
-        ("tests/soak_power.py --states 1000000 --minutes {minutes}",),
-        "files of the index and of backups",
+        ("tests/soak_power.py --states 2000", "tests/soak_run.py --power 20"),
+        (
+            "tests/soak_power.py --states 1000000 --folder {folder}/power --minutes {minutes}",
+            "tests/soak_run.py --power 2000 --folder {folder}/run --minutes {minutes}",
+        ),
     ),
     Row(
         "R4",

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -81,11 +81,13 @@ def forked(act: Callable[[], int], *, stopped: bool = False) -> int:
         os._exit(code)
 
 
-def traced(day: Day, trace: Path, *what: str) -> tuple[int, dict[int, Counter[str]]]:
+def traced(
+    day: Day, trace: Path, *what: str, options: Sequence[str] = ()
+) -> tuple[int, dict[int, Counter[str]]]:
     """A run under strace: its exit code, and by thread how often it made which call."""
     child = day.start(stopped=True)
     os.waitpid(child, os.WUNTRACED)
-    command = ["strace", "-f", "-o", str(trace), *(word for one in what for word in ("-e", one))]
+    command = ["strace", "-f", "-o", str(trace), *options, *(word for one in what for word in ("-e", one))]
     with subprocess.Popen([*command, "-p", str(child)], stderr=subprocess.PIPE, text=True) as strace:
         assert strace.stderr is not None
         assert "attached" in strace.stderr.readline()

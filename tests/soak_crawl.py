@@ -19,7 +19,6 @@ import resource
 import signal
 import sqlite3
 import sys
-import tempfile
 import time
 import traceback
 import urllib.request
@@ -37,6 +36,7 @@ from digest.errors import TryAgain
 from loopback.faults import SERVICE, WIRE, Faults
 from loopback.world import Announcement, Record, RecordVersion, World, announcements, read_days, read_records
 from replay import Asked, LoopbackArxiv, gaps, moment
+from tried import scratch
 
 ALL_SETS = (*SETS, "math", "physics", "econ", "q-bio", "q-fin")
 SLOW = ("stall", "drip", "gzip bomb", "endless body", "403")
@@ -296,9 +296,9 @@ def main() -> None:
     parser.add_argument("--kills", type=float, default=2.5, help="a day, on average")
     parser.add_argument("--page-size", type=int, default=500)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
+    with scratch() as home:
         options = {"seed": given.seed, "rate": given.rate, "kills": given.kills, "page_size": given.page_size}
-        counts = soak(given.papers, given.days, Path(home), days=given.first, **options)
+        counts = soak(given.papers, given.days, home, days=given.first, **options)
     width = max(map(len, counts))
     for name, number in counts.items():
         print(f"{name:<{width}}  {number:>10,}")

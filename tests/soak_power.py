@@ -1,7 +1,7 @@
 """The power fails: what was told as stored is stored, what was not is whole or absent (strace, Linux).
 
     python tests/soak_power.py [--states 2000] [--seed 1] [--minutes 10]
-    python tests/soak_power.py --states 1000000
+    python tests/soak_power.py --states 1000000 --folder DIR
     python tests/soak_power.py --off                 # with synchronous=OFF: it must find something
 
 A writer stores pages of papers, and claims and records deliveries; after each commit it says so. strace
@@ -23,6 +23,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,16 +35,20 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
 
+import msgspec
+
 from digest.store import Store, sqlite
 from outbox import NOON, draft, new_database
 from stored import page, paper
-from tried import scratch
+from tried import commit, scratch
 
 PAGES, PARTS, SIZE, SECTOR = 60, 12, 3, 512
 OFTEN = 40
 """Pages in the WAL after which it is brought into the file: so that it happens, again and again."""
 AGAIN = 0.02
 """Of the states that are the same to SQLite as one before, so many are opened all the same."""
+BATCH = 50_000
+"""States that are tried of one writer, and kept together."""
 HEAD, FRAME = 32, 24 + 8192
 CALLS = "openat,close,pwrite64,write,ftruncate,fsync,fdatasync,unlink"
 _CALL = re.compile(r'(\w+)\((?:AT_FDCWD, )?(?:"([^"]*)"|(\d+))(?:, "([^"]*)")?(?:, ([^)]*))?\)\s+= (\d+)')
@@ -259,6 +264,7 @@ def main() -> int:
     parser.add_argument("--states", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--folder", type=Path, help="where to keep what was tried")
     parser.add_argument("--off", action="store_true", help="with synchronous=OFF")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -271,13 +277,43 @@ def main() -> int:
     if shutil.which("strace") is None:
         print("strace is not here: nothing was tried")
         return 1
-    until = time.monotonic() + 60 * given.minutes
-    with scratch() as folder:
-        came = _try(folder, given.states, given.seed, until, off=given.off)
-    print(f"reached {came.tried:,} of {given.states:,} states, seed {given.seed}")
-    print(f"{len(came.known):,} of them differ in what SQLite sees; {came.opened:,} were opened")
-    print(f"{came.bad:,} bad")
-    return int(came.bad > 0)
+    with tempfile.TemporaryDirectory() as own:
+        kept = (given.folder or Path(own)) / "power.jsonl"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        return soak(kept, given.states, given.seed, 60 * given.minutes, off=given.off)
+
+
+class Came(msgspec.Struct):
+    """What the states of one writer came to. ``known``: so many of them differ in what SQLite sees."""
+
+    seed: int
+    tried: int
+    known: int
+    opened: int
+    bad: int
+    commit: str
+
+
+def soak(kept: Path, states: int, seed: int, seconds: float, *, off: bool) -> int:
+    """Writers and their states until there are enough; told on standard output."""
+    until = time.monotonic() + seconds
+    lines = kept.read_bytes().splitlines() if kept.exists() else []
+    done = [msgspec.json.decode(line, type=Came) for line in lines]
+    while (left := states - sum(one.tried for one in done)) > 0 and time.monotonic() < until:
+        with scratch() as folder:
+            came = _try(folder, min(left, BATCH), seed + len(done), until, off=off)
+        done.append(Came(came.seed, came.tried, len(came.known), came.opened, came.bad, commit()))
+        with kept.open("ab") as file:
+            file.write(msgspec.json.encode(done[-1]) + b"\n")
+        print(f"{states - left + came.tried:,} states", file=sys.stderr, flush=True)
+    tried, known, opened, bad = (sum(getattr(one, name) for one in done) for name in _COUNTED)
+    print(f"reached {tried:,} of {states:,} states, seeds {seed} to {seed + len(done) - 1}, a writer each")
+    print(f"{known:,} of them differ in what SQLite sees; {opened:,} were opened")
+    print(f"{bad:,} bad; commits {', '.join(sorted({one.commit for one in done}))}")
+    return int(bad > 0)
+
+
+_COUNTED = ("tried", "known", "opened", "bad")
 
 
 @dataclass
@@ -285,6 +321,7 @@ class Trial:
     """What is counted. ``known``: the states that were opened, as SQLite sees them, and their verdicts."""
 
     folder: Path
+    seed: int
     chance: random.Random
     tried: int = 0
     opened: int = 0
@@ -308,7 +345,7 @@ def _try(folder: Path, states: int, seed: int, until: float, *, off: bool) -> Tr
     """Try as many states at each step as at any other."""
     steps = traced(folder, off=off)
     (other := folder / "left").mkdir()
-    trial = Trial(other, random.Random(seed))
+    trial = Trial(other, seed, random.Random(seed))
     while trial.tried < states and time.monotonic() < until:
         disk = Disk({"digest.sqlite3": bytearray(new_database())})
         rounds = max(1, min(100, states // len(steps)))

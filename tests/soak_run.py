@@ -4,8 +4,9 @@
     python tests/soak_run.py --kills 10000 --folder DIR [--minutes 60]
     python tests/soak_run.py --calls [--every N]        # at each call that writes, syncs, names or sends
     python tests/soak_run.py --errors [--every N]       # each call of these and more fails, once
+    python tests/soak_run.py --power 1000               # killed at a call, and what was not synced is lost
 
-The last two want strace, and Linux.
+The last three want strace, and Linux.
 
 A try begins on a morning of a digest home (whole_day.py). Its run is killed (SIGKILL) up to seven times, each
 time at a random moment of the time that an undisturbed run takes; or once, at a call; or one call fails. Then
@@ -37,15 +38,19 @@ if __name__ == "__main__":
 
 import msgspec
 
-from calls import strike
+from calls import CALLS, GOOD, points, strike, traced
 from tried import commit, scratch
+from unsynced import CALLS as TRACED
+from unsynced import Watched, put, read_tree
 from whole_day import Home, Morning, server
 
 DAYS = 9
 MOST = 7
 """So often a day's run is killed at most."""
 BATCH = 50
-"""Kills that are kept together."""
+"""Kills, or states, that are kept together."""
+NOT_FILES = ("-shm", ".lock")
+"""Written to through memory, or empty."""
 
 
 class Came(msgspec.Struct):
@@ -139,19 +144,79 @@ def _lines(file: Path) -> list[bytes]:
     return file.read_bytes().splitlines() if file.exists() else []
 
 
+# --- the power fails ------------------------------------------------------------------------------
+
+
+class Lost(msgspec.Struct):
+    """What came of some days on which the power failed."""
+
+    states: int
+    found: dict[str, int]
+    commit: str
+
+
+def power(
+    home: Home, mornings: list[Morning], trace: Path, folder: Path, states: int, seed: int, until: float
+) -> int:
+    """States of a home after a power failure at a random call, and runs after it; told on standard output."""
+    file = folder / "power.jsonl"
+    done = [msgspec.json.decode(line, type=Lost) for line in _lines(file)]
+    home.begin(mornings[0])
+    _, made = traced(home, trace, f"trace={','.join(CALLS)}")
+    at = list(points(made, CALLS))
+    while (tried := sum(one.states for one in done)) < states and time.monotonic() < until:
+        random = Random(1000 * seed + len(done))
+        number = min(states - tried, BATCH)
+        found = Counter[str]()
+        for _ in range(number):
+            home.begin(random.choice(mornings))
+            found[lose(home, trace, random, *random.choice(at))] += 1
+        done.append(Lost(number, dict(found), commit()))
+        with file.open("ab") as kept:
+            kept.write(msgspec.json.encode(done[-1]) + b"\n")
+        print(f"{tried + number}: {dict(found)}", file=sys.stderr, flush=True)
+    every = sum((Counter(one.found) for one in done), Counter[str]())
+    commits = ", ".join(sorted({one.commit for one in done}))
+    print(f"reached {every.total():,} of {states:,} states of a digest home; seed {seed}; commits {commits}")
+    print(f"{dict(every)}")
+    return int(bool(every.keys() - GOOD))
+
+
+def lose(home: Home, trace: Path, random: Random, call: str, number: int) -> str:
+    """The power fails at a call of a run, or after it; what comes of the day."""
+    watched = Watched(home.home, read_tree(home.home))
+    kill = f"inject={call}:signal=SIGKILL:when={number}"
+    traced(home, trace, "trace=" + ",".join({*TRACED, call}), kill, options=("-xx", "-s", "9999999"))
+    watched.take(trace.read_text())
+    there, known = watched.all_of_it(), dict(_all_files(home.home))
+    differ = [one for one in there.keys() | known.keys() if there.get(one) != known.get(one)]
+    assert not [one for one in differ if not one.endswith(NOT_FILES)], differ
+    put(home.home, watched.left(random))
+    verdict = home.settle()
+    if verdict not in GOOD:
+        print(f"power lost at {call} {number}: {verdict}", flush=True)
+    return verdict
+
+
+def _all_files(folder: Path) -> Iterator[tuple[str, bytes | None]]:
+    for path in folder.rglob("*"):
+        yield f"/{path.relative_to(folder)}", None if path.is_dir() else path.read_bytes()
+
+
 def main() -> int:
     """Try, and tell."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--calls", action="store_true")
     parser.add_argument("--errors", action="store_true")
+    parser.add_argument("--power", type=int, default=0, metavar="STATES")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--folder", type=Path, help="where to keep what was tried")
     given = parser.parse_args()
     until = time.monotonic() + 60 * given.minutes
-    if (given.calls or given.errors) and shutil.which("strace") is None:
+    if (given.calls or given.errors or given.power) and shutil.which("strace") is None:
         print("strace is not here: nothing was tried")
         return 1
     with scratch() as own, server() as api, tempfile.TemporaryDirectory() as other:
@@ -160,6 +225,8 @@ def main() -> int:
         home = Home(own, api, given.seed, DAYS)
         mornings = list(home.mornings(DAYS))
         gc.freeze()  # what is there stays as it is in the processes that are forked
+        if given.power:
+            return power(home, mornings, own / "trace", folder, given.power, given.seed, until)
         if given.calls or given.errors:
             home.begin(mornings[2])
             kept = folder / f"{'errors' if given.errors else 'calls'}.jsonl"

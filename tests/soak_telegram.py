@@ -19,12 +19,13 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -34,12 +35,12 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
 
 import sender
-from botapi import TOKEN, Remote
+from botapi import Remote
 from digest.channels import telegram
-from digest.channels.telegram import Bot, Token
-from digest.store import Store
-from outbox import EDITOR, NOON, draft
-from tried import commit
+from digest.store import Store, sqlite
+from outbox import EDITOR, NOON, draft, new_database
+from simulator.life import _engine
+from tried import commit, scratch
 
 FAULTS = (
     "drop_before drop_after reset_before reset_after hang_before:9 hang_after:9 late:1 cut 429:7 500 502 "
@@ -60,8 +61,11 @@ class Soak:
 
     def __init__(self, folder: Path, api: Remote, seed: int, posts: int) -> None:
         self.api = api
+        self.file = folder / "digest.sqlite3"
+        self.file.write_bytes(new_database())
+        sqlite.new_engine = _engine  # one for all processes: its statements are compiled once
         self.random = random.Random(seed)
-        self.database = f"sqlite:///{folder / 'digest.sqlite3'}"
+        self.database = f"sqlite:///{self.file}"
         api.clock(NOON.timestamp())
         api.person(EDITOR)
         api.write(EDITOR, "/start")
@@ -85,6 +89,12 @@ class Soak:
                 one = draft(*parts, day=day, topic=f"t{number}")
                 [id_] = store.add_posts([one], {"en": ["news"]}, "approved", 0, NOON)
                 self.wanted[id_] = parts
+
+    def warm(self) -> None:
+        """A first day, whose posts are sent from here: what is loaded at the first use is not loaded, and
+        what was compiled not compiled, in each of the processes that are forked."""
+        self.write(-1, range(2))
+        sender.run(self.database, self.api.url, str(self.chat), str(EDITOR))
 
     def deliver(self, after: float | None = None) -> None:
         """A sender, killed so many seconds after it began."""
@@ -113,8 +123,9 @@ class Soak:
 
     def _in_doubt(self) -> set[int]:
         """The parts that were being sent when a sender was killed, and that nobody knows of yet."""
-        with Store.open(self.database, readonly=True) as store:
-            return {one.id for one in store.deliveries(states=("sending", "uncertain"))}
+        with closing(sqlite3.connect(self.file)) as rows:
+            found = rows.execute("SELECT id FROM delivery WHERE state IN ('sending', 'uncertain')")
+            return {number for (number,) in found}
 
     def day(self, number: int, kills: int) -> None:
         """Write a day's posts, and more while senders are to be killed: one that has nothing to do ends
@@ -191,15 +202,12 @@ def shard(days: int, kills: int, posts: int, rate: float, seed: int) -> Came:
     """So many days on a server of their own."""
     command = [sys.executable, str(Path(__file__).with_name("botapi.py")), "--port", "0"]
     began = last = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+    with scratch() as folder, subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         try:
             api = Remote(server.stdout.readline().decode().strip())
-            # What the client loads at its first use is loaded here, so that each fork need not.
-            bot = Bot(lambda: Token(TOKEN), api.url)
-            bot.open()
-            bot.close()
-            soak = Soak(Path(folder), api, seed, posts)
+            soak = Soak(folder, api, seed, posts)
+            soak.warm()
             api.faults(rate, FAULTS.split(), seed=seed)
             for day in range(days):
                 soak.day(day, (day + 1) * kills // days - day * kills // days)
@@ -227,8 +235,10 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=0.1, help="faults a request")
     parser.add_argument("--seed", type=int, default=1, help="of the first shard")
     parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further shard after so many")
     parser.add_argument("--folder", type=Path, help="where to keep what the shards came to")
     given = parser.parse_args()
+    until = time.monotonic() + 60 * given.minutes
     with tempfile.TemporaryDirectory() as own:
         folder = given.folder or Path(own)
         folder.mkdir(parents=True, exist_ok=True)
@@ -236,7 +246,7 @@ def main() -> int:
         for seed in range(given.seed, given.seed + given.shards):
             file = folder / f"shard-{seed}.json"
             with suppress(Timeout), FileLock(file.with_suffix(".lock"), timeout=0):
-                if not file.exists():
+                if not file.exists() and time.monotonic() < until:
                     came = shard(days, kills, given.posts, given.rate, seed)
                     file.write_bytes(msgspec.json.encode(came))
                     print(f"shard {seed}: {_in_words(came)}", file=sys.stderr, flush=True)
@@ -254,8 +264,8 @@ def main() -> int:
         seconds=sum(one.seconds for one in done),
         again=dict(sum((Counter(one.again) for one in done), Counter[str]())),
     )
-    print(f"{len(done)} of {given.shards} shards: {_in_words(every)}")
-    return int(any(every.parts[name] for name in WRONG) or len(done) < given.shards)
+    print(f"reached {len(done)} of {given.shards} shards: {_in_words(every)}")
+    return int(any(every.parts.get(name) for name in WRONG))
 
 
 def _in_words(came: Came) -> str:

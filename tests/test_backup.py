@@ -142,7 +142,7 @@ def test_an_older_backup_is_replaced_only_when_told_and_by_a_whole_one(home: Pat
     for start in range(8192, len(raw), 8192):
         raw[start : start + 64] = b"\xff" * 64
     (home / "digest.sqlite3").write_bytes(raw)
-    with pytest.raises(StoreError, match="is damaged"):
+    with pytest.raises(StoreError, match="digest.sqlite3: is damaged"):
         save(home, target, force=True)
     assert target.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["kept.zip"]

@@ -91,8 +91,10 @@ def test_a_search_waits_for_no_writer_and_changes_nothing(home: Path) -> None:
         writer.execute("ROLLBACK")
 
 
-def test_a_home_without_a_database_has_nothing_to_find(tmp_path: Path) -> None:
-    assert search(tmp_path / "new", "concept").stdout.startswith("nothing found")
+def test_a_home_without_a_database_has_nothing_to_find_and_says_what_fills_it(tmp_path: Path) -> None:
+    said = search(tmp_path / "new", "concept").stdout
+    assert said.startswith("note: the archive is empty; digest crawl")
+    assert "nothing found" in said
 
 
 def test_what_was_never_indexed_is_searched_in_the_database(home: Path) -> None:

@@ -301,9 +301,12 @@ def test_of_two_machines_one_runs_and_a_signal_inside_a_page_of_arxiv_loses_noth
             assert store.count_papers() == papers
 
 
-def test_a_page_with_the_schedule_is_the_daemon_of_its_home_and_ends_on_a_signal(tmp_path: Path) -> None:
+def test_a_page_with_the_schedule_is_the_daemon_of_its_home_and_ends_on_a_signal(
+    tmp_path: Path, archive: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Real processes; sample is the source, so that nothing is asked of arXiv whatever is due."""
     (tmp_path / "digest.toml").write_text('source = "sample"\n' + TOPIC.format(categories='"cs.LG"', more=""))
+    monkeypatch.setenv("DIGEST_DATABASE", archive[0])
     program = [sys.executable, "-m", "digest", "--home", str(tmp_path)]
     page = subprocess.Popen(
         [*program, "serve", "--port", "0", "--schedule"], stderr=subprocess.PIPE, text=True

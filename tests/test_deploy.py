@@ -81,3 +81,8 @@ def test_the_image_runs_as_nobody_in_particular_and_copies_what_there_is() -> No
     assert re.search(r"^USER [1-9]\d*$", last, re.MULTILINE)
     for names in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE):
         assert all((DEPLOY.parent / name).exists() for name in names.split())
+
+
+def test_the_image_has_what_the_database_of_compose_needs() -> None:
+    assert "DIGEST_DATABASE: postgresql" in (DEPLOY / "compose.yaml").read_text()
+    assert ".[postgres]" in (DEPLOY / "Dockerfile").read_text()

@@ -13,9 +13,18 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
+from starlette.requests import Request
 
+import desk
 import web
+from digest.errors import StoreError
+from digest.web import access
+from digest.web import app as pages
+from digest.web.access import new_session
+from digest.web.guard import Hosts
 from digest.web.search import Asked, marked
+from digest.web.visit import Visit
+from digest.web.work import Jobs
 
 PATHS = ["/", "/?day=2026-07-01", "/search", "/search?q=interpretability", f"/papers/{web.HARM}", "/jobs"]
 PAPER = "2607.01642"
@@ -182,6 +191,26 @@ def test_an_opinion_that_is_none_is_a_page_that_says_so(browser: web.Browser, fi
     answer = browser.send_form(f"/papers/{PAPER}", "/feedback", **fields)
     assert answer.status_code in (400, 404)
     assert "<h1>" in answer.text
+
+
+# --- the archive ----------------------------------------------------------------------------------
+
+
+def test_pages_read_an_archive_that_is_open_for_reading_only_and_forms_write(
+    sample_home: Path, tmp_path: Path
+) -> None:
+    home = Path(shutil.copytree(sample_home, tmp_path / "home"))
+    with desk.opened(home) as app, Jobs(("true",), app.clock.now) as jobs:
+        site = pages.build(app, access.load(home), Hosts("127.0.0.1"), jobs).app.state.site
+
+        def visit(method: str) -> Visit:
+            asked = {"type": "http", "method": method, "path": "/", "headers": [], "query_string": b""}
+            return Visit(site, Request(asked), new_session(), b"", "today")
+
+        with pytest.raises(StoreError, match="was opened for reading only"):
+            visit("GET").app.store.put_cursor("x", "1", web.FRIDAY)
+        visit("POST").app.store.put_cursor("x", "1", web.FRIDAY)
+        assert visit("HEAD").app.store.cursor("x") == "1"
 
 
 # --- jobs -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.whole import write_whole, written_whole
+from digest.whole import make_folder, write_whole, written_whole
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -58,3 +58,17 @@ def test_a_pipe_or_a_device_is_written_to_and_stays_what_it_is(tmp_path: Path) -
     assert pipe.is_fifo()
     write_whole(Path(os.devnull), b"words")
     assert Path(os.devnull).is_char_device()
+
+
+def test_a_new_folder_and_its_new_parents_have_their_names_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    where = Path("/proc/self/fd")
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(str((where / str(number)).readlink())))
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert sorted(synced) == [str(tmp_path), str(tmp_path / "a")]
+    synced.clear()
+    make_folder(tmp_path / "a" / "b")
+    assert synced == []

@@ -195,15 +195,32 @@ class Home:
         return gate
 
     def settle(self) -> str:
-        """What the day came to after runs that are left alone: "whole", "held", or what is wrong."""
+        """What the day came to after runs that are left alone: "whole", "held" where a part may stand in the
+        channel, nobody can see whether, and the editor was told; or what is wrong."""
         wrong = ""
         for _ in range(TRIES):
             code = self.end(self.start())
             if code not in (0, 1, 75):
                 return f"a run that was left alone ended with {code}"
-            if code == 0 and not (wrong := self.wrong()):
+            if not (wrong := f"runs go on ending with {code}" if code else self.wrong()):
                 return "whole"
-        return wrong
+        return "held" if code == 1 and self._is_held() else wrong
+
+    def _is_held(self) -> bool:
+        """Whether what is missing are parts that are held, or behind them, and the editor knows of them."""
+        now, then = (
+            [text for _, text in self.left().messages],
+            [text for _, text in self.morning.after.messages],
+        )
+        query = """SELECT part.text, held.post, held.part FROM delivery AS held
+            JOIN part ON part.post = held.post AND part.number >= held.part
+            WHERE held.state = 'uncertain' AND held.channel = 'news'"""
+        with closing(sqlite3.connect(self.home / "digest.sqlite3")) as rows:
+            held = rows.execute(query).fetchall()
+        told = "\n".join(one.text for one in self.api.messages(EDITOR))
+        known = {text for text, post, at in held if f"news: post {post} part {at + 1} may stand" in told}
+        missing = Counter(then) - Counter(now)
+        return bool(known) and missing.keys() <= known and now == [one for one in then if one in now]
 
     def left(self) -> Left:
         """What stands there now."""

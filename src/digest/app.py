@@ -78,11 +78,20 @@ class App:
     ) -> None:
         self._open.close()
 
-    def at(self, now: datetime) -> Self:
-        """The same program acting as if it were another time, over the parts that are made by now."""
+    def at(self, now: datetime, store: Store | None = None) -> Self:
+        """The same program acting as if it were another time, over the parts that are made by now; or over
+        another ``store``, such as one that is open for reading only."""
         other = copy(self)
         other.now = now
+        if store is not None:
+            other.__dict__["store"] = store  # where cached_property keeps it
         return other
+
+    def open_to_read(self) -> Store:
+        """The archive once more, for those who must not write."""
+        from digest.store import Store
+
+        return self._open.enter_context(Store.open(self.settings.database, readonly=True))
 
     def add_topic(self, topic: Topic) -> Path:
         """Write a topic into the configuration, and go on with it; store and model stay as they are."""

@@ -24,6 +24,7 @@ import msgspec
 from digest import __version__
 from digest.errors import InputError, refused
 from digest.store import copies
+from digest.whole import make_folder, sync_folder
 
 DATABASE = "digest.sqlite3"
 CONFIG = "digest.toml"
@@ -82,12 +83,13 @@ def make(
     database, of which no backup is made, and DigestError where ``target`` cannot be written."""
     copied, draft = (target.with_name(f".{target.name}.{end}") for end in ("database", "part"))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         copies.copy(database, copied)
-        copies.check(copied)
+        copies.check(copied, database)
         named = dict(_others(home, database, {*secrets, target, copied, draft}))
         manifest = _write(draft, named | {DATABASE: copied} | ({CONFIG: config} if config else {}), now)
         draft.replace(target)
+        sync_folder(target.parent)
     except OSError as error:
         raise refused(error, "choose another place for the backup") from error
     finally:
@@ -141,8 +143,10 @@ def put_in_place(folder: Path, home: Path, database: Path, now: datetime) -> Pat
             _move_aside(old, aside / old.name)
         for new, place in [*wanted, (folder / DATABASE, database)]:
             _move_aside(place, aside / new.relative_to(folder))
-            place.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(place.parent)
             shutil.move(new, place)
+        for changed in {place.parent for _, place in wanted} | {database.parent, home}:
+            sync_folder(changed)
         shutil.rmtree(folder)
     except OSError as error:
         raise refused(error, "mend that, then restore again") from error
@@ -151,8 +155,9 @@ def put_in_place(folder: Path, home: Path, database: Path, now: datetime) -> Pat
 
 def _move_aside(path: Path, to: Path) -> None:
     if path.exists():
-        to.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(to.parent)
         shutil.move(path, to)
+        sync_folder(to.parent)
 
 
 def _others(home: Path, database: Path, left_out: Collection[Path]) -> Iterator[tuple[str, Path]]:

@@ -232,7 +232,8 @@ class Progress:
         from digest.sources.api import job_of
 
         job = job_of(page.cursor) if self._name.startswith("backfill:") else None
-        return job.in_words() if job else f"{self._papers} papers, {self._pages} pages"
+        pages = f"{self._pages} page{'s' if self._pages > 1 else ''}"
+        return job.in_words() if job else f"{self._papers} papers, {pages}"
 
     def end(self) -> None:
         """Leave the terminal's line clean."""

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from digest.errors import StoreError, TryAgain, refused
+from digest.whole import make_folder
 
 
 def make_home(home: Path) -> None:
     """A folder to be a home; raises DigestError where it cannot be made."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_folder(home)
     except OSError as error:
         raise refused(error, "choose another --home") from error
 

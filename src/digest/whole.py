@@ -29,7 +29,7 @@ def written_whole(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -40,8 +40,17 @@ def write_whole(path: Path, content: bytes, *, shared: bool = False) -> None:
         file.write(content)
 
 
-def _sync(folder: Path) -> None:
-    """Makes a rename in the folder last through a loss of power."""
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none, and its parents; each new one then has its name on the disk, without
+    which all that is synced in it would go with it."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in new:
+        sync_folder(one.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes names in the folder last through a loss of power."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

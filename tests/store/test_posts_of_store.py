@@ -232,7 +232,7 @@ def test_the_status_counts_what_there_is(posting: Store) -> None:
         "matches": 1,
         "proposed keys": 1,
     }
-    assert (status.posts, status.deliveries) == ({"draft": 2}, {"in drafts": 2})
+    assert (status.posts, status.deliveries) == ({"draft": 2}, {"draft": 2})
     assert status.runs == ("2026-05-05 06:00 UTC  run: done",)
     posting.set_post_state(1, ("draft",), "approved", NOW)
     assert posting.status(MODEL).deliveries == {"queued": 2}

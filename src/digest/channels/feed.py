@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from digest.errors import NotSent, Refused
 from digest.ids import abs_url
 from digest.types import Language, Post
-from digest.whole import write_whole
+from digest.whole import make_folder, write_whole
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -56,7 +56,7 @@ class FeedChannel:
         if part:
             return str(path)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             write_whole(path, _with(post, path).encode())
         except OSError as error:
             raise NotSent(f"{path}: {error.strerror}; free or change the channel's folder") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from digest.errors import NotSent
 from digest.markup import escape
 from digest.types import Post
-from digest.whole import write_whole
+from digest.whole import make_folder, write_whole
 
 _PAGE = """\
 <!doctype html>
@@ -48,7 +48,7 @@ class FileChannel:
         if part:
             return str(path)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             write_whole(path, page(post).encode())
         except OSError as error:
             raise NotSent(f"{path}: {error.strerror}; free or change the channel's folder") from error

@@ -29,17 +29,19 @@ def copy(file: Path, target: Path) -> None:
         copied.execute("PRAGMA journal_mode=DELETE")  # else it would have a WAL beside it when it is read
 
 
-def check(file: Path) -> None:
+def check(file: Path, source: Path | None = None) -> None:
     """Look through every page, index and reference of a database.
-    Raises StoreError that names the first damage, and for the file of another program."""
-    with sqlite.one_line_errors(file, readonly=True), closing(_opened(file)) as connection:
+    Raises StoreError that names the first damage, and for the file of another program; it speaks of
+    ``source``, where the file is a copy of that."""
+    name = source or file
+    with sqlite.one_line_errors(name, readonly=True), closing(_opened(file)) as connection:
         if connection.execute("PRAGMA application_id").fetchone()[0] != sqlite.APPLICATION_ID:
-            raise StoreError(f"{file}: is no database of digest")
+            raise StoreError(f"{name}: is no database of digest")
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         orphans = connection.execute("PRAGMA foreign_key_check").fetchone()
     if found != "ok" or orphans:
         damage = found if found != "ok" else f"a row of {orphans[0]} belongs to nothing"
-        raise StoreError(f"{file}: is damaged ({damage}): put a backup in its place")
+        raise StoreError(f"{name}: is damaged ({damage}): put a backup in its place")
 
 
 def _opened(file: Path) -> sqlite3.Connection:

@@ -427,5 +427,6 @@ def _raw(connection: Connection) -> Any:
     from psycopg.types import TypeInfo
 
     raw: Any = connection.connection.driver_connection
-    register_halfvec_info(raw, TypeInfo.fetch(raw, "halfvec"))
+    if raw.adapters.types.get("halfvec") is None:  # a connection learns it once: it is asked of the server
+        register_halfvec_info(raw, TypeInfo.fetch(raw, "halfvec"))
     return raw

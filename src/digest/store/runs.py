@@ -103,9 +103,7 @@ def _last_runs() -> Select[Any]:
     return select(run).join(last, same).order_by(run.c.command)
 
 
-_STATE = case(
-    (and_(post.c.state == "draft", delivery.c.state == "queued"), "in drafts"), else_=delivery.c.state
-)
+_STATE = case((and_(post.c.state == "draft", delivery.c.state == "queued"), "draft"), else_=delivery.c.state)
 """The state of a delivery. What nobody has approved does not wait to be sent."""
 _DELIVERIES = delivery.join(post, post.c.id == delivery.c.post)
 

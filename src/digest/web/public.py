@@ -18,6 +18,7 @@ from digest.site import pages
 if TYPE_CHECKING:
     from digest.app import App
     from digest.site.pages import Made
+    from digest.web.visit import Site
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -34,8 +35,8 @@ _KEEP = {"Cache-Control": "public, max-age=60"}
 
 async def public(request: Request) -> Response:
     """One of the site's files."""
-    app: App = request.app.state.site.app
-    make = partial(_file, app, request.path_params.get("name", ""))
+    site: Site = request.app.state.site
+    make = partial(_file, site.app.at(site.now(), site.archive), request.path_params.get("name", ""))
     return await to_thread.run_sync(make, limiter=request.app.state.threads)
 
 

@@ -57,6 +57,7 @@ class Site:
     ) -> None:
         self.app = app
         _ = app.store, app.plan, app.arxiv, app.writer  # made once: a visit has a copy of the program
+        self.archive = app.open_to_read()  # for all pages; forms write
         self.jobs = jobs
         self.access = access
         self.templates = templates
@@ -103,7 +104,7 @@ class Visit:
         self.request = request
         self.session = session
         self.section = section
-        self.app = site.app.at(site.now())
+        self.app = site.app.at(site.now(), site.archive if request.method in SAFE else None)
         self.language = _language(request)
         self.t: Words = words(self.language)
         self.query = dict(reversed(request.query_params.multi_items()))
