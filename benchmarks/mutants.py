@@ -4,8 +4,8 @@
 
 A mutant is the program with one small change to its syntax tree: a comparison turned, a condition negated,
 a statement left out, a constant changed. It is killed when one of the tests named for its module fails, which
-does not fail without it. Those that reach the line are tried first: a run under coverage.py tells which. The
-seed chooses, each module alike; a copy of the tree is changed, never this one.
+does not fail without it. Of MANY mutants each is tried first by the tests that reach its line, as a run under
+coverage.py tells. The seed chooses, each module alike; a copy of the tree is changed, never this one.
 What became of a mutant is kept in the folder by what was changed, so the same command goes on where it was
 ended, and after changes elsewhere. Ends with exit code 1 where fewer than LEAST were killed; survivors are
 listed, some of which are no mistakes (an order by two columns that never tie, a time-out of a second more).
@@ -36,6 +36,7 @@ import msgspec
 
 ROOT = Path(__file__).parents[1]
 LEAST = 0.85
+MANY = 100
 PYTEST = ("-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 LONGEST = 600.0
 """Seconds after which a mutant is taken for one that hangs."""
@@ -213,9 +214,10 @@ def _covered(module: str, tree: Path) -> dict[int, list[str]]:
     }
 
 
-def fate(mutant: Mutant, tree: Path, folder: Path) -> Fate:
-    """Run the tests for a mutant, in a copy of the project."""
-    reach = reaching(mutant.module, tree, folder).get(mutant.line, [])
+def fate(mutant: Mutant, tree: Path, folder: Path | None = None) -> Fate:
+    """Run the tests for a mutant, in a copy of the project; with a folder to keep what reaches which line,
+    those that reach it first."""
+    reach = reaching(mutant.module, tree, folder).get(mutant.line, []) if folder else []
     file = tree / "src/digest" / mutant.module
     kept = file.read_bytes()
     file.write_text(mutant.source, encoding="utf-8")
@@ -260,7 +262,9 @@ def _environ(tree: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{tree}/src:{tree}/tests", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def try_all(given: argparse.Namespace, folder: Path, act: Callable[[Mutant, Path, Path], Fate]) -> list[Fate]:
+def try_all(
+    given: argparse.Namespace, folder: Path, act: Callable[[Mutant, Path, Path | None], Fate]
+) -> list[Fate]:
     """The fates of the chosen mutants, as far as the time goes."""
     until, found = time.monotonic() + 60 * given.minutes, []
     with tempfile.TemporaryDirectory() as own:
@@ -273,7 +277,9 @@ def try_all(given: argparse.Namespace, folder: Path, act: Callable[[Mutant, Path
             if not file.exists():
                 if time.monotonic() > until:
                     break
-                file.write_bytes(msgspec.json.encode(act(mutant, tree, folder)))
+                file.write_bytes(
+                    msgspec.json.encode(act(mutant, tree, folder if given.mutants >= MANY else None))
+                )
             one = msgspec.json.decode(file.read_bytes(), type=Fate)
             found.append(one)
             print(f"{one.module}:{one.line} {one.what}: {one.by or 'SURVIVED'}", file=sys.stderr, flush=True)
