@@ -32,7 +32,7 @@ if __name__ == "__main__":
 import msgspec
 from msgspec.structs import replace
 
-from digest import config
+from digest import config, memory
 from digest.app import App
 from digest.sources.snapshot import paper_from_record
 from digest.types import Page
@@ -89,8 +89,8 @@ def held(day: int) -> tuple[int, int, int]:
     if day % TIDY == 0:
         gc.collect()  # a third of what a day takes
     status = Path("/proc/self/status").read_text()
-    memory = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(memory.split()[1]), len([*Path("/proc/self/fd").iterdir()]), threading.active_count()
+    resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(resident.split()[1]), len([*Path("/proc/self/fd").iterdir()]), threading.active_count()
 
 
 def main() -> int:
@@ -99,9 +99,10 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=40)
     parser.add_argument("--minutes", type=float, default=1e9)
     given = parser.parse_args()
+    memory.share_arenas()  # as the commands do that stay
     began, source, seen = time.monotonic(), Few(Random(1)), [held(0)]
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+    disk = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=disk if disk.is_dir() else None) as folder:
         home = Path(folder)
         (home / "digest.toml").write_text(_CONFIG)
         (home / "digest.sqlite3").write_bytes(new_database())
