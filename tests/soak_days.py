@@ -6,8 +6,8 @@
 Each day brings four papers, which are stored, embedded (by the simulator's stand-in), matched, written and
 delivered to files, by an App of its own in this process. What is left behind is counted after each day: it
 must not grow by more than 5 % from day 20 to the last one, but for what the archive itself takes, which a new
-process tells that goes on with it. Of memory the least of ten days counts, on one of which Python collects its
-garbage: after some days 50 MB more are held, and given back later; what leaks stays.
+process tells that goes on with it. Of memory the least of ten days counts, on one of which Python collects
+its garbage: after some days 50 MB more are held, and given back later; what leaks stays.
 """
 
 from __future__ import annotations
