@@ -4,7 +4,8 @@
 
 A mutant is the program with one small change to its syntax tree: a comparison turned, a condition negated,
 a statement left out, a constant changed. It is killed when one of the tests named for its module fails, which
-does not fail without it. The seed chooses, each module alike; a copy of the tree is changed, never this one.
+does not fail without it. Of MANY mutants each is tried first by the tests that reach its line, as a run under
+coverage.py tells. The seed chooses, each module alike; a copy of the tree is changed, never this one.
 What became of a mutant is kept in the folder by what was changed, so the same command goes on where it was
 ended, and after changes elsewhere. Ends with exit code 1 where fewer than LEAST were killed; survivors are
 listed, some of which are no mistakes (an order by two columns that never tie, a time-out of a second more).
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+import json
 import os
 import random
 import re
@@ -25,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,8 @@ import msgspec
 
 ROOT = Path(__file__).parents[1]
 LEAST = 0.85
+MANY = 100
+PYTEST = ("-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
 LONGEST = 600.0
 """Seconds after which a mutant is taken for one that hangs."""
 _POSTING = ("outbox", "uncertain", "senders", "sending", "followup", "polls", "review", "review_races")
@@ -173,30 +178,77 @@ def chosen(count: int, seed: int) -> Iterator[Mutant]:
         yield mutant(module, each[module].pop())
 
 
-def fate(mutant: Mutant, tree: Path) -> Fate:
-    """Run the tests for a mutant, in a copy of the project."""
+def files_of(module: str) -> tuple[str, ...]:
+    """The files of the tests for a module."""
+    return tuple(f"tests/{one}.py" if "/" in one else f"tests/test_{one}.py" for one in SUITES[module])
+
+
+def reaching(module: str, tree: Path, folder: Path) -> dict[int, list[str]]:
+    """By line of a module, as it is now, the tests that reach it. What is done once for all tests (a module's
+    own lines, a statement that is kept) is told of the first of them only, or of none."""
+    source = (ROOT / "src/digest" / module).read_bytes()
+    kept = folder / f"reach-{hashlib.sha256(module.encode() + source).hexdigest()[:16]}.json"
+    if not kept.exists():
+        kept.write_bytes(msgspec.json.encode(_covered(module, tree)))
+    return msgspec.json.decode(kept.read_bytes(), type=dict[int, list[str]])
+
+
+def _covered(module: str, tree: Path) -> dict[int, list[str]]:
+    rules = tree / "reach.ini"
+    rules.write_text(f"[run]\ndynamic_context = test_function\ndata_file = {tree}/reach.coverage\n")
+    coverage = [sys.executable, "-m", "coverage"]
+    only = f"--include={tree}/src/digest/{module}"
+    run = [*coverage, "run", f"--rcfile={rules}", only, *PYTEST, *files_of(module)]
+    subprocess.run(run, cwd=tree, env=_environ(tree), stdout=subprocess.DEVNULL, check=False)
+    told = [*coverage, "json", f"--rcfile={rules}", "-q", "--show-contexts", "-o", f"{tree}/reach.json"]
+    if subprocess.run(told, cwd=tree, check=False).returncode:
+        return {}
+    [found] = json.loads((tree / "reach.json").read_text())["files"].values()
+    homes = {Path(file).stem: file for file in files_of(module)}
+    by_line = {
+        int(line): [one.partition(".")[::2] for one in tests] for line, tests in found["contexts"].items()
+    }
+    return {
+        line: [f"{homes[file]}::{test}" for file, test in tests if file in homes and test.startswith("test_")]
+        for line, tests in by_line.items()
+    }
+
+
+def fate(mutant: Mutant, tree: Path, folder: Path | None = None) -> Fate:
+    """Run the tests for a mutant, in a copy of the project; with a folder to keep what reaches which line,
+    those that reach it first."""
+    reach = reaching(mutant.module, tree, folder).get(mutant.line, []) if folder else []
     file = tree / "src/digest" / mutant.module
     kept = file.read_bytes()
     file.write_text(mutant.source, encoding="utf-8")
-    files = tuple(
-        f"tests/{one}.py" if "/" in one else f"tests/test_{one}.py" for one in SUITES[mutant.module]
-    )
     try:
-        by = _noticed(files, tree)
+        by = _noticed(tuple(reach), tree) if reach else None
+        by = by or _noticed(files_of(mutant.module), tree)
     finally:
         file.write_bytes(kept)
-    if by is not None and "::" in by and _noticed((by,), tree) is not None:
+    if by is not None and "::" in by and _fails_always(by, tree):
         raise SystemExit(f"{by} fails without any mutant")
     return Fate(mutant.module, mutant.line, mutant.what, by is not None, by or "")
 
 
+@cache
+def _fails_always(test: str, tree: Path) -> bool:
+    """Whether a test fails without any mutant, too."""
+    return _noticed((test,), tree) is not None
+
+
 def _noticed(files: tuple[str, ...], tree: Path) -> str | None:
     """The test that failed first; None where all passed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *files]
-    environ = {**os.environ, "PYTHONPATH": f"{tree}/src:{tree}/tests", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, *PYTEST, "-x", *files]
     try:
         done = subprocess.run(
-            command, cwd=tree, env=environ, capture_output=True, text=True, timeout=LONGEST, check=False
+            command,
+            cwd=tree,
+            env=_environ(tree),
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return "no end"
@@ -206,7 +258,13 @@ def _noticed(files: tuple[str, ...], tree: Path) -> str | None:
     return told[1] if told else f"exit code {done.returncode}"
 
 
-def try_all(given: argparse.Namespace, folder: Path, act: Callable[[Mutant, Path], Fate]) -> list[Fate]:
+def _environ(tree: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{tree}/src:{tree}/tests", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def try_all(
+    given: argparse.Namespace, folder: Path, act: Callable[[Mutant, Path, Path | None], Fate]
+) -> list[Fate]:
     """The fates of the chosen mutants, as far as the time goes."""
     until, found = time.monotonic() + 60 * given.minutes, []
     with tempfile.TemporaryDirectory() as own:
@@ -219,7 +277,9 @@ def try_all(given: argparse.Namespace, folder: Path, act: Callable[[Mutant, Path
             if not file.exists():
                 if time.monotonic() > until:
                     break
-                file.write_bytes(msgspec.json.encode(act(mutant, tree)))
+                file.write_bytes(
+                    msgspec.json.encode(act(mutant, tree, folder if given.mutants >= MANY else None))
+                )
             one = msgspec.json.decode(file.read_bytes(), type=Fate)
             found.append(one)
             print(f"{one.module}:{one.line} {one.what}: {one.by or 'SURVIVED'}", file=sys.stderr, flush=True)

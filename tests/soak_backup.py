@@ -32,7 +32,7 @@ from stored import page, paper
 
 NOW = datetime(2026, 7, 3, 12, tzinfo=UTC)
 PAGE = 3
-PAGES = 8
+PAGES = 3
 """What the writer may store for each backup."""
 
 

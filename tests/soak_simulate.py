@@ -1,7 +1,7 @@
 """The whole program through simulated years: crawl, embed, match, write, deliver, on a machine that is ill.
 
     python tests/soak_simulate.py [--seeds 3] [--days 37] [--minutes 10] [--folder DIR]
-    python tests/soak_simulate.py --seeds 1000 --folder DIR      # 100 years
+    python tests/soak_simulate.py --seeds 1000 --folder DIR    # 100 years; --backwards on a second core
     python tests/soak_simulate.py --seed 17 --log LOG            # one life again, and its log
 
 A seed is a life of some weeks (simulator/life.py): the real program in this process, on simulated servers
@@ -13,11 +13,15 @@ seed and the commit are printed, and the seed alone brings it back, step by step
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -51,22 +55,32 @@ class Came(msgspec.Struct, frozen=True):
 
 
 def lived(seed: int, days: int, commit: str, log: Path | None = None) -> Came:
-    """Live one life, in memory where there is such a disk."""
+    """Live one life."""
+    violated, folder = "", _folder()
+    life = Life(seed, folder, days)
+    try:
+        life.live()
+    except Violation as error:
+        violated = str(error)
+    finally:
+        if log is not None:
+            log.write_text("\n".join(life.log) + "\n", encoding="utf-8")
+        trace = life.trace
+        shutil.rmtree(folder)
+    return Came(seed, days, dict(life.counts), trace, commit, violated)
+
+
+@cache
+def _folder() -> Path:
+    """Where this process lives its lives, in memory where there is such a disk; the same for all, so that an
+    engine, which goes by its file, need not compile each statement anew."""
     memory = Path("/dev/shm")
-    violated = ""
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        life = Life(seed, Path(folder), days)
-        try:
-            life.live()
-        except Violation as error:
-            violated = str(error)
-        finally:
-            if log is not None:
-                log.write_text("\n".join(life.log) + "\n", encoding="utf-8")
-        return Came(seed, days, dict(life.counts), life.trace, commit, violated)
+    own = Path(tempfile.mkdtemp(prefix="life-", dir=memory if memory.is_dir() else None))
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return own / "life"
 
 
-def _live_all(folder: Path, seeds: range, days: int, minutes: float) -> None:
+def _live_all(folder: Path, seeds: Iterable[int], days: int, minutes: float) -> None:
     """The lives that were not lived yet, until the time is over."""
     until, here = time.monotonic() + 60 * minutes, commit()
     for seed in seeds:
@@ -104,6 +118,9 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=DAYS, help="of a life")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no further life after so many")
     parser.add_argument("--folder", type=Path, help="where to keep what the lives came to")
+    parser.add_argument(
+        "--backwards", action="store_true", help="the last seed first, to meet another process"
+    )
     parser.add_argument("--log", type=Path, help="all that happened in the life of --seed")
     given = parser.parse_args()
     if given.seed is not None:
@@ -112,7 +129,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as own:
             folder = given.folder or Path(own)
             folder.mkdir(parents=True, exist_ok=True)
-            _live_all(folder, range(1, given.seeds + 1), given.days, given.minutes)
+            seeds = range(1, given.seeds + 1)
+            _live_all(folder, reversed(seeds) if given.backwards else seeds, given.days, given.minutes)
             files = sorted(folder.glob(f"life-*-{given.days}.json"))
             done = [msgspec.json.decode(file.read_bytes(), type=Came) for file in files]
     _tell(done, 1 if given.seed is not None else given.seeds, given.days)

@@ -392,19 +392,22 @@ def test_a_rejected_review_is_written_anew_when_asked_for_and_not_by_its_series(
     assert (posts.find(app, anew).slot, anew != english) == (DAY, True)
 
 
-def test_a_paper_that_stood_in_another_topic_is_posted_in_this_one_when_it_moves_here(app: App) -> None:
+@pytest.mark.parametrize("before", [0.5, 0.1])
+def test_a_paper_that_stood_in_another_topic_is_posted_in_this_one_when_it_moves_here(
+    app: App, before: float
+) -> None:
     """It waits there while this topic posts; then it is scored anew, and is too old for this topic's next."""
     for number in (1, 2):
         posts.decide(app, number, "reject")
     here = structs.replace(TOPIC, floor=0.3, rhythm=Rhythm(at_least=1))
     there = structs.replace(here, name="lamps", rhythm=Rhythm(9, 9))
     app.settings = structs.replace(app.settings, topics={"unlearning": here, "lamps": there})
-    stays, moves = match(IDS[3]), structs.replace(match(IDS[4]), score=0.5)
-    app.store.put_matches("unlearning", [stays, moves], "")
+    moves = structs.replace(match(IDS[4]), topic="lamps")
 
     def day(ahead: int, score: float) -> list[tuple[str, ...]]:
-        elsewhere = structs.replace(moves, topic="lamps", score=score)
-        app.store.put_matches("lamps", [elsewhere], "")
+        first = before if ahead == 1 else 0.5
+        app.store.put_matches("unlearning", [match(IDS[3]), structs.replace(match(IDS[4]), score=first)], "")
+        app.store.put_matches("lamps", [structs.replace(moves, score=score)], "")
         written = pipeline.write(app.store, app.plan, app.writer, NOON + timedelta(ahead))[1]
         return [posts.find(app, number).papers for number in written]
 

@@ -391,3 +391,11 @@ def test_a_limit_too_small_for_words_is_refused() -> None:
 @pytest.mark.parametrize("character", "a\x7f\x80\u07ff\u0800\uffff\U00010000&<>")
 def test_bytes_are_counted_as_they_are_written(character: str) -> None:
     assert _html_bytes(character) == len(escape(character).encode())
+
+
+@pytest.mark.parametrize(
+    ("length", "padded"), [(0, 4), (3, 4), (4, 8), (7, 8), (253, 256), (254, 260), (256, 260), (257, 264)]
+)
+def test_an_entity_takes_its_integers_and_its_string_padded_to_four(length: int, padded: int) -> None:
+    """One byte of length, or from 254 on four (https://core.telegram.org/type/string)."""
+    assert entity_bytes(TextEntity("text_link", 0, 1, url="x" * length)) == 16 + padded

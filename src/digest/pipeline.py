@@ -309,12 +309,18 @@ def write(
     young = choose.is_young(store.day_counts(slot - YOUNG_DAYS, slot))
     homes = choose.home(matches, {topic.name: topic for topic in plan.topics}, young=young)
     posts: list[int] = []
+    waiting: dict[str, str] = {}
     for topic in plan.topics:
         desk = _Desk(store, plan, topic, slot, again=again, young=young)
         drafts = desk.drafts(homes, writer, count.notes, words)
         ids = store.add_posts(drafts, plan.channels[topic.name], plan.state, store.highest_number(), now)
         count.add("posts", len(ids))
         posts.extend(ids)
+        waiting |= dict.fromkeys(desk.kept, topic.name)
+    for name, scored in matches.items():  # the others remember what they could not consider
+        kept = {one.paper: waiting[one.paper] for one in scored if one.paper in waiting}
+        if told := [_stands(paper, at) for paper, at in kept.items() if at != name]:
+            store.put_left_out(name, slot, told)
     count.notes += [f"writer: {note}" for note in (words.notes if words else ())]
     return count.report(), posts
 
@@ -327,6 +333,8 @@ class _Desk:
     ) -> None:
         self._store, self._plan, self._topic, self._slot, self._again = store, plan, topic, slot, again
         self._young = young
+        self.kept: list[str] = []
+        """The papers that are kept for a later post."""
 
     def drafts(
         self, homes: Home, writer: Writer, notes: list[str], words: Words | None = None
@@ -347,6 +355,7 @@ class _Desk:
         days = [papers[choice.paper].announced for choice in chosen.choices]
         if not (choices := chosen.choices) or not self._is_due(days):
             notes.append(f"{topic.name}: no post, {self._reason(matches, chosen, days)}")
+            self.kept = [choice.paper for choice in choices]
             return []
         notes.append(f"{topic.name}: {len(chosen.choices)} papers chosen, {_tally(chosen)}")
         updates = self._store.updates(topic.name, GENRE, slot - UPDATED_DAYS)[:UPDATES]
@@ -371,9 +380,7 @@ class _Desk:
         since = self._slot - timedelta(days=self._plan.lookback)
         matches = self._store.matches(self._topic.name, since, self._slot, self._topic.floor)
         return [
-            LeftOut(match.paper, f"{ELSEWHERE}{homes.topics[match.paper][0]}, which it fits better")
-            for match in matches
-            if match.paper not in here
+            _stands(match.paper, homes.topics[match.paper][0]) for match in matches if match.paper not in here
         ]
 
     def _is_due(self, days: Sequence[date]) -> bool:
@@ -440,6 +447,10 @@ class _Desk:
             left_out=chosen.left_out,
             waiting=waiting,
         )
+
+
+def _stands(paper: str, topic: str) -> LeftOut:
+    return LeftOut(paper, f"{ELSEWHERE}{topic}, which it fits better")
 
 
 def missing(there: Sequence[Post], languages: Sequence[Language]) -> list[Language]:

@@ -322,7 +322,7 @@ class Life:
         """The program with this life's clock, encoder and network."""
         with App(self.settings, self.clock.now(), quiet=True) as app:
             app.clock = self.clock  # type: ignore[assignment]
-            app.__dict__.update(self._parts, embedder=Words(), model=Words.name)
+            app.__dict__.update(self._parts, embedder=Words(), model=Words.name, encode=Words().embed)
             app.arxiv.__dict__["gate"] = self._gate()
             with self._speaking():
                 yield app

@@ -72,10 +72,11 @@ def daemon(context: click.Context) -> None:
     channel's times and quiet hours let it; shows drafts in Telegram and takes decisions at once; tells the
     editors what they must know. A cron job beside it does no harm. SIGHUP reads the configuration again.
     """
-    from digest import config, log
+    from digest import config, log, memory
     from digest.daemon import Daemon
     from digest.stopping import Ended
 
+    memory.share_arenas()
     given = context.obj
     log.configure(-1 if given.get("quiet") else given.get("verbose", 0), json=bool(given.get("json")))
 

@@ -41,6 +41,9 @@ def serve(
 
     Listens on this machine alone unless told otherwise; anywhere else it wants a password or a token first.
     """
+    from digest import memory
+
+    memory.share_arenas()
     _compute_calmly()
     from digest.home import make_home
     from digest.web import access, guard, server, work

@@ -60,7 +60,7 @@ class RunStore(StoreBase):
         with self._reading() as connection:
             archive = _archive(connection, model)
             posts = _tally(connection, post.c.state)
-            deliveries = _tally(connection, _STATE, delivery.join(post, post.c.id == delivery.c.post))
+            deliveries = _tally(connection, _STATE, _DELIVERIES)
         runs = tuple(map(_in_words, self.runs(5)))
         return Status(archive=archive, posts=posts, deliveries=deliveries, runs=runs)
 
@@ -105,15 +105,20 @@ def _last_runs() -> Select[Any]:
 
 _STATE = case((and_(post.c.state == "draft", delivery.c.state == "queued"), "draft"), else_=delivery.c.state)
 """The state of a delivery. What nobody has approved does not wait to be sent."""
+_DELIVERIES = delivery.join(post, post.c.id == delivery.c.post)
 
 
 def _tally(
     connection: Connection, state: ColumnElement[str], tables: FromClause | None = None
 ) -> dict[str, int]:
     """How many rows have each state."""
+    return dict(connection.execute(_by_state(state, tables)).all())
+
+
+@cache
+def _by_state(state: ColumnElement[str], tables: FromClause | None) -> Select[str, int]:
     counted = select(state, func.count()).group_by(state).order_by(state)
-    rows = connection.execute(counted if tables is None else counted.select_from(tables))
-    return dict(rows.all())
+    return counted if tables is None else counted.select_from(tables)
 
 
 def _in_words(one: Run) -> str:
