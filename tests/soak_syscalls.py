@@ -32,7 +32,7 @@ from digest.channels.telegram import Bot, TelegramChannel, Token
 from digest.store import Store, sqlite
 from outbox import EDITOR, NOON, draft, new_database, part
 from sender import RealPace
-from simulator.life import _engine
+from simulator.life import one_engine
 from tried import scratch
 from whole_day import server
 
@@ -48,7 +48,7 @@ class Delivered:
     def __init__(self, folder: Path, api: Remote) -> None:
         self.folder, self.api = folder / "day", api
         self.folder.mkdir()
-        sqlite.new_engine = _engine
+        sqlite.new_engine = one_engine
         api.clock(NOON.timestamp())
         api.person(EDITOR)
         api.write(EDITOR, "/start")

@@ -39,7 +39,7 @@ from botapi import Remote
 from digest.channels import telegram
 from digest.store import Store, sqlite
 from outbox import EDITOR, NOON, draft, new_database
-from simulator.life import _engine
+from simulator.life import one_engine
 from tried import commit, scratch
 
 FAULTS = (
@@ -63,7 +63,7 @@ class Soak:
         self.api = api
         self.file = folder / "digest.sqlite3"
         self.file.write_bytes(new_database())
-        sqlite.new_engine = _engine  # one for all processes: its statements are compiled once
+        sqlite.new_engine = one_engine  # one for all processes: its statements are compiled once
         self.random = random.Random(seed)
         self.database = f"sqlite:///{self.file}"
         api.clock(NOON.timestamp())

@@ -37,7 +37,7 @@ from digest.store import sqlite
 from fakes import ServerClock
 from outbox import EDITOR, new_database
 from simulator import papers
-from simulator.life import Words, _engine
+from simulator.life import Words, one_engine
 from simulator.perils import Clock, Perils
 from simulator.servers import Arxiv
 
@@ -122,7 +122,7 @@ class Home:
         self._parts: dict[str, Any] = {"embedder": Words(), "model": Words.name}
         self.morning: Morning
         self._stage = mmap(-1, 1)  # shared with the processes that are forked
-        sqlite.new_engine = _engine
+        sqlite.new_engine = one_engine
 
     def mornings(self, days: int) -> Iterator[Morning]:
         """Live so many days undisturbed; those on which something is posted."""

@@ -392,7 +392,7 @@ _new_engine = sqlite.new_engine
 
 
 @cache
-def _engine(file: Path | None, *, readonly: bool, busy_timeout: float) -> Engine:
+def one_engine(file: Path | None, *, readonly: bool, busy_timeout: float) -> Engine:
     """One engine for a file, since each compiles its statements anew; what it is disposed of opens again."""
     return _new_engine(file, readonly=readonly, busy_timeout=busy_timeout)
 
@@ -406,7 +406,7 @@ def _in_the_world(seed: int) -> Iterator[None]:
         return uuid.UUID(int=words.getrandbits(128))
 
     with (
-        patch.object(sqlite, "new_engine", _engine),
+        patch.object(sqlite, "new_engine", one_engine),
         patch.object(base, "uuid4", word),
         patch.object(delivery.uuid, "uuid4", word),
         patch.dict(os.environ, {"DIGEST_TELEGRAM_TOKEN": TOKEN}),
