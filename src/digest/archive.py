@@ -101,9 +101,8 @@ class Archive:
 
     def with_vectors(self, vectors: Floats | None) -> Archive:
         """The same papers and features with other vectors."""
-        assert self.features is not None  # made once for both
         other = copy(self)
-        other.vectors = vectors
+        other.vectors, other.features = vectors, self.features
         return other
 
     def __len__(self) -> int:
