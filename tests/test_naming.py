@@ -137,20 +137,20 @@ def test_a_small_topic_is_ranked_without_its_name_and_others_with_it(
 ) -> None:
     monkeypatch.setattr(ranking, "ALIKE", 0)
     fitted = learned(archive)
-    assert len(fitted.name) == DIRECTIONS
+    assert len(fitted.name_directions) == DIRECTIONS
     assert ranking.MEANING in fitted.linear
-    assert np.abs(fitted.own.rows.astype(np.float32) @ fitted.name.T).max() < 0.01
+    assert np.abs(fitted.own.rows.astype(np.float32) @ fitted.name_directions.T).max() < 0.01
     monkeypatch.setattr(ranking, "MANY", 140)
-    assert not len(learned(archive).name)
+    assert not len(learned(archive).name_directions)
     monkeypatch.setattr(ranking, "FEW", 141)
     monkeypatch.setattr(ranking, "MANY", 2000)
     few = learned(archive)
-    assert not len(few.name)
+    assert not len(few.name_directions)
     assert ranking.MEANING not in few.linear
-    assert not len(learned(Archive(archive.papers, archive.vectors)).name)
+    assert not len(learned(Archive(archive.papers, archive.vectors)).name_directions)
     monkeypatch.setattr(ranking, "FEW", 100)
     monkeypatch.setattr(ranking, "ALIKE", 1.1)
-    assert not len(learned(archive).name)
+    assert not len(learned(archive).name_directions)
 
 
 def test_kept_weights_rank_without_the_model_as_they_did_with_it(
@@ -160,7 +160,7 @@ def test_kept_weights_rank_without_the_model_as_they_did_with_it(
     label = Label(day=DAY.date(), topic="t", papers=1, vectors=1, own=1, judged=0)
     scorer = relevance.fit(TOPIC, (), archive)
     assert scorer.fitted is not None
-    assert len(scorer.fitted.name)
+    assert len(scorer.fitted.name_directions)
     Fits(tmp_path).save("t", Kept(label, scorer))
     kept, _ = Fits(tmp_path).load("t", label)
     assert kept is not None

@@ -124,7 +124,7 @@ def _fitted_arrays(fitted: Fitted) -> dict[str, Any]:
     own = fitted.own
     arrays: dict[str, Any] = {
         "hidden": fitted.hidden,
-        "name": fitted.name,
+        "name_directions": fitted.name_directions,
         "folds": np.array(fitted.folds),
         "again": fitted.again,
         "marks": fitted.marks,
@@ -167,7 +167,7 @@ def _fitted(arrays: Arrays, features: int) -> Fitted:
     weights = _under(arrays, "weights.").items()
     return Fitted(
         arrays["hidden"],
-        arrays["name"],
+        arrays["name_directions"],
         int(arrays["folds"]),
         {name: Linear(each, arrays[f"bias.{name}"]) for name, each in weights},
         Own(ids, arrays["own_folds"], rows, embedded),

@@ -117,15 +117,16 @@ class Fitted:
     """What papers are ranked by, fitted once and good for any paper: a paper is scored by the models of
     its fold, which goes by its id, and so by none that has seen it.
 
-    ``name``: what the topic's name adds to sentence vectors, float32 [k, dim], k = 0 where it is left in;
-    ``linear``: the ways that weigh words, and sentence vectors. ``background``: per way the scores of the
-    archive it was fitted on, ascending; ``again`` fused scores with the second look, ascending, and those of
-    the first that they stand for, float64 [2, k], k = 0 where there is no second look; ``marks`` the fused
-    scores at which the share of own papers that rank below is known, float64 [2, m].
+    ``name_directions``: what the topic's name adds to sentence vectors, float32 [k, dim], k = 0 where it
+    is left in; ``linear``: the ways that weigh words, and sentence vectors. ``background``: per way the
+    scores of the archive it was fitted on, ascending; ``again`` fused scores with the second look,
+    ascending, and those of the first that they stand for, float64 [2, k], k = 0 where there is no second
+    look; ``marks`` the fused scores at which the share of own papers that rank below is known, float64
+    [2, m].
     """
 
     hidden: Rows
-    name: Floats
+    name_directions: Floats
     folds: int
     linear: Mapping[str, Linear]
     own: Own
@@ -135,7 +136,7 @@ class Fitted:
 
     def read(self, archive: Archive) -> Ranking:
         """Ranks the papers of an archive with the vocabulary of the one it was fitted on."""
-        archive = _without(archive, self.name)
+        archive = _without(archive, self.name_directions)
         shares = _shares(self, _scored(self, archive))
         once, twice = _looked(shares, archive)
         near = once >= (self.again[1, 0] if self.again.size else np.inf)
@@ -179,20 +180,20 @@ def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
     examples = min(labels.own.sum(), (~labels.own).sum())
     if examples >= LEAST_TRAINED:
         learn("masked", _svm(0.01), masked, labels)
-    name = no_directions()
+    directions = no_directions()
     if examples >= FEW:
         by_words = _by_fold(masked, folds, linear["masked"])
-        name = _name(archive, labels, stems, by_words)
-        archive = _without(archive, name)
+        directions = _name_directions(archive, labels, stems, by_words)
+        archive = _without(archive, directions)
         found = _with_best_finds(labels, by_words)
         learn("svm", _svm(0.01), archive.features, labels)
         learn("bayes", _bayes, masked, found)
     else:
         learn("centroid", _centroid, masked, labels)
-    if (taught := _embedded(labels, archive, FEW if len(name) else MANY)) is not None:
+    if (taught := _embedded(labels, archive, FEW if len(directions) else MANY)) is not None:
         learn(MEANING, _logistic, archive.vectors, taught)
     own = _own(archive, masked, labels, folds)
-    bare = Fitted(hidden, name, count, linear, own, {}, np.zeros((2, 0)), np.zeros((2, 0)))
+    bare = Fitted(hidden, directions, count, linear, own, {}, np.zeros((2, 0)), np.zeros((2, 0)))
     scores = _scored(bare, archive, masked)
     once = replace(bare, background={way: np.sort(each) for way, each in scores.items()})
     fused, _ = _looked(_shares(once, scores), archive)
@@ -200,7 +201,7 @@ def fit(archive: Archive, labels: Labels, stems: set[str]) -> Fitted:
     return _with_second_look(once, archive, masked, labels, fused)
 
 
-def _name(archive: Archive, labels: Labels, stems: set[str], by_words: Scores) -> Floats:
+def _name_directions(archive: Archive, labels: Labels, stems: set[str], by_words: Scores) -> Floats:
     """What the words of some stems add to the vectors of a small topic's papers; nothing where silent papers
     hold it in other words, as far as those tell that words rank best."""
     size = int(labels.own.sum())
@@ -217,11 +218,11 @@ def _name(archive: Archive, labels: Labels, stems: set[str], by_words: Scores) -
     return pair.directions()
 
 
-def _without(archive: Archive, name: Floats) -> Archive:
+def _without(archive: Archive, directions: Floats) -> Archive:
     """The archive with vectors that lack some directions."""
-    if archive.vectors is None or not len(name):
+    if archive.vectors is None or not len(directions):
         return archive
-    return archive.with_vectors(projected(archive.vectors, name))
+    return archive.with_vectors(projected(archive.vectors, directions))
 
 
 def _with_second_look(once: Fitted, archive: Archive, masked: Any, labels: Labels, fused: Scores) -> Fitted:

@@ -312,7 +312,7 @@ def _neighbours(archive: Archive, scorer: Scorer, rows: Rows) -> list[tuple[Neig
     elif archive.vectors is None:
         return [()] * len(rows)
     else:
-        read = projected(archive.vectors[rows], scorer.fitted.name)
+        read = projected(archive.vectors[rows], scorer.fitted.name_directions)
     cosines = likeness([archive.papers[row].id for row in rows], read, own)
     nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :SHOWN]
     return [
