@@ -140,6 +140,7 @@ def test_a_small_topic_is_ranked_without_its_name_and_others_with_it(
     assert len(fitted.name_directions) == DIRECTIONS
     assert ranking.MEANING in fitted.linear
     assert np.abs(fitted.own.rows.astype(np.float32) @ fitted.name_directions.T).max() < 0.01
+    assert not len(learned(Archive(archive.papers, archive.vectors)).name_directions)  # no model
     monkeypatch.setattr(ranking, "MANY", 140)
     assert not len(learned(archive).name_directions)
     monkeypatch.setattr(ranking, "FEW", 141)
@@ -147,7 +148,6 @@ def test_a_small_topic_is_ranked_without_its_name_and_others_with_it(
     few = learned(archive)
     assert not len(few.name_directions)
     assert ranking.MEANING not in few.linear
-    assert not len(learned(Archive(archive.papers, archive.vectors)).name_directions)
     monkeypatch.setattr(ranking, "FEW", 100)
     monkeypatch.setattr(ranking, "ALIKE", 1.1)
     assert not len(learned(archive).name_directions)
